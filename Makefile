@@ -1,0 +1,118 @@
+# One command each. `make run`, `make demo` and `make test` are all that a fresh machine needs; nothing here asks.
+# ARGS= goes to the program: `make test ARGS="-k signature"`, `make bench ARGS=--help`.
+
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+
+ARGS ?=
+PYTHON := .venv/bin/python
+# pip says nothing but errors and asks nothing
+PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
+PACKAGES := $(wildcard callsite calls webhooks realtime stack faults bench)
+NODE_TESTS = $(shell find realtime -name '*.test.js' -o -name '*.test.mjs' 2>/dev/null)
+
+# For commands that load the settings and need neither `.env` nor a database of their own.
+OFFLINE := DJANGO_DEBUG=true DJANGO_SECRET_KEY=not-a-secret DATABASE_URL=sqlite://:memory: REDIS_URL=
+PRODUCTION := DJANGO_DEBUG=false DJANGO_ALLOWED_HOSTS=callsite.example \
+	CSRF_TRUSTED_ORIGINS=https://callsite.example \
+	DJANGO_SECRET_KEY=only-for-this-check-0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOP \
+	ELEVENLABS_WEBHOOK_SECRET=wsec_0123456789abcdef0123456789abcdef \
+	ELEVENLABS_TOOL_SECRET=0123456789abcdef0123456789abcdef \
+	DATABASE_URL=postgres://callsite:secret@127.0.0.1:5432/callsite REDIS_URL=redis://127.0.0.1:6379/0
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+.PHONY: run
+run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000, with SQLite and a staff login
+	@$(PYTHON) manage.py migrate --verbosity 0
+	@$(PYTHON) manage.py ensure_login
+	@exec $(PYTHON) manage.py runserver 127.0.0.1:8000 $(ARGS)
+
+.PHONY: demo
+demo: .venv/.runtime .env ## the same, and simulated calls come in while it runs
+	@$(PYTHON) manage.py migrate --verbosity 0
+	@exec $(PYTHON) manage.py demo $(ARGS)
+
+.PHONY: test
+test: .venv/.dev ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)
+	@$(PYTHON) -m stack.browser
+	@if [ -n "$(NODE_TESTS)" ] && command -v node >/dev/null; then \
+		echo "node: the browser client's tests"; node --test $(NODE_TESTS); fi
+	@$(PYTHON) -m stack -- $(PYTHON) -m pytest $(ARGS)
+
+.PHONY: coverage
+coverage: .venv/.dev ## the tests, and which lines and branches they miss
+	@$(PYTHON) -m stack -- $(PYTHON) -m coverage run -m pytest $(ARGS)
+	@$(PYTHON) -m coverage report
+
+.PHONY: check
+check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, deployment, then the tests
+	@echo "check: ruff";        $(PYTHON) -m ruff check --quiet .
+	@echo "check: format";      $(PYTHON) -m ruff format --quiet --check . || { \
+		echo "these are not formatted; run $(PYTHON) -m ruff format ."; \
+		$(PYTHON) -m ruff format --check .; exit 1; }
+	@echo "check: types";       $(OFFLINE) $(PYTHON) -m mypy --no-error-summary $(PACKAGES)
+	@echo "check: imports";     said=$$(.venv/bin/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
+	@echo "check: migrations";  $(OFFLINE) $(PYTHON) manage.py makemigrations --check --dry-run --verbosity 1
+	@echo "check: deployment";  $(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
+	@if docker compose version >/dev/null 2>&1; then \
+		echo "check: compose"; docker compose config --quiet; \
+	else echo "check: compose file not checked, docker compose is not here"; fi
+	@$(MAKE) test
+
+.PHONY: faults
+faults: .venv/.dev ## break real servers under load and count what is lost; minutes
+	@$(PYTHON) -m faults $(ARGS)
+
+.PHONY: bench
+bench: .venv/.dev ## the benchmarks; minutes
+	@$(PYTHON) -m bench $(ARGS)
+
+.PHONY: clean
+clean: ## remove what can be made again; .env, the database and recordings stay
+	@rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage* \
+		staticfiles build test-results
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- what the commands stand on ----------------------------------------------------------------------------
+
+# Both stamps lie in .venv, so that they go with it.
+.venv/.runtime: requirements.txt | .venv/bin/python
+	@echo "installing what callsite needs"
+	@$(PIP) install -r requirements.txt
+	@touch $@
+
+.venv/.dev: requirements.txt requirements-dev.txt | .venv/bin/python
+	@echo "installing what callsite and its tests need"
+	@$(PIP) install -r requirements-dev.txt
+	@touch .venv/.runtime $@
+
+# The first Python that is new enough and can make virtual environments. Debian packs the latter apart
+# (python3-venv): ensurepip is what is missing then.
+.venv/bin/python:
+	@for python in python3 python3.13 python3.12 python3.14 python; do \
+		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 || continue; \
+		if "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
+			echo "making .venv with $$("$$python" --version)"; \
+			"$$python" -m venv --clear .venv && exit 0; \
+			rm -rf .venv; exit 1; \
+		fi; \
+		bare="$$python"; \
+	done; \
+	if [ -n "$$bare" ]; then \
+		version=$$("$$bare" -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+		echo "$$bare ($$version) cannot make virtual environments." >&2; \
+		echo "On Debian and Ubuntu: apt-get install python$$version-venv" >&2; \
+	else \
+		echo "callsite needs Python 3.12 or newer; none is on PATH." >&2; \
+		echo "  Debian 13, Ubuntu 24.04 and newer: apt-get install python3 python3-venv" >&2; \
+		echo "  Fedora: dnf install python3    macOS: brew install python@3.13" >&2; \
+		echo "  elsewhere: https://www.python.org/downloads/ or pyenv install 3.13" >&2; \
+	fi; \
+	exit 1
+
+.env: | .venv/bin/python
+	@$(PYTHON) -m stack.dotenv

@@ -1,0 +1,91 @@
+"""One server process: started in the background, waited for, ended for sure."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from stack.owner import Owner
+
+
+class ServerError(RuntimeError):
+    """A server did not come up; the message ends with what it logged last."""
+
+
+class Process:
+    """A server's process and its log file. May be started again after it ended; the log is then continued."""
+
+    def __init__(self, name: str, log_path: Path) -> None:
+        self.name = name
+        self.log_path = log_path
+        self._popen: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        if self._popen is None:
+            raise ServerError(f"{self.name} is not running")
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    def start(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        owner: Owner | None = None,
+    ) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches whoever uses it and not the server."""
+        if self.running:
+            raise ServerError(f"{self.name} is running already")
+        with self.log_path.open("ab") as log:
+            self._popen = subprocess.Popen(
+                [os.fspath(part) for part in argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+                **(owner or Owner()).run_as(),
+            )
+
+    def wait_until(self, ready: Callable[[], bool], timeout_seconds: float = 60) -> None:
+        """Wait for `ready()`; a process that ends before or takes longer is ended and raises ServerError."""
+        deadline = time.monotonic() + timeout_seconds
+        while not ready():
+            if not self.running:
+                raise ServerError(f"{self.name} ended while starting:\n{self.log[-3000:]}")
+            if time.monotonic() > deadline:
+                self.end(signal.SIGKILL)
+                raise ServerError(f"{self.name} was not ready after {timeout_seconds} s:\n{self.log[-3000:]}")
+            time.sleep(0.02)
+
+    def send(self, number: signal.Signals) -> None:
+        if self._popen is not None:
+            self._popen.send_signal(number)
+
+    def end(self, number: signal.Signals, timeout_seconds: float = 30) -> int | None:
+        """Send the signal and wait; after the time-out SIGKILL. The exit code, None without a process."""
+        if self._popen is None:
+            return None
+        self._popen.send_signal(number)
+        try:
+            code = self._popen.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            code = self._popen.wait()
+        self._popen = None
+        return code
