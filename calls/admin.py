@@ -1,0 +1,128 @@
+"""Calls, turns and recordings for the staff: found and read. What happened is not edited here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+
+from calls.models import Call, CallRecording, CallTranscription
+
+
+class History(admin.ModelAdmin):  # type: ignore[type-arg]
+    """What happened can be looked at, and neither added nor changed nor deleted."""
+
+    show_full_result_count = False
+    list_per_page = 50
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def pretty_json(value: Any) -> str:
+    """Indented JSON for a page; the admin escapes it."""
+    if value is None:
+        return "—"
+    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
+
+
+@admin.register(Call)
+class CallAdmin(History):
+    list_display = (
+        *("call_sid", "status", "direction", "driver_id", "agent_id", "call_start_time"),
+        *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
+    )
+    list_filter = ("status", "direction", "call_successful", "created_at")
+    search_fields = ("=call_sid", "=conversation_id", "=driver_id", "=agent_id")
+    search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
+    fieldsets = (
+        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "deliveries")}),
+        ("Parties", {"fields": ("driver_id", "agent_id", "agent_name", "direction", "from_number", "to_number")}),
+        (
+            "Outcome",
+            {
+                "fields": (
+                    *("call_start_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd"),
+                    *("call_successful", "transcript_summary", "failure_reason"),
+                )
+            },
+        ),
+        ("As ElevenLabs sent it", {"fields": ("analysis", "metadata", "transcript"), "classes": ("collapse",)}),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
+        calls = super().get_queryset(request)
+        if request.resolver_match and request.resolver_match.url_name == "calls_call_changelist":
+            calls = calls.defer("final_transcript", "analysis_data", "metadata_json", "transcript_summary")
+        return calls
+
+    @admin.display(description="turns")
+    def turns(self, call: Call) -> str:
+        return _link("calls_calltranscription", f"call__id__exact={call.pk}", f"{call.last_sequence_number} turns")
+
+    @admin.display(description="recording")
+    def audio(self, call: Call) -> str:
+        if not CallRecording.objects.filter(call=call).exists():
+            return "—"
+        return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[call.call_sid]))
+
+    @admin.display(description="deliveries")
+    def deliveries(self, call: Call) -> str:
+        return _link("webhooks_webhookdelivery", f"call__id__exact={call.pk}", "Webhook deliveries")
+
+    @admin.display(description="analysis")
+    def analysis(self, call: Call) -> str:
+        return pretty_json(call.analysis_data)
+
+    @admin.display(description="metadata")
+    def metadata(self, call: Call) -> str:
+        return pretty_json(call.metadata_json)
+
+    @admin.display(description="final transcript")
+    def transcript(self, call: Call) -> str:
+        return pretty_json(call.final_transcript)
+
+
+@admin.register(CallTranscription)
+class CallTranscriptionAdmin(History):
+    list_display = ("call", "sequence_number", "speaker_type", "message_text", "timestamp")
+    list_select_related = ("call",)
+    list_filter = ("speaker_type", "timestamp")
+    search_fields = ("=call__call_sid", "=call__conversation_id")
+    search_help_text = "A whole call SID or conversation ID."
+    ordering = ("-id",)
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        return lookup == "call__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
+
+    def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
+        """Within one call as it was spoken, else the newest first."""
+        return ("sequence_number",) if "call__id__exact" in request.GET else ("-id",)
+
+
+@admin.register(CallRecording)
+class CallRecordingAdmin(History):
+    list_display = ("call", "size_bytes", "event_time", "created_at")
+    list_select_related = ("call",)
+    search_fields = ("=call__call_sid", "=call__conversation_id")
+    search_help_text = "A whole call SID or conversation ID."
+    fields = ("call", "audio", "size_bytes", "sha256", "event_time", "created_at")
+
+    @admin.display(description="recording")
+    def audio(self, recording: CallRecording) -> str:
+        return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[recording.call.call_sid]))
+
+
+def _link(model: str, query: str, text: str) -> str:
+    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)

@@ -1,0 +1,94 @@
+"""The JSON of calls and turns."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, ClassVar
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from calls.models import Call, CallTranscription
+
+
+@extend_schema_field(OpenApiTypes.NUMBER)
+class NumberField(serializers.Field):  # type: ignore[type-arg]
+    """A Decimal as a JSON number, whole ones without a fraction. Read only."""
+
+    def __init__(self) -> None:
+        super().__init__(read_only=True)
+
+    def to_representation(self, value: Decimal) -> int | float:
+        return int(value) if value == value.to_integral_value() else float(value)
+
+
+class CallSerializer(serializers.ModelSerializer[Call]):
+    """A call. What ElevenLabs tells of it cannot be written here."""
+
+    call_sid = serializers.RegexField(r"^[^\x00-\x1f\x7f/]+$", max_length=255, required=False, allow_blank=True)
+    call_duration_seconds = NumberField()
+    cost = NumberField()
+    cost_usd = NumberField()
+    has_recording = serializers.BooleanField(read_only=True)
+
+    class Meta:
+        model = Call
+        fields: ClassVar[list[str]] = [
+            *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "status", "direction"),
+            *("from_number", "to_number", "call_start_time", "call_end_time", "call_duration_seconds"),
+            *("cost", "cost_usd", "call_successful", "transcript_summary", "failure_reason"),
+            *("analysis_data", "metadata_json", "has_recording", "last_sequence_number"),
+            *("created_at", "updated_at"),
+        ]
+        read_only_fields: ClassVar[list[str]] = [
+            *("status", "call_end_time", "call_successful", "transcript_summary", "failure_reason"),
+            *("analysis_data", "metadata_json", "last_sequence_number", "created_at", "updated_at"),
+        ]
+
+    def validate_call_sid(self, value: str) -> str:
+        """Unique, and the key of a call for good."""
+        if self.instance is not None and value != self.instance.call_sid:
+            raise serializers.ValidationError("The call_sid of a call cannot change.")
+        if self.instance is None and value and Call.objects.filter(call_sid=value).exists():
+            raise serializers.ValidationError("A call with this call_sid already exists.")
+        return value
+
+    def validate_conversation_id(self, value: str | None) -> str | None:
+        return value or None
+
+    def create(self, validated_data: dict[str, Any]) -> Call:
+        call = Call.register(**validated_data)
+        call.has_recording = False  # type: ignore[attr-defined]
+        return call
+
+    def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
+        """Only what was sent is written: a webhook may change the rest at the same moment."""
+        for name, value in validated_data.items():
+            setattr(instance, name, value)
+        if validated_data:
+            instance.save(update_fields=[*validated_data, "updated_at"])
+        return instance
+
+
+class TurnSerializer(serializers.ModelSerializer[CallTranscription]):
+    transcription_id = serializers.IntegerField(source="pk", read_only=True)
+
+    class Meta:
+        model = CallTranscription
+        fields: ClassVar[list[str]] = [
+            *("transcription_id", "sequence_number", "speaker_type", "message_text", "timestamp")
+        ]
+
+
+class TranscriptSerializer(serializers.ModelSerializer[Call]):
+    """Live turns above `after`, and once it is there ElevenLabs' final transcript, as it came."""
+
+    turns = TurnSerializer(many=True, read_only=True)
+    final_transcript = serializers.ListField(read_only=True, allow_null=True)
+
+    class Meta:
+        model = Call
+        fields: ClassVar[list[str]] = [
+            *("call_sid", "conversation_id", "status", "last_sequence_number", "turns", "final_transcript")
+        ]

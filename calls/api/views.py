@@ -1,0 +1,87 @@
+"""/api/calls/: register, list, read; transcript and recording of one call."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.db import IntegrityError
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.http import Http404, HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import mixins, serializers, viewsets
+from rest_framework.decorators import action
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from calls.api.filters import CallFilter
+from calls.api.ranges import ranged_response
+from calls.api.serializers import CallSerializer, TranscriptSerializer
+from calls.models import Call, CallRecording, CallTranscription
+
+
+class AfterSerializer(serializers.Serializer[Any]):
+    after = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
+
+
+class CallViewSet(
+    mixins.CreateModelMixin,
+    mixins.ListModelMixin,
+    mixins.RetrieveModelMixin,
+    mixins.UpdateModelMixin,
+    viewsets.GenericViewSet[Call],
+):
+    """Calls, found by `call_sid` or `conversation_id`."""
+
+    serializer_class = CallSerializer
+    filterset_class = CallFilter
+    http_method_names: ClassVar[list[str]] = ["get", "post", "patch", "head", "options"]
+    lookup_url_kwarg = "identifier"
+    lookup_value_regex = "[^/]+"
+
+    def get_queryset(self) -> QuerySet[Call]:
+        recordings = CallRecording.objects.filter(call=OuterRef("pk"))
+        return Call.objects.defer("final_transcript").annotate(has_recording=Exists(recordings))
+
+    def get_object(self) -> Call:
+        return self._found(self.get_queryset())
+
+    def perform_create(self, serializer: serializers.BaseSerializer[Call]) -> None:
+        try:
+            serializer.save()
+        except IntegrityError:  # another request took the identifier after it was checked
+            raise serializers.ValidationError("A call with this identifier already exists.") from None
+
+    @extend_schema(parameters=[OpenApiParameter("after", int)], responses=TranscriptSerializer, filters=False)
+    @action(detail=True)
+    def transcript(self, request: Request, identifier: str) -> Response:
+        """Live turns above `after`, in order, and the final transcript."""
+        asked = AfterSerializer(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        turns = CallTranscription.objects.filter(sequence_number__gt=asked.validated_data["after"])
+        prefetch = Prefetch("transcriptions", turns.order_by("sequence_number"), to_attr="turns")
+        fields = ("call_sid", "conversation_id", "status", "last_sequence_number", "final_transcript")
+        call = self._found(Call.objects.only(*fields).prefetch_related(prefetch))
+        return Response(TranscriptSerializer(call).data)
+
+    @extend_schema(responses={(200, "audio/mpeg"): OpenApiTypes.BINARY}, filters=False)
+    @action(detail=True)
+    def recording(self, request: Request, identifier: str) -> HttpResponse:
+        """The audio, an MP3. Takes Range requests."""
+        call = self._found(Call.objects.select_related("recording"))
+        try:
+            recording = call.recording
+            with recording.file.open() as file:
+                wanted = request.headers.get("Range")
+                response = ranged_response(file, recording.size_bytes, recording.CONTENT_TYPE, wanted)
+        except (CallRecording.DoesNotExist, FileNotFoundError):
+            raise Http404("This call has no recording.") from None
+        response["Content-Disposition"] = 'inline; filename="recording.mp3"'
+        return response
+
+    def _found(self, calls: QuerySet[Call]) -> Call:
+        identifier = self.kwargs["identifier"].replace("\x00", "\ufffd")
+        found = list(calls.filter(Q(call_sid=identifier) | Q(conversation_id=identifier))[:2])
+        if not found:
+            raise Http404("There is no call with this call_sid or conversation_id.")
+        return min(found, key=lambda call: call.call_sid != identifier)

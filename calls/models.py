@@ -1,0 +1,305 @@
+"""Call, its turns and its recording.
+
+A call changes only through its verbs and `save()`: `update()` and `bulk_create()` send no signal, and nobody would
+hear of it. The database is the log that everything else can be read back from.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import datetime
+from typing import Any
+
+from django.db import models, transaction
+from django.db.models import F, Q
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from calls.outcome import CallData, CallFailure, Parties
+
+IDENTIFIER_MAX_LENGTH = 255
+
+
+class CallQuerySet(models.QuerySet["Call"]):
+    """Look-ups by the two identifiers; all raise `Call.DoesNotExist`."""
+
+    def get_by_call_sid(self, call_sid: str) -> Call:
+        return self.get(call_sid=call_sid)
+
+    def get_by_conversation_id(self, conversation_id: str) -> Call:
+        return self.get(conversation_id=conversation_id)
+
+    def get_by_identifier(self, identifier: str) -> Call:
+        """The call with this `call_sid` or this `conversation_id`; where two calls answer, the `call_sid` wins."""
+        found = list(self.filter(Q(call_sid=identifier) | Q(conversation_id=identifier))[:2])
+        if not found:
+            raise self.model.DoesNotExist(f"No call with call_sid or conversation_id {identifier!r}")
+        return min(found, key=lambda call: call.call_sid != identifier)
+
+
+class Call(models.Model):
+    """One phone or web conversation with an agent. `call_sid` is ours, `conversation_id` is ElevenLabs'."""
+
+    class Status(models.TextChoices):
+        IN_PROGRESS = "in_progress", "In progress"
+        COMPLETED = "completed", "Completed"
+        FAILED = "failed", "Failed"
+
+    class Direction(models.TextChoices):
+        INBOUND = "inbound", "Inbound"
+        OUTBOUND = "outbound", "Outbound"
+
+    call_sid = models.CharField("call SID", max_length=IDENTIFIER_MAX_LENGTH, unique=True)
+    conversation_id = models.CharField(
+        "conversation ID", max_length=IDENTIFIER_MAX_LENGTH, unique=True, null=True, blank=True
+    )
+    driver_id = models.CharField("driver ID", max_length=255, blank=True)
+    agent_id = models.CharField("agent ID", max_length=255, blank=True)
+    agent_name = models.CharField(max_length=255, blank=True)
+    status = models.CharField(max_length=16, choices=Status, default=Status.IN_PROGRESS)
+    direction = models.CharField(max_length=16, choices=Direction, blank=True)
+    from_number = models.CharField(max_length=64, blank=True)
+    to_number = models.CharField(max_length=64, blank=True)
+
+    call_start_time = models.DateTimeField(null=True, blank=True)
+    call_end_time = models.DateTimeField(null=True, blank=True, help_text="The time of the event that ended the call.")
+    call_duration_seconds = models.DecimalField(null=True, blank=True)
+    cost = models.DecimalField(null=True, blank=True, help_text="ElevenLabs' credits.")
+    cost_usd = models.DecimalField("cost in US dollars", null=True, blank=True)
+    call_successful = models.BooleanField(
+        null=True, blank=True, help_text="Whether the goal was reached, as the analysis judges."
+    )
+    transcript_summary = models.TextField(blank=True)
+    failure_reason = models.TextField(blank=True)
+    analysis_data = models.JSONField(null=True, blank=True)
+    metadata_json = models.JSONField("metadata", null=True, blank=True)
+    final_transcript = models.JSONField(null=True, blank=True)
+
+    last_sequence_number = models.PositiveIntegerField(default=0, editable=False)
+    final_sequence_number = models.PositiveIntegerField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The last turn's number when the call ended. Later turns are kept and pushed to nobody.",
+    )
+    transcription_time = models.DateTimeField(
+        null=True,
+        blank=True,
+        editable=False,
+        help_text="The time of the newest transcription event applied; an older one changes nothing.",
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+    updated_at = models.DateTimeField(auto_now=True)
+
+    objects = CallQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        constraints = [
+            models.CheckConstraint(name="call_sid_not_empty", condition=~Q(call_sid="")),
+            models.CheckConstraint(name="call_conversation_id_not_empty", condition=~Q(conversation_id="")),
+            models.CheckConstraint(
+                name="call_status_known", condition=Q(status__in=["in_progress", "completed", "failed"])
+            ),
+            models.CheckConstraint(
+                name="call_ended_or_in_progress",
+                condition=Q(status="in_progress", final_sequence_number__isnull=True)
+                | (~Q(status="in_progress") & Q(final_sequence_number__isnull=False)),
+            ),
+            models.CheckConstraint(
+                name="call_final_not_above_last",
+                condition=Q(final_sequence_number__isnull=True)
+                | Q(final_sequence_number__lte=F("last_sequence_number")),
+            ),
+            models.CheckConstraint(
+                name="call_duration_not_negative",
+                condition=Q(call_duration_seconds__isnull=True) | Q(call_duration_seconds__gte=0),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "-id"], name="call_status"),
+            models.Index(fields=["driver_id", "-id"], name="call_driver"),
+            models.Index(fields=["agent_id", "-id"], name="call_agent"),
+            models.Index(Coalesce("call_start_time", "created_at"), name="call_started"),
+        ]
+
+    def __str__(self) -> str:
+        return self.call_sid
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """Save, and let the listeners of `post_save` act in the same transaction."""
+        with transaction.atomic():
+            super().save(*args, **kwargs)
+
+    @property
+    def ended(self) -> bool:
+        return self.status != self.Status.IN_PROGRESS
+
+    # --- verbs: each owns its transaction and its lock, and may be repeated ---------------------------------
+
+    @classmethod
+    def register(cls, *, call_sid: str = "", driver_id: str = "", **fields: Any) -> Call:
+        """A call that has begun elsewhere. Without a `call_sid` it gets `EL_{driver_id}_{unix seconds}`."""
+        call = cls(call_sid=call_sid or f"EL_{driver_id}_{int(time.time())}", driver_id=driver_id, **fields)
+        call.save(force_insert=True)
+        return call
+
+    def record_turn(
+        self, *, speaker_type: str, message_text: str, timestamp: datetime | None = None, turn_id: str | None = None
+    ) -> tuple[CallTranscription, bool]:
+        """Store one utterance under the call's next number; a known `turn_id` gives back the turn it made.
+
+        Returns (turn, whether it is new). The row lock makes the order of numbers the order of commits.
+        """
+        with transaction.atomic():
+            call = self._locked()
+            if turn_id is not None and (known := call.transcriptions.filter(turn_id=turn_id).first()):
+                return known, False
+            call.last_sequence_number += 1
+            call.save(update_fields=["last_sequence_number", "updated_at"])
+            turn = call.transcriptions.create(
+                sequence_number=call.last_sequence_number,
+                speaker_type=speaker_type,
+                message_text=message_text,
+                timestamp=timestamp or timezone.now(),
+                turn_id=turn_id,
+            )
+            return turn, True
+
+    def update_post_call_data(self, data: CallData) -> Call:
+        """The conversation is over and analysed: the call completes (or fails), and keeps what is known of it.
+
+        The newest telling wins, whatever the order of arrival; a completed call never goes back to failed.
+        """
+        with transaction.atomic():
+            call = self._locked()
+            completed = not data.failed or call.status == self.Status.COMPLETED
+            changed = call._end(self.Status.COMPLETED if completed else self.Status.FAILED)
+            if call.transcription_time is None or data.event_time > call.transcription_time:
+                changed += call._take_parties(data.parties)
+                changed += call._set(
+                    transcription_time=data.event_time,
+                    call_end_time=data.event_time,
+                    call_start_time=call.call_start_time or data.start_time,
+                    call_duration_seconds=data.duration_seconds,
+                    cost=data.cost,
+                    cost_usd=data.cost_usd,
+                    call_successful=data.call_successful,
+                    transcript_summary=data.transcript_summary,
+                    failure_reason=data.failure_reason,
+                    analysis_data=data.analysis,
+                    metadata_json=data.metadata,
+                    final_transcript=data.final_transcript,
+                )
+            if changed:
+                call.save(update_fields=[*changed, "updated_at"])
+            return call
+
+    def record_failed(self, failure: CallFailure) -> Call:
+        """The call never became a conversation. It changes nothing once a transcription has been applied."""
+        with transaction.atomic():
+            call = self._locked()
+            newest = call.call_end_time is None or failure.event_time > call.call_end_time
+            if call.transcription_time is None and newest and call.status != self.Status.COMPLETED:
+                changed = call._end(self.Status.FAILED)
+                changed += call._take_parties(failure.parties)
+                changed += call._set(
+                    call_end_time=failure.event_time,
+                    failure_reason=failure.failure_reason,
+                    metadata_json=failure.metadata,
+                )
+                call.save(update_fields=[*changed, "updated_at"])
+            return call
+
+    def keep_recording(self, *, file: str, size_bytes: int, sha256: str, event_time: datetime) -> Call:
+        """Link a recording that already lies in the storage; a newer one takes the older one's place."""
+        with transaction.atomic():
+            call = self._locked()
+            recording = CallRecording.objects.filter(call=call).first() or CallRecording(call=call)
+            if recording.event_time is None or event_time > recording.event_time:
+                recording.file.name = file
+                recording.size_bytes, recording.sha256, recording.event_time = size_bytes, sha256, event_time
+                recording.save()
+            return call
+
+    def link_conversation(self, conversation_id: str) -> Call:
+        """Learn ElevenLabs' identifier of a call that had none yet."""
+        with transaction.atomic():
+            call = self._locked()
+            if call.conversation_id is None:
+                call.conversation_id = conversation_id
+                call.save(update_fields=["conversation_id", "updated_at"])
+            return call
+
+    # --- inside the lock ------------------------------------------------------------------------------------
+
+    def _locked(self) -> Call:
+        return Call.objects.select_for_update(no_key=True).get(pk=self.pk)
+
+    def _end(self, status: str) -> list[str]:
+        """Reach a terminal state; the first time, note up to which turn subscribers hear the call."""
+        if self.status == status:
+            return []
+        if not self.ended:
+            self.final_sequence_number = self.last_sequence_number
+        self.status = status
+        return ["status", "final_sequence_number"]
+
+    def _take_parties(self, parties: Parties) -> list[str]:
+        said = {name: getattr(parties, name) for name in parties.__slots__ if getattr(parties, name)}
+        return self._set(**said)
+
+    def _set(self, **values: Any) -> list[str]:
+        for name, value in values.items():
+            setattr(self, name, value)
+        return list(values)
+
+
+class CallTranscription(models.Model):
+    """A turn: one utterance, numbered 1, 2, 3 … within its call without gaps."""
+
+    class SpeakerType(models.TextChoices):
+        AGENT = "agent", "Agent"
+        DRIVER = "driver", "Driver"
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="transcriptions")
+    sequence_number = models.PositiveIntegerField()
+    speaker_type = models.CharField(max_length=16, choices=SpeakerType)
+    message_text = models.TextField()
+    timestamp = models.DateTimeField(help_text="When it was said, as the agent tells; else when it arrived.")
+    turn_id = models.CharField(
+        "turn ID", max_length=255, null=True, blank=True, help_text="The sender's own; makes a repeat recognisable."
+    )
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "turn"
+        ordering = ["call", "sequence_number"]
+        constraints = [
+            models.UniqueConstraint(fields=["call", "sequence_number"], name="turn_number_unique_in_call"),
+            models.UniqueConstraint(fields=["call", "turn_id"], name="turn_id_unique_in_call"),
+            models.CheckConstraint(name="turn_number_from_one", condition=Q(sequence_number__gte=1)),
+            models.CheckConstraint(name="turn_speaker_known", condition=Q(speaker_type__in=["agent", "driver"])),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.call_id} #{self.sequence_number}"
+
+
+class CallRecording(models.Model):
+    """The audio of a call, an MP3 in the default storage."""
+
+    CONTENT_TYPE = "audio/mpeg"
+
+    call = models.OneToOneField(Call, on_delete=models.CASCADE, related_name="recording")
+    file = models.FileField(max_length=255)
+    size_bytes = models.PositiveBigIntegerField()
+    sha256 = models.CharField("SHA-256", max_length=64)
+    event_time = models.DateTimeField()
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        verbose_name = "recording"
+
+    def __str__(self) -> str:
+        return f"Recording of call {self.call_id}"

@@ -1,0 +1,52 @@
+"""What is learned about a call when it ends, in our words; `webhooks.payloads` translates ElevenLabs' into them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parties:
+    """Who took part. Empty strings mean: not said."""
+
+    agent_id: str = ""
+    agent_name: str = ""
+    direction: str = ""
+    from_number: str = ""
+    to_number: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallData:
+    """A finished conversation as its transcription event tells it.
+
+    `event_time` orders two tellings of the same call; `failed` says that the conversation itself failed.
+    Durations are in seconds, `cost` in ElevenLabs' credits, `cost_usd` in US dollars.
+    """
+
+    event_time: datetime
+    failed: bool = False
+    failure_reason: str = ""
+    parties: Parties = field(default_factory=Parties)
+    start_time: datetime | None = None
+    duration_seconds: Decimal | None = None
+    cost: Decimal | None = None
+    cost_usd: Decimal | None = None
+    call_successful: bool | None = None
+    transcript_summary: str = ""
+    analysis: Any = None
+    metadata: Any = None
+    final_transcript: Any = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallFailure:
+    """A call that never became a conversation. `metadata` is what the telephone provider said, as it came."""
+
+    event_time: datetime
+    failure_reason: str = ""
+    parties: Parties = field(default_factory=Parties)
+    metadata: Any = None

@@ -1,0 +1,1 @@
+"""callsite: the walls and the wiring. Rooms: calls, webhooks, realtime."""

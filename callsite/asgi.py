@@ -1,0 +1,53 @@
+"""The door: HTTP goes to Django, WebSockets to realtime's consumers, and tokens never reach a log."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from typing import Any
+
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callsite.settings")
+django_application = get_asgi_application()
+
+from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps)
+from channels.routing import URLRouter  # noqa: E402
+
+from realtime import publisher  # noqa: E402
+from realtime.auth import take_token_from_query  # noqa: E402
+from realtime.routing import websocket_urlpatterns  # noqa: E402
+
+websocket_application = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+
+
+class _Nothing:
+    """Where the server offers no way to cut a connection."""
+
+    @staticmethod
+    def abort() -> None: ...
+
+
+async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
+    """The ASGI application of callsite, for uvicorn and daphne alike."""
+    if scope["type"] == "lifespan":
+        await lifespan(receive, send)
+        return
+    publisher.attach(asyncio.get_running_loop())
+    if scope["type"] == "websocket":
+        take_token_from_query(scope)
+        # uvicorn's `send` is a method of the connection; cutting it is the only way to be rid of a client that
+        # reads nothing, as a close frame would wait behind what it does not read
+        scope["callsite.abort"] = getattr(getattr(send, "__self__", None), "transport", _Nothing).abort
+        await websocket_application(scope, receive, send)
+    else:
+        await django_application(scope, receive, send)
+
+
+async def lifespan(receive: Any, send: Any) -> None:
+    """Start and stop as uvicorn announces them; daphne does without."""
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

@@ -1,0 +1,17 @@
+"""Every HTTP route of callsite."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+
+admin.site.site_header = admin.site.site_title = "callsite"
+admin.site.index_title = "Calls and their webhooks"
+
+urlpatterns = [
+    path("", include("webhooks.urls")),
+    path("api/", include("calls.api.urls")),
+    path("", include("realtime.urls")),
+    path("", include("callsite.health")),
+    path("admin/", admin.site.urls),
+]

@@ -1,0 +1,1 @@
+"""realtime tells the browsers: what was committed reaches every socket that listens, in order, once."""

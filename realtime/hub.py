@@ -1,0 +1,280 @@
+"""The hub: what one process holds of who listens to what, up to where; fan-out and catch-up.
+
+A process joins the channel layer once per call and gets each message once. The layer is only a doorbell: numbers show a
+gap or a repeat, and every 2 seconds the hub compares its calls with the database, in one query, and serves what the layer
+lost. So a subscriber has every turn, in order and once, whatever happens to Redis or to the process that took the webhook.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db import Error
+
+from realtime import auth, log, messages
+from realtime.doorbell import Doorbell
+from realtime.messages import CallState
+from realtime.subscriptions import Listener, Subscription, Topic
+
+logger = logging.getLogger(__name__)
+SWEEP_SECONDS = (1.5, 2.0)
+SETTLE_SECONDS = 0.3
+HEARTBEAT_SECONDS = 20.0
+STALLED_SECONDS = 15.0
+DATABASE_RETRY_SECONDS = 1.0
+CLOSE_TRY_AGAIN_LATER = 1013
+CLOSE_NOT_AUTHENTICATED = 4401
+
+_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
+
+
+def current_hub() -> Hub:
+    """The hub of the running event loop: in a server, of the process."""
+    loop = asyncio.get_running_loop()
+    if loop not in _hubs:
+        _hubs[loop] = Hub()
+    return _hubs[loop]
+
+
+class Hub:
+    """Works while there are listeners; with nobody there it does nothing."""
+
+    def __init__(self) -> None:
+        self.listeners: set[Listener] = set()
+        self.topics: dict[int, Topic] = {}
+        self._doorbell = Doorbell(self._heard)
+        self._unsettled: set[int] = set()
+        self._cycles: list[asyncio.Task[None]] = []
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # --- who is here ------------------------------------------------------------------------------------------
+
+    def enter(self, listener: Listener) -> None:
+        self.listeners.add(listener)
+        if not self._cycles:
+            self._doorbell.start()
+            self._cycles = [asyncio.create_task(_forever(work)) for work in (self._sweep, self._beat)]
+
+    def leave(self, listener: Listener) -> None:
+        for call_id in list(listener.subscriptions):
+            self.unsubscribe(listener, call_id)
+        listener.outbox.close()
+        self.listeners.discard(listener)
+        if not self.listeners:
+            for cycle in self._cycles:
+                cycle.cancel()
+            self._cycles = []
+
+    def connections_of(self, user_id: int) -> int:
+        return sum(listener.user_id == user_id for listener in self.listeners)
+
+    # --- subscriptions ----------------------------------------------------------------------------------------
+
+    async def subscribe(self, listener: Listener, state: CallState, identifier: str, after: int | None) -> None:
+        """Confirm, then serve every turn above `after` (None: above the newest), then the completion pair.
+
+        Joining comes before reading: the state that is confirmed is read when the channel layer already knows us, so no
+        turn can be committed unseen between the two. Raises Call.DoesNotExist, django.db.Error.
+        """
+        topic = self.topics.get(state.call_id)
+        if topic is None:
+            topic = self.topics[state.call_id] = Topic(state.call_id, state.last_sequence_number)
+        topic.users += 1
+        try:
+            if not state.ended:
+                await self._join(topic)
+                state = await log.state(state.call_id)
+            self._admit(listener, topic, state, identifier, after)
+        finally:
+            self._release(topic)
+
+    def unsubscribe(self, listener: Listener, call_id: int) -> None:
+        subscription = listener.subscriptions.pop(call_id)
+        subscription.over = True
+        subscription.topic.subscriptions.discard(subscription)
+        self._release(subscription.topic)
+
+    def _admit(self, listener: Listener, topic: Topic, state: CallState, identifier: str, after: int | None) -> None:
+        """From the confirmation to the first turn nothing is awaited: what comes meanwhile comes after."""
+        newest = state.last_sequence_number
+        known = state.call_id in listener.subscriptions
+        listener.send(messages.subscription_confirmed(identifier, state))
+        if after is None and (known or state.ended):
+            return
+        if known:
+            self.unsubscribe(listener, state.call_id)
+        if after is not None and after > newest:
+            listener.send(messages.reset(identifier, state))
+            after = 0
+        subscription = Subscription(topic, listener, state, newest if after is None else after)
+        listener.subscriptions[state.call_id] = subscription
+        if newest > topic.head:
+            self._catch_up(topic)
+        if state.ended or subscription.position < max(newest, topic.head):
+            self._serve_from_log(subscription)
+
+    def _release(self, topic: Topic) -> None:
+        topic.users -= 1
+        if topic.users == 0 and self.topics.get(topic.call_id) is topic:
+            del self.topics[topic.call_id]
+            if topic.joined:
+                self._spawn(self._doorbell.leave(topic.call_id, lambda: topic.call_id in self.topics))
+
+    async def _join(self, topic: Topic) -> None:
+        """Ask the channel layer for this call's messages. While the layer is away the sweep does without."""
+        if not topic.joined and await self._doorbell.join(topic.call_id):
+            topic.joined = True
+            if not self._unsettled:
+                self._spawn(self._settle())
+            self._unsettled.add(topic.call_id)
+
+    # --- what comes in ----------------------------------------------------------------------------------------
+
+    def _heard(self, message: dict[str, Any]) -> None:
+        """A message of the channel layer."""
+        topic = self.topics.get(message["call_id"])
+        if topic is None:
+            return
+        if message["type"] == "turn":
+            self._advance(topic, message["number"], message["text"])
+        else:
+            self._catch_up(topic)
+
+    def _advance(self, topic: Topic, number: int, text: str) -> None:
+        in_order, late = topic.advance(number, text)
+        if not in_order:
+            self._catch_up(topic)
+        for subscription in late:
+            self._serve_from_log(subscription)
+
+    # --- what has to be read ----------------------------------------------------------------------------------
+
+    def _catch_up(self, topic: Topic) -> None:
+        """Read what this process has not heard, once for all its sockets."""
+        topic.stale = True
+        if not topic.reading:
+            topic.reading = True
+            self._spawn(self._read_missing(topic))
+
+    async def _read_missing(self, topic: Topic) -> None:
+        try:
+            while topic.stale and topic.users:
+                topic.stale = False
+                page = await log.read(topic.call_id, topic.head, until_end=True)
+                for number, text in page.turns:
+                    self._advance(topic, number, text)
+                if page.completion is None:
+                    topic.stale = topic.stale or page.is_full
+                    continue
+                for subscription in [s for s in topic.subscriptions if not s.behind]:
+                    self._finish(subscription, page.completion)
+        except Error as error:  # the sweep comes back to it
+            logger.warning("The database is away: %s", type(error).__name__)
+        finally:
+            topic.reading = False
+
+    def _serve_from_log(self, subscription: Subscription) -> None:
+        """Serve a subscription from the database, at its socket's own pace, until it is level with its call."""
+        if not subscription.behind:
+            subscription.behind = True
+            self._spawn(self._serve_pages(subscription))
+
+    async def _serve_pages(self, subscription: Subscription) -> None:
+        topic, outbox = subscription.topic, subscription.listener.outbox
+        while not subscription.over:
+            try:
+                page = await log.read(topic.call_id, subscription.position)
+            except Error as error:
+                logger.warning("The database is away: %s", type(error).__name__)
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)
+                continue
+            for number, text in page.turns:
+                if not outbox.has_room:
+                    await outbox.room()
+                if subscription.over:
+                    return
+                subscription.serve(number, text)
+            if subscription.over:
+                return
+            if page.completion is not None:
+                self._finish(subscription, page.completion)
+            elif subscription.position >= topic.head:
+                subscription.behind = False
+                return
+
+    def _finish(self, subscription: Subscription, completion: tuple[str, str]) -> None:
+        """The call has ended, and every turn was served: the pair, and the subscription is over."""
+        for text in completion:
+            subscription.listener.outbox.push(text)
+        self.unsubscribe(subscription.listener, subscription.topic.call_id)
+
+    # --- what happens by the clock ----------------------------------------------------------------------------
+
+    async def _settle(self) -> None:
+        """Redis takes our SUBSCRIBE on one connection and others' PUBLISH on another: look once more, soon."""
+        await asyncio.sleep(SETTLE_SECONDS)
+        call_ids, self._unsettled = self._unsettled, set()
+        await self._compare(call_ids)
+
+    async def _sweep(self) -> None:
+        await asyncio.sleep(random.uniform(*SWEEP_SECONDS))  # noqa: S311  (spreads the processes)
+        self._spawn(self._join_again())
+        await self._compare(set(self.topics))
+        await self._check_listeners()
+
+    async def _compare(self, call_ids: set[int]) -> None:
+        """Compare calls with the database, in one query, and read what was lost."""
+        if not call_ids:
+            return
+        try:
+            states = await log.states(call_ids)
+        except Error as error:
+            logger.warning("The database is away: %s", type(error).__name__)
+            return
+        for state in states:
+            topic = self.topics.get(state.call_id)
+            if topic is not None and (state.ended or state.last_sequence_number > topic.head):
+                self._catch_up(topic)
+
+    async def _join_again(self) -> None:
+        for topic in [topic for topic in self.topics.values() if not topic.joined]:
+            await self._join(topic)
+
+    async def _check_listeners(self) -> None:
+        """Close the sockets of users who may not listen any more, and those that take nothing."""
+        try:
+            allowed = await auth.still_allowed({listener.user_id for listener in self.listeners})
+        except Error:
+            return
+        for listener in list(self.listeners):
+            if listener.user_id not in allowed:
+                listener.send(messages.error("AUTHENTICATION_FAILED", "You may not view calls any more."))
+                listener.close(CLOSE_NOT_AUTHENTICATED)
+            elif listener.outbox.stalled_seconds() > STALLED_SECONDS:
+                listener.close(CLOSE_TRY_AGAIN_LATER)
+
+    async def _beat(self) -> None:
+        await asyncio.sleep(HEARTBEAT_SECONDS)
+        for listener in list(self.listeners):
+            calls = {s.call_sid: s.position for s in listener.subscriptions.values()}
+            listener.send({"type": "heartbeat", "calls": calls})
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+
+async def _forever(work: Callable[[], Awaitable[None]]) -> None:
+    """Whatever goes wrong in one round, there is a next: the promise to subscribers hangs on it."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            logger.exception("A round of the hub failed")
+            await asyncio.sleep(1)

@@ -1,0 +1,143 @@
+"""The database as the log: what a call has said so far. Read here, in threads of realtime's own.
+
+Everything a subscriber ever gets can be read back with these functions; the channel layer only tells when.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from django.db import close_old_connections
+
+from calls.models import Call, CallTranscription
+from realtime import messages
+from realtime.messages import CallState
+
+PAGE = 500
+_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime-log")
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Turns above a number, as (number, text), at most PAGE; on an ended call's last page the completion pair."""
+
+    state: CallState
+    turns: list[tuple[int, str]]
+    completion: tuple[str, str] | None
+
+    @property
+    def is_full(self) -> bool:
+        return len(self.turns) == PAGE
+
+
+_STATE = (
+    *("pk", "call_sid", "conversation_id", "status"),
+    *("last_sequence_number", "final_sequence_number"),
+)
+
+
+async def in_thread[Result](read: Callable[[], Result]) -> Result:
+    """Run a blocking read in a thread of its own pool, and give the connection back afterwards."""
+
+    def reading() -> Result:
+        close_old_connections()
+        try:
+            return read()
+        finally:
+            close_old_connections()
+
+    return await asyncio.get_running_loop().run_in_executor(_threads, reading)
+
+
+async def find(identifier: str) -> CallState:
+    """The call with this `call_sid` or `conversation_id`; raises Call.DoesNotExist."""
+    return await in_thread(lambda: _state(Call.objects.only(*_STATE).get_by_identifier(identifier)))
+
+
+async def state(call_id: int) -> CallState:
+    """Where one call is now; raises Call.DoesNotExist."""
+    return await in_thread(lambda: _state(Call.objects.only(*_STATE).get(pk=call_id)))
+
+
+async def states(call_ids: Iterable[int]) -> list[CallState]:
+    """Where these calls are now, in one query."""
+    ids = list(call_ids)
+    return await in_thread(lambda: [CallState(*row) for row in _rows(ids)])
+
+
+async def read(call_id: int, after: int, *, until_end: bool = False) -> Page:
+    """The turns above `after` that the call has; with the pair if it has ended.
+
+    `until_end` leaves out what came after the call's end: that is for those who ask, not for those who listened.
+    """
+    return await in_thread(lambda: _read(call_id, after, until_end))
+
+
+def turn_message(turn: CallTranscription, call: Call) -> str:
+    """The frame of one turn."""
+    return messages.encode(
+        {
+            "type": "transcription",
+            "conversation_id": call.conversation_id,
+            "call_sid": call.call_sid,
+            "transcription_id": turn.pk,
+            "sequence_number": turn.sequence_number,
+            "speaker_type": turn.speaker_type,
+            "message_text": turn.message_text,
+            "timestamp": messages.iso(turn.timestamp) or "",
+        }
+    )
+
+
+def completion_messages(call: Call) -> tuple[str, str]:
+    """The frames of `call_status` and `call_completed`."""
+    identifiers = {"conversation_id": call.conversation_id, "call_sid": call.call_sid}
+    status = messages.encode(
+        {
+            "type": "call_status",
+            **identifiers,
+            "status": call.status,
+            "call_end_time": messages.iso(call.call_end_time),
+        }
+    )
+    data: messages.CallData = {
+        "status": call.status,
+        "driver_id": call.driver_id,
+        **identifiers,
+        "call_start_time": messages.iso(call.call_start_time),
+        "call_end_time": messages.iso(call.call_end_time),
+        "duration_seconds": messages.json_number(call.call_duration_seconds),
+        "transcript_summary": call.transcript_summary,
+        "cost": messages.json_number(call.cost),
+        "call_successful": call.call_successful,
+        "analysis_data": call.analysis_data,
+        "metadata": call.metadata_json,
+    }
+    return status, messages.encode({"type": "call_completed", **identifiers, "call_data": data})
+
+
+def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None]]:
+    return Call.objects.filter(pk__in=call_ids).order_by().values_list(*_STATE)
+
+
+def _state(call: Call) -> CallState:
+    return CallState(*(getattr(call, name) for name in _STATE))
+
+
+def _read(call_id: int, after: int, until_end: bool) -> Page:
+    """The call first, the turns second: the number read from the call says where this page has to stop."""
+    call = Call.objects.defer("final_transcript").get(pk=call_id)
+    state = _state(call)
+    last = state.last_sequence_number
+    if until_end and state.final_sequence_number is not None:
+        last = state.final_sequence_number
+    turns: list[tuple[int, str]] = []
+    if after < last:
+        above = call.transcriptions.filter(sequence_number__gt=after, sequence_number__lte=last)
+        page = above.order_by("sequence_number")[:PAGE]
+        turns = [(turn.sequence_number, turn_message(turn, call)) for turn in page]
+    is_last = len(turns) < PAGE
+    return Page(state, turns, completion_messages(call) if state.ended and is_last else None)

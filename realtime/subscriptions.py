@@ -1,0 +1,82 @@
+"""Who listens to which call, and up to where each was served. No I/O here: only order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from realtime.messages import CallState, Message, encode
+from realtime.outbox import Outbox
+
+
+@dataclass(eq=False, slots=True)
+class Listener:
+    """One socket: whose it is, what waits for it, what it listens to (by call id), how to close it with a code."""
+
+    user_id: int
+    outbox: Outbox
+    close: Callable[[int], None]
+    subscriptions: dict[int, Subscription] = field(default_factory=dict)
+
+    def send(self, message: Message) -> None:
+        self.outbox.push(encode(message))
+
+    def subscription_to(self, identifier: str) -> int | None:
+        """The call id of the subscription to a `call_sid` or `conversation_id`."""
+        for call_id, subscription in self.subscriptions.items():
+            if identifier in (subscription.call_sid, subscription.conversation_id):
+                return call_id
+        return None
+
+
+class Topic:
+    """One call that somebody in this process listens to. `head` is the number of its newest known turn."""
+
+    __slots__ = ("call_id", "head", "joined", "reading", "stale", "subscriptions", "users")
+
+    def __init__(self, call_id: int, head: int) -> None:
+        self.call_id, self.head = call_id, head
+        self.subscriptions: set[Subscription] = set()
+        self.users = 0  # subscriptions, and those that are being made
+        self.joined = False  # True when the channel layer knows us
+        self.reading = False  # True while missing turns are read
+        self.stale = False  # True when there is something to read
+
+    def advance(self, number: int, text: str) -> tuple[bool, list[Subscription]]:
+        """Serve a turn to whoever is next in line for it.
+
+        Returns whether the turn was in order (False: there is a gap below it), and the subscriptions that could not
+        take it, which have to be served from the database. A repeat is in order, and served to nobody.
+        """
+        if number <= self.head:
+            return True, []
+        if number != self.head + 1:
+            return False, []
+        self.head = number
+        late = []
+        for subscription in self.subscriptions:
+            if subscription.behind or subscription.position >= number:
+                continue
+            if subscription.listener.outbox.has_room:
+                subscription.serve(number, text)
+            else:
+                late.append(subscription)
+        return True, late
+
+
+class Subscription:
+    """One socket listening to one call. `position` is the number of the newest turn it was served."""
+
+    __slots__ = ("behind", "call_sid", "conversation_id", "listener", "over", "position", "topic")
+
+    def __init__(self, topic: Topic, listener: Listener, state: CallState, position: int) -> None:
+        self.topic, self.listener, self.position = topic, listener, position
+        self.call_sid, self.conversation_id = state.call_sid, state.conversation_id
+        self.behind = False  # True while it is served from the database
+        self.over = False
+        topic.subscriptions.add(self)
+        topic.users += 1
+
+    def serve(self, number: int, text: str) -> None:
+        self.listener.outbox.push(text)
+        self.position = number

@@ -1,0 +1,1 @@
+"""webhooks lets ElevenLabs in: verify, keep, understand, hand over to calls."""

@@ -1,0 +1,50 @@
+"""System checks: what would make every webhook fail is found before the first one comes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.conf import settings
+from django.core import checks
+
+from webhooks.signature import secrets_of
+
+
+@checks.register(checks.Tags.security)
+def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """webhooks.E001: no webhook secret outside DEBUG; webhooks.W001: no tool secret there."""
+    if settings.DEBUG:
+        return []
+    found: list[checks.CheckMessage] = []
+    if not secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET):
+        found.append(
+            checks.Error(
+                "ELEVENLABS_WEBHOOK_SECRET is empty: every webhook will be answered 401.",
+                hint="Set it to the secret that ElevenLabs showed when the webhook was created (wsec_…).",
+                id="webhooks.E001",
+            )
+        )
+    if not secrets_of(settings.ELEVENLABS_TOOL_SECRET):
+        found.append(
+            checks.Warning(
+                "ELEVENLABS_TOOL_SECRET is empty: live turns will be answered 401.",
+                hint="Set it to a long random string, and give it to the server tool as a Bearer token.",
+                id="webhooks.W001",
+            )
+        )
+    return found
+
+
+@checks.register(checks.Tags.compatibility)
+def check_dynamic_variables(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """webhooks.E002: ELEVENLABS_DYNAMIC_VARIABLES is not a JSON object."""
+    if isinstance(settings.ELEVENLABS_DYNAMIC_VARIABLES, dict):
+        return []
+    return [
+        checks.Error(
+            "ELEVENLABS_DYNAMIC_VARIABLES must be a JSON object.",
+            hint='For example {"company": "Acme"}.',
+            id="webhooks.E002",
+        )
+    ]

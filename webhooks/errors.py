@@ -1,0 +1,71 @@
+"""What can be wrong with a webhook. Each error carries the status that it is answered with.
+
+The status decides what ElevenLabs does: 5xx, 429 and 408 are tried again (where retries are on), other 4xx never.
+"""
+
+from __future__ import annotations
+
+
+class WebhookError(Exception):
+    """`message` says in a line what is wrong, `details` what to fix; neither quotes secrets or other calls' data."""
+
+    status = 500
+
+    def __init__(self, message: str, details: str) -> None:
+        super().__init__(message)
+        self.message, self.details = message, details
+
+    def body(self) -> dict[str, str]:
+        return {"status": "error", "message": self.message, "details": self.details}
+
+
+class InvalidPayload(WebhookError):
+    """The body does not say what it has to. It would not the next time either."""
+
+    status = 400
+
+    def __init__(self, details: str) -> None:
+        super().__init__("Invalid webhook payload", details)
+
+
+class NotAuthenticated(WebhookError):
+    status = 401
+
+
+class CallNotFound(WebhookError):
+    """No call yet: the delivery is kept, and applied by itself when the call appears."""
+
+    status = 404
+
+    def __init__(self, key: str, identifier: str) -> None:
+        super().__init__(
+            f"Call not found for {key}: {printable(identifier)}",
+            "The webhook is kept and will be applied as soon as a call with this identifier is registered.",
+        )
+
+
+class MethodNotAllowed(WebhookError):
+    status = 405
+
+
+class TooLarge(WebhookError):
+    status = 413
+
+
+class DatabaseUnavailable(WebhookError):
+    """Nothing was stored; the sender should try again."""
+
+    def __init__(self) -> None:
+        super().__init__("Database error while processing webhook", "Database temporarily unavailable")
+
+
+class InternalError(WebhookError):
+    """A fault of ours. The delivery is kept with the traceback for the staff."""
+
+    def __init__(self) -> None:
+        super().__init__("Internal server error", "The webhook could not be processed; it can be sent again.")
+
+
+def printable(text: str) -> str:
+    """`text` on one line, control characters escaped, for a message or a log."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:300])

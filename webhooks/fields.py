@@ -1,0 +1,79 @@
+"""Reading one field of a decoded body: required ones must be right, optional ones of the wrong kind are nothing."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from webhooks.errors import InvalidPayload
+
+IDENTIFIER_MAX_LENGTH = 255
+_MILLISECONDS_FROM = 100_000_000_000  # as seconds this is the year 5138
+_NUMBER_LIMIT = 10**15
+
+
+def required(holder: dict[str, Any], name: str, path: str = "") -> Any:
+    """The value of a field that must be there and not null."""
+    if holder.get(name) is None:
+        raise InvalidPayload(f"Missing required field: {path}{name}")
+    return holder[name]
+
+
+def identifier(value: Any, name: str) -> str:
+    """A call's identifier: text, not blank, of a length that a call can have."""
+    if not isinstance(value, str) or not value.strip():
+        raise InvalidPayload(f"Field {name} must be a string that is not empty.")
+    if len(value) > IDENTIFIER_MAX_LENGTH:
+        raise InvalidPayload(f"Field {name} must have at most {IDENTIFIER_MAX_LENGTH} characters.")
+    return value
+
+
+def optional_identifier(value: Any) -> str | None:
+    """The same where nothing has to be there: blank, too long or of another kind is None."""
+    return value if isinstance(value, str) and value.strip() and len(value) <= IDENTIFIER_MAX_LENGTH else None
+
+
+def moment(value: Any) -> datetime | None:
+    """Unix seconds (a number or a string of one; milliseconds are recognised) or ISO 8601, as aware UTC; else None."""
+    if isinstance(value, str):
+        try:
+            value = float(value) if value.isascii() else None
+        except ValueError:
+            return _iso_moment(value.strip())
+    if isinstance(value, bool) or not isinstance(value, int | float) or value < 0:
+        return None
+    try:
+        return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS_FROM else value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _iso_moment(value: str) -> datetime | None:
+    try:
+        parsed = datetime.fromisoformat(value)
+        return parsed.astimezone(UTC) if parsed.tzinfo else parsed.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def number(value: Any) -> Decimal | None:
+    """A JSON number of a size that means something, exactly as sent; else None."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= _NUMBER_LIMIT:
+        return None
+    return Decimal(repr(value))
+
+
+def text(value: Any, limit: int | None = None) -> str:
+    """A string, cut at `limit`; else empty."""
+    return value[:limit] if isinstance(value, str) else ""
+
+
+def whole[Kind](value: Any, kind: type[Kind]) -> Kind | None:
+    """An object or a list as it came; of another kind it is None."""
+    return value if isinstance(value, kind) else None
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """An object; else an empty one."""
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,128 @@
+"""What an event means for a call: one verb of `calls.models` each. Run inside the inbox's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from django.conf import settings
+from django.core.files.base import ContentFile
+from django.core.files.storage import default_storage
+from django.db import transaction
+
+from calls.models import Call, CallTranscription
+from webhooks.errors import CallNotFound
+from webhooks.payloads import Audio, CallReference, Ignored, InitiationFailure, Transcription
+from webhooks.tool_payloads import Initiation, Turn
+from webhooks.waiting import lock_identifiers
+
+
+def handle_transcription(event: Transcription) -> tuple[Call, dict[str, Any]]:
+    call = find_call(event.call).update_post_call_data(event.data)
+    return call, _success("Call completion data processed successfully", call)
+
+
+def handle_initiation_failure(event: InitiationFailure) -> tuple[Call, dict[str, Any]]:
+    call = find_call(event.call).record_failed(event.failure)
+    return call, _success("Call failure data processed successfully", call)
+
+
+def handle_audio(event: Audio) -> tuple[Call, dict[str, Any]]:
+    """The file is written before the row; where the row does not come to be, the file goes again."""
+    call = find_call(event.call)
+    digest = hashlib.sha256(event.content).hexdigest()
+    name = default_storage.save(f"recordings/{call.pk}/{digest[:32]}.mp3", ContentFile(event.content))
+    try:
+        with transaction.atomic():
+            call = call.keep_recording(
+                file=name, size_bytes=len(event.content), sha256=digest, event_time=event.event_time
+            )
+    except BaseException:
+        default_storage.delete(name)
+        raise
+    return call, _success("Call recording stored successfully", call)
+
+
+def handle_ignored(event: Ignored) -> tuple[None, dict[str, Any]]:
+    return None, {"status": "success", "message": "Event ignored", "type": event.type}
+
+
+def handle_turn(turn: Turn) -> tuple[Call, CallTranscription, bool]:
+    """Store a live turn; the third value says whether it is new."""
+    stored, created = find_turns_call(turn).record_turn(
+        speaker_type=turn.speaker_type,
+        message_text=turn.message_text,
+        timestamp=turn.timestamp,
+        turn_id=turn.turn_id,
+    )
+    return stored.call, stored, created
+
+
+def handle_initiation(initiation: Initiation) -> tuple[Call, dict[str, Any]]:
+    """Register an inbound call, once; the answer carries the variables that the agent is started with."""
+    call = Call.objects.filter(call_sid=initiation.call_sid).first() or Call.register(
+        call_sid=initiation.call_sid,
+        conversation_id=initiation.conversation_id,
+        agent_id=initiation.agent_id,
+        from_number=initiation.from_number,
+        to_number=initiation.to_number,
+        direction=Call.Direction.INBOUND,
+    )
+    variables = {**settings.ELEVENLABS_DYNAMIC_VARIABLES, "call_sid": call.call_sid}
+    return call, {"type": "conversation_initiation_client_data", "dynamic_variables": variables}
+
+
+def find_call(reference: CallReference) -> Call:
+    """The call of a post-call event; raises CallNotFound, behind a lock that a call's `save()` takes as well."""
+    call = _existing(reference)
+    if call is None:
+        lock_identifiers(reference.conversation_id, reference.call_sid)
+        call = _existing(reference) or _created(reference.call_sid, reference.conversation_id)
+    if call is None:
+        raise CallNotFound("conversation_id", reference.conversation_id)
+    return call
+
+
+def find_turns_call(turn: Turn) -> Call:
+    """The call of a live turn, by either identifier; raises CallNotFound like `find_call`."""
+    call = _existing_by_either(turn)
+    if call is None:
+        lock_identifiers(turn.conversation_id, turn.call_sid)
+        call = _existing_by_either(turn) or _created(turn.call_sid, turn.conversation_id)
+    if call is None:
+        key = "call_sid" if turn.call_sid else "conversation_id"
+        raise CallNotFound(key, turn.call_sid or turn.conversation_id or "")
+    return call
+
+
+def _existing(reference: CallReference) -> Call | None:
+    call = Call.objects.filter(conversation_id=reference.conversation_id).first()
+    if call is None and reference.call_sid:
+        call = Call.objects.filter(call_sid=reference.call_sid, conversation_id=None).first()
+        call = call and call.link_conversation(reference.conversation_id)
+    return call
+
+
+def _existing_by_either(turn: Turn) -> Call | None:
+    call = Call.objects.filter(call_sid=turn.call_sid).first() if turn.call_sid else None
+    if call is None and turn.conversation_id:
+        call = Call.objects.filter(conversation_id=turn.conversation_id).first()
+    return call
+
+
+def _created(call_sid: str | None, conversation_id: str | None) -> Call | None:
+    if not settings.ELEVENLABS_CREATE_UNKNOWN_CALLS:
+        return None
+    taken = call_sid is not None and Call.objects.filter(call_sid=call_sid).exists()
+    own = call_sid if call_sid and not taken else conversation_id
+    return Call.register(call_sid=own or "", conversation_id=conversation_id)
+
+
+def _success(message: str, call: Call) -> dict[str, Any]:
+    return {
+        "status": "success",
+        "message": message,
+        "conversation_id": call.conversation_id,
+        "call_sid": call.call_sid,
+        "call_status": call.status,
+    }

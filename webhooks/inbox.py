@@ -1,0 +1,198 @@
+"""The inbox: a verified request becomes a delivery row and its effect, in one transaction.
+
+The effect runs in a savepoint: where it fails, it leaves nothing, and the row keeps the reason. What is answered 2xx is
+committed, together with its row. A deadlock or a serialisation failure is tried again, a bounded number of times.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import random
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
+from django.utils import timezone
+from prometheus_client import Counter
+
+from calls.models import Call
+from webhooks import handlers
+from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
+from webhooks.models import WebhookDelivery
+from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription, parse_event
+from webhooks.strict_json import decode
+from webhooks.tool_payloads import Turn, parse_initiation, parse_turn
+
+logger = logging.getLogger(__name__)
+ATTEMPTS = 5
+# serialisation failure, deadlock, lock timeout; SQLite's locked
+_WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03", "SQLITE_BUSY"}
+# what applying a delivery changes on its row: all but the request itself
+_RESULT = [
+    *("event_type", "conversation_id", "call_sid", "call", "outcome", "answer_status", "answer_body", "error"),
+    *("times_received", "times_applied", "applied_at"),
+]
+DELIVERIES = Counter("callsite_webhook_deliveries", "Verified webhooks, by route and outcome", ["route", "outcome"])
+
+Outcome = WebhookDelivery.Outcome
+Route = WebhookDelivery.Route
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the sender gets."""
+
+    status: int
+    body: dict[str, Any]
+
+
+def receive(route: str, body: bytes) -> Answer:
+    """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row."""
+    try:
+        return _persistently(lambda: _take(route, body))
+    except Error as error:
+        logger.error("Database error on a %s webhook: %s", route, type(error).__name__)
+        if _may_work_next_time(error):  # lost every race, so the database is there: keep what came
+            with contextlib.suppress(Error):
+                _keep_failed(route, body)
+        return _answer_of(DatabaseUnavailable())
+
+
+def apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
+    """Apply a kept delivery once more, as if it had just come; used by the staff and by calls that appear."""
+    with transaction.atomic():
+        locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
+        _apply(locked)
+        locked.save(update_fields=_RESULT)
+        return locked
+
+
+def _persistently(work: Callable[[], Answer]) -> Answer:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return work()
+        except (OperationalError, IntegrityError, InterfaceError) as error:
+            if attempt == ATTEMPTS or not _may_work_next_time(error):
+                raise
+            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  (no secret: spreads the tries)
+    raise AssertionError("unreachable")
+
+
+def _may_work_next_time(error: Error) -> bool:
+    """A lost race (two copies at once, a deadlock), but not a database that is away."""
+    if isinstance(error, IntegrityError):
+        return True
+    cause = error.__cause__
+    return (getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)) in _WORTH_ANOTHER_TRY
+
+
+def _take(route: str, body: bytes) -> Answer:
+    with transaction.atomic():
+        delivery = _known_or_new(route, body)
+        if delivery.pk is None or delivery.outcome in (Outcome.UNMATCHED, Outcome.FAILED):
+            _apply(delivery)
+        if route != Route.TRANSCRIPTION or delivery.outcome != Outcome.APPLIED:
+            _keep(delivery)  # but a stored turn is its own record
+        return Answer(delivery.answer_status, delivery.answer_body)
+
+
+def _keep_failed(route: str, body: bytes) -> None:
+    """Keep what could not be applied because others always came first; the sender was told to come again."""
+    with transaction.atomic():
+        delivery = _known_or_new(route, body)
+        if delivery.pk is None:
+            delivery.outcome, delivery.error = Outcome.FAILED, "Gave up after locks or conflicts."
+            answer = _answer_of(DatabaseUnavailable())
+            delivery.answer_status, delivery.answer_body = answer.status, answer.body
+        _keep(delivery)
+
+
+def _known_or_new(route: str, body: bytes) -> WebhookDelivery:
+    digest = hashlib.sha256(body).hexdigest()
+    if route == Route.POST_CALL:
+        rows = WebhookDelivery.objects.select_for_update().defer("body")
+        if known := rows.filter(route=route, digest=digest).first():
+            known.times_received += 1
+            return known
+    return WebhookDelivery(route=route, digest=digest, body=body, size_bytes=len(body), received_at=timezone.now())
+
+
+def _keep(delivery: WebhookDelivery) -> None:
+    if delivery.pk is None:
+        delivery.save(force_insert=True)
+    else:
+        delivery.save(update_fields=_RESULT)
+
+
+def _apply(delivery: WebhookDelivery) -> None:
+    """Run the delivery's effect; the row's fields, not yet saved, say what came of it."""
+    try:
+        with transaction.atomic():
+            delivery.call, answer, delivery.outcome = _effect(delivery)
+        delivery.error, delivery.applied_at = "", timezone.now()
+        delivery.times_applied += delivery.outcome == Outcome.APPLIED
+    except CallNotFound as error:
+        delivery.outcome, delivery.error, answer = Outcome.UNMATCHED, error.message, _answer_of(error)
+    except WebhookError as error:
+        delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, _answer_of(error)
+    except (OperationalError, IntegrityError, InterfaceError):
+        raise  # the whole transaction is tried again, or the database is away
+    except Exception as error:
+        logger.error("A %s delivery could not be applied: %s", delivery.route, type(error).__name__)
+        delivery.outcome, delivery.error = Outcome.FAILED, traceback.format_exc()
+        answer = _answer_of(DatabaseUnavailable() if isinstance(error, DatabaseError) else InternalError())
+    delivery.answer_status, delivery.answer_body = answer.status, answer.body
+    DELIVERIES.labels(delivery.route, delivery.outcome).inc()
+
+
+def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str]:
+    """Parse and handle: (call, answer, outcome). Notes on the row what the body is about, also where it fails later."""
+    body = decode(bytes(delivery.body))
+    if delivery.route == Route.TRANSCRIPTION:
+        return _turn_effect(delivery, parse_turn(body))
+    if delivery.route == Route.CONVERSATION_INIT:
+        initiation = parse_initiation(body)
+        delivery.call_sid = initiation.call_sid
+        call, answer = handlers.handle_initiation(initiation)
+        return call, Answer(200, answer), Outcome.APPLIED
+    kind = body.get("type")
+    delivery.event_type = kind[:64] if isinstance(kind, str) else ""
+    event = parse_event(body)
+    if isinstance(event, Ignored):
+        return None, Answer(200, handlers.handle_ignored(event)[1]), Outcome.IGNORED
+    delivery.conversation_id, delivery.call_sid = event.call.conversation_id, event.call.call_sid or ""
+    call, answer = _handle(event)
+    return call, Answer(200, answer), Outcome.APPLIED
+
+
+def _handle(event: Event) -> tuple[Call, dict[str, Any]]:
+    match event:
+        case Transcription():
+            return handlers.handle_transcription(event)
+        case InitiationFailure():
+            return handlers.handle_initiation_failure(event)
+        case Audio():
+            return handlers.handle_audio(event)
+    raise AssertionError(event)
+
+
+def _turn_effect(delivery: WebhookDelivery, turn: Turn) -> tuple[Call, Answer, str]:
+    delivery.event_type = "turn"
+    delivery.conversation_id, delivery.call_sid = turn.conversation_id or "", turn.call_sid or ""
+    call, stored, created = handlers.handle_turn(turn)
+    body = {
+        "status": "success",
+        "message": "Transcription stored successfully",
+        "transcription_id": stored.pk,
+        "sequence_number": stored.sequence_number,
+    }
+    return call, Answer(201 if created else 200, body), Outcome.APPLIED
+
+
+def _answer_of(error: WebhookError) -> Answer:
+    return Answer(error.status, error.body())

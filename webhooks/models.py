@@ -1,0 +1,62 @@
+"""WebhookDelivery: one verified HTTP request as it came, and what became of it."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from calls.models import Call
+
+
+class WebhookDelivery(models.Model):
+    """The inbox. A repeat of a post-call webhook is recognised by its digest and counted on the same row."""
+
+    class Route(models.TextChoices):
+        POST_CALL = "post-call", "Post-call"
+        TRANSCRIPTION = "transcription", "Live turn"
+        CONVERSATION_INIT = "conversation-init", "Conversation initiation"
+
+    class Outcome(models.TextChoices):
+        APPLIED = "applied", "Applied"
+        IGNORED = "ignored", "Ignored"
+        REJECTED = "rejected", "Rejected"
+        UNMATCHED = "unmatched", "Waits for its call"
+        FAILED = "failed", "Failed"
+
+    route = models.CharField(max_length=24, choices=Route)
+    digest = models.CharField("SHA-256", max_length=64, help_text="Of the body, byte for byte.")
+    body = models.BinaryField()
+    size_bytes = models.PositiveBigIntegerField()
+    event_type = models.CharField(max_length=64, blank=True)
+    conversation_id = models.CharField("conversation ID", max_length=255, blank=True)
+    call_sid = models.CharField("call SID", max_length=255, blank=True)
+    call = models.ForeignKey(Call, null=True, blank=True, on_delete=models.SET_NULL, related_name="webhook_deliveries")
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    answer_status = models.PositiveSmallIntegerField()
+    answer_body = models.JSONField()
+    error = models.TextField(blank=True, help_text="Why it was not applied; for the staff alone.")
+    received_at = models.DateTimeField()
+    times_received = models.PositiveIntegerField(default=1)
+    times_applied = models.PositiveIntegerField(default=0)
+    applied_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        verbose_name = "webhook delivery"
+        verbose_name_plural = "webhook deliveries"
+        ordering = ["-id"]
+        constraints = [
+            models.UniqueConstraint(fields=["digest"], condition=Q(route="post-call"), name="delivery_once_by_digest"),
+            models.CheckConstraint(
+                name="delivery_outcome_known",
+                condition=Q(outcome__in=["applied", "ignored", "rejected", "unmatched", "failed"]),
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["outcome", "-id"], name="delivery_outcome"),
+            models.Index(fields=["conversation_id", "-id"], name="delivery_conversation"),
+            models.Index(fields=["call_sid"], condition=Q(outcome="unmatched"), name="delivery_waiting_sid"),
+            models.Index(fields=["conversation_id"], condition=Q(outcome="unmatched"), name="delivery_waiting"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_type or self.route} {self.pk}"

@@ -1,0 +1,189 @@
+"""ElevenLabs' words, as types. They end here: behind this file a webhook is one of the events below.
+
+Formats: https://elevenlabs.io/docs/eleven-agents/workflows/post-call-webhooks and the official SDK's types. Unknown keys
+and words are normal; an optional field of the wrong kind is nothing; whole objects are kept as they came.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from calls.outcome import CallData, CallFailure, Parties
+from webhooks.errors import InvalidPayload
+from webhooks.fields import identifier, mapping, moment, number, optional_identifier, required, text, whole
+
+TRANSCRIPTION, FAILURE, AUDIO = "post_call_transcription", "call_initiation_failure", "post_call_audio"
+SUPPORTED_TYPES = (TRANSCRIPTION, FAILURE, AUDIO)
+# What ElevenLabs sends to the same workspace webhook, for its other products or in other formats.
+IGNORED_TYPES = frozenset(
+    {
+        "post_call_transcription_otel",
+        "answering_machine_detection",
+        "unredacted_transcript",
+        "unredacted_audio",
+        "voice_removal_notice",
+        "voice_removal_notice_withdrawn",
+        "voice_removed",
+        "speech_to_text",
+        "speech_to_text_transcription",
+        "agent_qa",
+        "flows",
+        "flows_generation",
+        "flows_template_run",
+        "dubbing",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallReference:
+    """Which call an event is about. `call_sid` is second best: it finds a call that has no conversation yet."""
+
+    conversation_id: str
+    call_sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcription:
+    call: CallReference
+    data: CallData
+
+
+@dataclass(frozen=True, slots=True)
+class InitiationFailure:
+    call: CallReference
+    failure: CallFailure
+
+
+@dataclass(frozen=True, slots=True)
+class Audio:
+    call: CallReference
+    event_time: datetime
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ignored:
+    type: str
+
+
+Event = Transcription | InitiationFailure | Audio | Ignored
+
+
+def parse_event(body: dict[str, Any]) -> Event:
+    """What a post-call webhook says; raises InvalidPayload that names the field."""
+    kind = required(body, "type")
+    if not isinstance(kind, str):
+        raise InvalidPayload("Field type must be a string.")
+    if kind in IGNORED_TYPES:
+        return Ignored(kind)
+    if kind not in SUPPORTED_TYPES:
+        raise InvalidPayload(f"Unknown type. Supported: {', '.join(SUPPORTED_TYPES)}.")
+    stamp = required(body, "event_timestamp")
+    event_time = moment(stamp)
+    if event_time is None:
+        raise InvalidPayload("Field event_timestamp must be unix seconds or an ISO 8601 time.")
+    data = required(body, "data")
+    if not isinstance(data, dict):
+        raise InvalidPayload("Field data must be an object.")
+    call = call_reference(data)
+    if kind == TRANSCRIPTION:
+        return Transcription(call, _call_data(data, event_time))
+    if kind == FAILURE:
+        return InitiationFailure(call, _call_failure(data, event_time))
+    return Audio(call, event_time, _audio(data))
+
+
+def call_reference(data: dict[str, Any]) -> CallReference:
+    """Where the identifiers stand in `data` of any event."""
+    variables = mapping(mapping(data.get("conversation_initiation_client_data")).get("dynamic_variables"))
+    metadata = mapping(data.get("metadata"))
+    given = data.get("conversation_id")
+    if given is None:
+        given = variables.get("system__conversation_id")
+    provider = mapping(metadata.get("body"))
+    candidates = (  # our own, as the dynamic variable that conversation-init gave; then the telephone provider's
+        variables.get("call_sid"),
+        mapping(metadata.get("phone_call")).get("call_sid"),
+        variables.get("system__call_sid"),
+        provider.get("CallSid"),
+        provider.get("call_sid"),
+    )
+    return CallReference(
+        conversation_id=identifier(
+            required({"conversation_id": given}, "conversation_id", "data."), "data.conversation_id"
+        ),
+        call_sid=next((sid for sid in map(optional_identifier, candidates) if sid), None),
+    )
+
+
+def _call_data(data: dict[str, Any], event_time: datetime) -> CallData:
+    metadata, analysis = mapping(data.get("metadata")), mapping(data.get("analysis"))
+    phone = mapping(metadata.get("phone_call"))
+    duration = number(metadata.get("call_duration_secs"))
+    failed = data.get("status") == "failed"
+    reason = text(mapping(metadata.get("error")).get("reason")) or text(metadata.get("termination_reason"))
+    return CallData(
+        event_time=event_time,
+        failed=failed,
+        failure_reason=reason if failed else "",
+        parties=_parties(data, phone.get("direction"), phone.get("agent_number"), phone.get("external_number")),
+        start_time=moment(metadata.get("start_time_unix_secs")),
+        duration_seconds=duration if duration is not None and duration >= 0 else None,
+        cost=number(metadata.get("cost")),
+        cost_usd=number(metadata.get("cost_fiat")),
+        call_successful=_call_successful(analysis.get("call_successful")),
+        transcript_summary=text(analysis.get("transcript_summary")),
+        analysis=whole(data.get("analysis"), dict),
+        metadata=whole(data.get("metadata"), dict),
+        final_transcript=whole(data.get("transcript"), list),
+    )
+
+
+def _call_failure(data: dict[str, Any], event_time: datetime) -> CallFailure:
+    provider = mapping(mapping(data.get("metadata")).get("body"))
+    # Twilio's own words, or those of a SIP trunk; only calls that we place can fail so.
+    caller = text(provider.get("From")) or text(provider.get("from_number"))
+    called = text(provider.get("To")) or text(provider.get("to_number"))
+    return CallFailure(
+        event_time=event_time,
+        failure_reason=text(data.get("failure_reason")),
+        parties=_parties(data, "outbound" if provider else None, caller, called),
+        metadata=whole(data.get("metadata"), dict),
+    )
+
+
+def _parties(data: dict[str, Any], direction: Any, agent_number: Any, other_number: Any) -> Parties:
+    direction = direction if direction in ("inbound", "outbound") else ""
+    agent, other = text(agent_number, 64), text(other_number, 64)
+    return Parties(
+        agent_id=text(data.get("agent_id"), 255),
+        agent_name=text(data.get("agent_name"), 255),
+        direction=direction,
+        from_number=other if direction == "inbound" else agent,
+        to_number=agent if direction == "inbound" else other,
+    )
+
+
+def _call_successful(value: Any) -> bool | None:
+    """ElevenLabs says "success", "failure" or "unknown"; older and foreign clients say true or false."""
+    if isinstance(value, bool):
+        return value
+    return {"success": True, "failure": False}.get(value) if isinstance(value, str) else None
+
+
+def _audio(data: dict[str, Any]) -> bytes:
+    encoded = required(data, "full_audio", "data.")
+    if not isinstance(encoded, str):
+        raise InvalidPayload("Field data.full_audio must be a base64 string.")
+    try:
+        content = base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidPayload("Field data.full_audio is not base64.") from None
+    if not content:
+        raise InvalidPayload("Field data.full_audio is empty.")
+    return content

@@ -1,0 +1,62 @@
+"""Strict JSON: what Python's decoder lets through and a database or a reader would choke on is refused or mended.
+
+Refused: other encodings than UTF-8, NaN, Infinity, numbers beyond a float or of thousands of digits, a key given twice,
+nesting deeper than 200. Mended: NUL characters and lone surrogates become U+FFFD. A byte order mark is skipped.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from typing import Any, NoReturn
+
+from webhooks.errors import InvalidPayload
+
+MAX_DEPTH = 200
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+def decode(raw: bytes) -> dict[str, Any]:
+    """The JSON object that `raw` holds; raises InvalidPayload that says what is wrong with it."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidPayload(f"The body is not UTF-8 (byte {error.start}).") from None
+    try:
+        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        raise InvalidPayload(f"The body is not JSON: {error.msg} (character {error.pos}).") from None
+    except RecursionError:
+        raise InvalidPayload(f"The body is nested deeper than {MAX_DEPTH} levels.") from None
+    except ValueError:  # int() of thousands of digits
+        raise InvalidPayload("The body has a number with too many digits.") from None
+    if not isinstance(value, dict):
+        raise InvalidPayload("The body must be a JSON object.")
+    cleaned: dict[str, Any] = _clean(value, 0)
+    return cleaned
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise InvalidPayload("The body gives a key twice in one object.")
+    return value
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise InvalidPayload(f"The body has the number {name}, which is not JSON.")
+
+
+def _clean(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return _UNSTORABLE.sub("\ufffd", value)
+    if isinstance(value, float) and not math.isfinite(value):
+        raise InvalidPayload("The body has a number that is too large.")
+    if depth > MAX_DEPTH:
+        raise InvalidPayload(f"The body is nested deeper than {MAX_DEPTH} levels.")
+    if isinstance(value, dict):
+        return {_UNSTORABLE.sub("\ufffd", key): _clean(item, depth + 1) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_clean(item, depth + 1) for item in value]
+    return value

@@ -1,0 +1,94 @@
+"""What an agent's server tools send while a call runs: a live turn, and the question before an inbound call is answered.
+
+Server tools: https://elevenlabs.io/docs/eleven-agents/customization/tools/server-tools. Both the flat form and the
+envelope `{"parameters": {...}}` occur; a parameter that was not used arrives as "".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from webhooks.errors import InvalidPayload
+from webhooks.fields import identifier, moment, optional_identifier, required, text
+
+SPEAKERS = {"agent": "agent", "user": "driver"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One utterance. At least one of the two identifiers is given."""
+
+    call_sid: str | None
+    conversation_id: str | None
+    speaker_type: str
+    message_text: str
+    timestamp: datetime | None
+    turn_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Initiation:
+    """An inbound call that is about to be answered."""
+
+    call_sid: str
+    conversation_id: str | None
+    agent_id: str
+    from_number: str
+    to_number: str
+
+
+def parse_turn(body: dict[str, Any]) -> Turn:
+    """A live turn; raises InvalidPayload that names the field."""
+    turn = body.get("parameters", body)
+    if not isinstance(turn, dict):
+        raise InvalidPayload("Field parameters must be an object.")
+    call_sid = _given(turn, "call_sid")
+    conversation_id = _given(turn, "conversation_id") or _given(body, "conversation_id")
+    if call_sid is None and conversation_id is None:
+        raise InvalidPayload("Missing required field: call_sid or conversation_id")
+    speaker = required(turn, "speaker")
+    if not isinstance(speaker, str) or speaker not in SPEAKERS:
+        raise InvalidPayload('Field speaker must be "agent" or "user".')
+    message = required(turn, "message")
+    if not isinstance(message, str) or not message.strip():
+        raise InvalidPayload("Field message must be a string that is not empty.")
+    turn_id = turn.get("turn_id")
+    return Turn(
+        call_sid=call_sid,
+        conversation_id=conversation_id,
+        speaker_type=SPEAKERS[speaker],
+        message_text=message,
+        timestamp=_timestamp(turn.get("timestamp")),
+        turn_id=None if turn_id in (None, "") else identifier(_as_text(turn_id), "turn_id"),
+    )
+
+
+def parse_initiation(body: dict[str, Any]) -> Initiation:
+    """The question before an inbound call; raises InvalidPayload that names the field."""
+    return Initiation(
+        call_sid=identifier(required(body, "call_sid"), "call_sid"),
+        conversation_id=optional_identifier(body.get("conversation_id")),
+        agent_id=text(body.get("agent_id"), 255),
+        from_number=text(body.get("caller_id"), 64),
+        to_number=text(body.get("called_number"), 64),
+    )
+
+
+def _given(holder: dict[str, Any], name: str) -> str | None:
+    value = holder.get(name)
+    return None if value in (None, "") else identifier(value, name)
+
+
+def _timestamp(value: Any) -> datetime | None:
+    if value in (None, ""):
+        return None
+    parsed = moment(value)
+    if parsed is None:
+        raise InvalidPayload("Field timestamp must be an ISO 8601 time.")
+    return parsed
+
+
+def _as_text(value: Any) -> Any:
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

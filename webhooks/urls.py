@@ -1,0 +1,13 @@
+"""Webhook routes, each with and without a trailing slash: a redirect would lose the POST."""
+
+from __future__ import annotations
+
+from django.urls import re_path
+
+from webhooks import views
+
+urlpatterns = [
+    re_path(r"^webhooks/elevenlabs/post-call/?$", views.post_call, name="post-call"),
+    re_path(r"^webhooks/elevenlabs/transcription/?$", views.transcription, name="transcription"),
+    re_path(r"^webhooks/elevenlabs/conversation-init/?$", views.conversation_init, name="conversation-init"),
+]
