@@ -46,9 +46,7 @@ def main() -> int:
 def _apt_get(*arguments: str) -> None:
     command = ["apt-get", "-qq", *arguments]
     env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    done = subprocess.run(
-        command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"browser: {' '.join(command)} failed: {done.stderr.strip()[-500:]}")
 

