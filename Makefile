@@ -10,7 +10,7 @@ PYTHON := .venv/bin/python
 # pip says nothing but errors and asks nothing
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
 PACKAGES := $(wildcard callsite calls webhooks realtime stack faults bench)
-NODE_TESTS = $(shell find realtime -name '*.test.js' -o -name '*.test.mjs' 2>/dev/null)
+NODE_TESTS = $(shell find realtime -name node_modules -prune -o -name '*.test.js' -print -o -name '*.test.mjs' -print 2>/dev/null)
 
 # For commands that load the settings and need neither `.env` nor a database of their own.
 OFFLINE := DJANGO_DEBUG=true DJANGO_SECRET_KEY=not-a-secret DATABASE_URL=sqlite://:memory: REDIS_URL=
