@@ -40,7 +40,7 @@ demo: .venv/.runtime .env ## the same, and simulated calls come in while it runs
 test: .venv/.dev ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)
 	@$(PYTHON) -m stack.browser
 	@if [ -n "$(NODE_TESTS)" ] && command -v node >/dev/null; then \
-		echo "node: the browser client's tests"; node --test $(NODE_TESTS); fi
+		echo "node: the browser client's tests"; node --test --test-reporter=spec $(NODE_TESTS); fi
 	@$(PYTHON) -m stack -- $(PYTHON) -m pytest $(ARGS)
 
 .PHONY: coverage
