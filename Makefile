@@ -90,10 +90,11 @@ clean: ## remove what can be made again; .env, the database and recordings stay
 	@$(PIP) install -r requirements-dev.txt
 	@touch .venv/.runtime $@
 
-# The first Python that is new enough and can make virtual environments. Debian packs the latter apart
-# (python3-venv): ensurepip is what is missing then.
+# The first Python that is new enough and can make virtual environments. 3.13 comes first: it is what CI runs,
+# and every requirement has a wheel for it. Debian packs virtual environments apart (python3-venv): ensurepip is
+# what is missing then.
 .venv/bin/python:
-	@for python in python3 python3.13 python3.12 python3.14 python; do \
+	@for python in python3.13 python3.12 python3 python3.14 python; do \
 		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 || continue; \
 		if "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
 			echo "making .venv with $$("$$python" --version)"; \
