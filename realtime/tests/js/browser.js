@@ -58,9 +58,10 @@ export function useFakeBrowser() {
     globalThis.WebSocket = FakeWebSocket;
     globalThis.document = Object.assign(new EventTarget(), { hidden: false });
     const page = new EventTarget();
-    for (const name of ["addEventListener", "removeEventListener", "dispatchEvent"]) {
-      globalThis[name] = page[name].bind(page);
-    }
+    globalThis.listeners = 0;
+    globalThis.addEventListener = (...args) => (globalThis.listeners += 1, page.addEventListener(...args));
+    globalThis.removeEventListener = (...args) => (globalThis.listeners -= 1, page.removeEventListener(...args));
+    globalThis.dispatchEvent = (event) => page.dispatchEvent(event);
     mock.timers.enable({ apis: ["setTimeout", "setInterval", "Date"], now: Date.UTC(2026, 0, 1) });
     mock.method(Math, "random", () => 1);
   });

@@ -157,6 +157,7 @@ test("close() is the end, while open, waiting, connecting or asking for a token"
   waiting.close();
   new CallsiteClient({ url }).close();
   new CallsiteClient({ url, getToken: async () => "late" }).close();
+  assert.equal(globalThis.listeners, 0);
   const count = sockets();
   globalThis.dispatchEvent(new Event("online"));
   await passes(120);
@@ -170,6 +171,13 @@ test("close() in a state listener is obeyed", async () => {
   await passes(120);
   assert.equal(client.state, "closed");
   assert.equal(sockets(), 1);
+});
+
+test("a getToken that fails after close() changes nothing", async () => {
+  const client = new CallsiteClient({ url, getToken: () => Promise.reject(new Error("late")) });
+  client.close();
+  await passes(60);
+  assert.equal(client.state, "closed");
 });
 
 test("connect() starts a closed client again", () => {
@@ -205,7 +213,9 @@ test("a short token is renewed at half its life", async () => {
   new CallsiteClient({ url, getToken: () => tokens.shift() });
   await settled();
   const socket = FakeWebSocket.last.opens();
-  await passes(15.5);
+  await passes(14.5);
+  assert.equal(socket.news.length, 0);
+  await passes(1);
   assert.equal(socket.news.length, 1);
 });
 
@@ -217,6 +227,32 @@ test("a renewal that fails is tried again while the old token lasts", async () =
   const socket = FakeWebSocket.last.opens();
   await passesQuietly(80);
   assert.deepEqual(socket.news, [{ authenticate: fresh }]);
+});
+
+test("a connection lost takes its renewal along, also one under way", async () => {
+  const answers = [async () => jwt(100), () => new Promise((resolve) => setTimeout(resolve, 3000, null)), async () => jwt(3000)];
+  const getToken = mock.fn(() => answers.shift()());
+  const client = new CallsiteClient({ url, getToken });
+  await settled();
+  FakeWebSocket.last.opens();
+  await passesQuietly(51);
+  FakeWebSocket.last.closes(1006);
+  await passes(1);
+  FakeWebSocket.last.opens();
+  await passesQuietly(100);
+  assert.equal(client.state, "open");
+  assert.equal(getToken.mock.callCount(), 3);
+
+  const calls = mock.fn(async () => jwt(100));
+  new CallsiteClient({ url, getToken: calls });
+  await settled();
+  FakeWebSocket.last.opens();
+  await passesQuietly(40);
+  FakeWebSocket.last.closes(1006);
+  await passes(1);
+  FakeWebSocket.last.opens();
+  await passesQuietly(40);
+  assert.equal(calls.mock.callCount(), 2);
 });
 
 test("a token far in the future, without expiry, or expired by this clock is not renewed in a loop", async () => {
@@ -325,6 +361,16 @@ test("online with an open connection asks the server for a sign of life", async 
   assert.equal(sockets(), 1);
   globalThis.dispatchEvent(new Event("online"));
   await passes(6);
+  assert.equal(sockets(), 2);
+});
+
+test("the wait for a sign of life ends with its connection", async () => {
+  connected();
+  globalThis.dispatchEvent(new Event("online"));
+  FakeWebSocket.last.closes(1006);
+  await passes(1);
+  FakeWebSocket.last.opens();
+  await passes(20);
   assert.equal(sockets(), 2);
 });
 

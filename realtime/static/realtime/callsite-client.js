@@ -1,0 +1,592 @@
+/**
+ * Callsite's live calls in a web page: the turns of a call as they are spoken, and the list of calls.
+ *
+ *     import { CallsiteClient } from "https://callsite.example/static/realtime/callsite-client.js";
+ *
+ *     const client = new CallsiteClient({ url: "https://callsite.example", getToken: () => myServer.callsiteToken() });
+ *     client.subscribe("EL_42_1767225600", {
+ *       after: 0,
+ *       onTurn: (turn) => show(turn.speaker_type, turn.message_text),
+ *       onCompleted: (message) => finish(message.call_data),
+ *     });
+ *
+ * Both classes keep one WebSocket and bring it back by themselves. A subscription survives that: it goes on behind the
+ * last turn it saw, every turn comes once and in order. Messages are passed on as the server sends them.
+ * The protocol underneath is in docs/websocket.md. What a call says is text from strangers: show it with `textContent`.
+ *
+ * @module
+ */
+
+const PROTOCOL = "callsite.v1";
+const FIRST_DELAY_MS = 500; // before reconnecting: a random time up to 0.5 s, then up to 1 s, 2 s, ... 30 s
+const MAX_DELAY_MS = 30_000;
+const STEADY_MS = 10_000; // a connection that lived this long was a good one: the delays begin anew
+const CONNECT_MS = 15_000; // longest wait for a connection to open
+const SILENCE_MS = 45_000; // the server sends a heartbeat every 20 s; two missing: the connection is dead
+const PONG_MS = 5_000; // longest wait for an answer after waking up
+const TICK_MS = 5_000; // how often the clock is looked at
+const ASLEEP_MS = 10_000; // a tick that comes this much late: the computer slept
+const RETRY_REQUEST_MS = 1_000; // before a request is sent again that the server could not serve just now
+const TERMINAL_CODES = [1008, 4403];
+const AUTHENTICATION_CODE = 4401;
+
+/**
+ * `waiting`: the connection is lost and comes back in `retryInMs`. `closed`: for good, by `close()`, because the server
+ * refuses this user (`code` 4401, 4403, 1008), or because `getToken` gave no token; `connect()` starts again.
+ *
+ * @typedef {"connecting" | "open" | "waiting" | "closed"} State
+ * @typedef {{ state: State, code?: number, reason?: string, retryInMs?: number }} StateChange
+ */
+
+/**
+ * @typedef {object} ConnectionOptions
+ * @property {string} [url] Callsite's address (`https://callsite.example`). Default: the server this page came from.
+ * @property {() => string | null | Promise<string | null>} [getToken] Gives a JWT access token. Asked before every
+ *   connection and again shortly before the token expires. If it fails it is asked again later; `null` means signed
+ *   out: the client stops.
+ * @property {string} [token] A JWT, when there is no `getToken`: the client stops when the token expires.
+ *   With neither, the browser's session cookie speaks for the user (pages of callsite's own site only).
+ * @property {(change: StateChange) => void} [onState] Hears the `state` events.
+ */
+
+/**
+ * @typedef {{ type: "subscription_confirmed", identifier: string, call_sid: string, conversation_id: string | null,
+ *   status: "in_progress" | "completed" | "failed", last_sequence_number: number, message: string }} Confirmation
+ * @typedef {{ type: "transcription", call_sid: string, conversation_id: string | null, transcription_id: number,
+ *   sequence_number: number, speaker_type: "agent" | "driver", message_text: string, timestamp: string }} Turn
+ * @typedef {{ type: "call_status", call_sid: string, conversation_id: string | null,
+ *   status: "completed" | "failed", call_end_time: string | null }} CallStatus
+ * @typedef {{ type: "call_completed", call_sid: string, conversation_id: string | null, call_data: CallData }} CallCompleted
+ * @typedef {{ status: "completed" | "failed", driver_id: string | number | null, call_sid: string,
+ *   conversation_id: string | null, call_start_time: string | null, call_end_time: string | null,
+ *   duration_seconds: number | null, transcript_summary: string | null, cost: number | null,
+ *   call_successful: boolean | null, analysis_data: any, metadata: any }} CallData
+ * @typedef {{ type: "reset", call_sid: string, conversation_id: string | null, last_sequence_number: number,
+ *   message: string }} Reset
+ * @typedef {{ type: "error", code: string, message: string, identifier: string }} SubscriptionError
+ */
+
+/**
+ * @typedef {object} SubscribeOptions
+ * @property {number} [after] The last `sequence_number` you have; 0 for everything from the start. Without it only
+ *   what is said from now on comes, and for a call that has ended nothing but `onSubscribed`.
+ * @property {(message: Confirmation) => void} [onSubscribed] The server has found the call; once per `subscribe`.
+ * @property {(turn: Turn) => void} [onTurn]
+ * @property {(message: CallStatus) => void} [onStatus] The call has ended.
+ * @property {(message: CallCompleted) => void} [onCompleted] Its result, right behind. The subscription is over.
+ * @property {(caughtUp: { identifier: string, missed: number }) => void} [onCaughtUp] After a reconnection, when
+ *   every turn missed meanwhile (perhaps 0) has come through `onTurn`.
+ * @property {(message: Reset) => void} [onReset] The server has fewer turns than were seen: forget them, all come again.
+ * @property {(error: SubscriptionError) => void} [onError] The subscription is over: CALL_NOT_FOUND,
+ *   INVALID_IDENTIFIER, SUBSCRIPTION_LIMIT. What passes (RATE_LIMITED, SUBSCRIPTION_FAILED) is tried again instead.
+ */
+
+/**
+ * One WebSocket that comes back by itself. Emits `state` events (a CustomEvent, its `detail` a StateChange).
+ * Those who extend it hear `_opened` for every new connection and `_received` for every message.
+ */
+class Connection extends EventTarget {
+  /** @type {State} */
+  #state = "connecting";
+  #url;
+  #options;
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #attempt = 0; // tells what comes late, for an attempt given up, from what is for the present one
+  #failures = 0; // in a row
+  #renewed = false; // one new token has been tried since the server refused one
+  #openedAt = 0;
+  #heardAt = 0;
+  #tickedAt = 0;
+  /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
+  /** @type {Timer} */ #ticking;
+  /** @type {Timer} */ #retryTimer;
+  /** @type {Timer} */ #refreshTimer;
+  /** @type {Timer} */ #pongTimer;
+
+  /**
+   * @param {string} path
+   * @param {ConnectionOptions} options
+   */
+  constructor(path, options) {
+    super();
+    this.#url = socketUrl(options.url, path);
+    this.#options = options;
+    const { onState } = options;
+    if (onState) this.addEventListener("state", (event) => onState(/** @type {CustomEvent} */ (event).detail));
+    this.connect();
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Connects again after `closed`; subscriptions go on where they were. The constructor has done it once. */
+  connect() {
+    if (this.#ticking) return;
+    this.#failures = 0;
+    this.#renewed = false;
+    this.#tickedAt = Date.now();
+    this.#ticking = setInterval(() => this.#tick(), TICK_MS);
+    globalThis.addEventListener?.("online", this.#wake);
+    globalThis.document?.addEventListener("visibilitychange", this.#wake);
+    this.#open();
+  }
+
+  /** Closes for good. */
+  close() {
+    this.#stop();
+  }
+
+  /** @protected */
+  _opened() {}
+
+  /**
+   * @protected
+   * @param {any} message
+   */
+  _received(message) {}
+
+  /**
+   * @protected
+   * @param {object} message
+   */
+  _send(message) {
+    if (this.#socket?.readyState === 1) this.#socket.send(JSON.stringify(message));
+  }
+
+  async #open() {
+    this.#drop();
+    const attempt = this.#attempt;
+    this.#heardAt = Date.now();
+    this.#setState({ state: "connecting" });
+    let token = this.#options.token;
+    if (this.#options.getToken) {
+      try {
+        token = (await this.#options.getToken()) ?? undefined;
+      } catch (error) {
+        if (attempt === this.#attempt) this.#retry(undefined, String(error));
+        return;
+      }
+      if (attempt !== this.#attempt) return;
+      if (!token) return this.#stop(undefined, "signed out");
+    }
+    let socket;
+    try {
+      socket = new WebSocket(this.#url, token ? [PROTOCOL, `bearer.${token}`] : [PROTOCOL]);
+    } catch (error) {
+      return this.#stop(undefined, String(error)); // the page may not open it, or the token is none: no use to retry
+    }
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#openedAt = this.#heardAt = Date.now();
+      this.#refreshLater(token);
+      this.#setState({ state: "open" });
+    };
+    socket.onmessage = (event) => {
+      this.#heardAt = Date.now();
+      clearTimeout(this.#pongTimer);
+      this._received(JSON.parse(event.data));
+    };
+    socket.onclose = (event) => this.#lost(event.code, event.reason);
+  }
+
+  /**
+   * A refused handshake (HTTP 403) looks like a network failure in a browser, code 1006: both are tried again, each
+   * time with what `getToken` gives then.
+   *
+   * @param {number} [code]
+   * @param {string} [reason]
+   */
+  #lost(code, reason) {
+    if (this.#openedAt && Date.now() - this.#openedAt > STEADY_MS) {
+      this.#failures = 0;
+      this.#renewed = false;
+    }
+    if (code === AUTHENTICATION_CODE && this.#options.getToken && !this.#renewed) {
+      this.#renewed = true;
+      this.#open();
+    } else if (code === AUTHENTICATION_CODE || TERMINAL_CODES.includes(code ?? 0)) {
+      this.#stop(code, reason);
+    } else {
+      this.#retry(code, reason);
+    }
+  }
+
+  /** @param {number} [code] @param {string} [reason] */
+  #retry(code, reason) {
+    this.#drop();
+    const retryInMs = Math.random() * Math.min(MAX_DELAY_MS, FIRST_DELAY_MS * 2 ** this.#failures);
+    this.#failures += 1;
+    this.#retryTimer = setTimeout(() => this.#open(), retryInMs);
+    this.#setState({ state: "waiting", code, reason, retryInMs });
+  }
+
+  /** @param {number} [code] @param {string} [reason] */
+  #stop(code, reason) {
+    this.#drop();
+    clearInterval(this.#ticking);
+    this.#ticking = undefined;
+    globalThis.removeEventListener?.("online", this.#wake);
+    globalThis.document?.removeEventListener("visibilitychange", this.#wake);
+    this.#setState({ state: "closed", code, reason });
+  }
+
+  /** Lets the present socket go at once: the close event of a dead one can take minutes. */
+  #drop() {
+    this.#attempt += 1;
+    this.#openedAt = 0;
+    clearTimeout(this.#retryTimer);
+    clearTimeout(this.#refreshTimer);
+    clearTimeout(this.#pongTimer);
+    const socket = this.#socket;
+    if (!socket) return;
+    this.#socket = null;
+    socket.onopen = socket.onmessage = socket.onclose = null;
+    socket.close();
+  }
+
+  #tick() {
+    const now = Date.now();
+    const late = now - this.#tickedAt - TICK_MS;
+    const silence = now - this.#heardAt;
+    this.#tickedAt = now;
+    if (this.#state === "open" && silence > SILENCE_MS) this.#lost(undefined, "no heartbeat");
+    else if (this.#state === "connecting" && silence > CONNECT_MS) this.#lost(undefined, "no answer");
+    else if (late > ASLEEP_MS) this.#wake();
+  }
+
+  /** The network or the computer is back, or someone looks at the page again: connect now, or see if the server answers. */
+  #wake = (/** @type {Event | undefined} */ event = undefined) => {
+    if (event?.type === "visibilitychange" && document.hidden) return;
+    if (this.#state === "waiting") {
+      this.#open();
+    } else if (this.#state === "open") {
+      this._send({ ping: "awake" });
+      clearTimeout(this.#pongTimer);
+      this.#pongTimer = setTimeout(() => this.#lost(undefined, "no pong"), PONG_MS);
+    }
+  };
+
+  /** @param {string | undefined} token the one in use */
+  #refreshLater(token) {
+    const lifeMs = expiresAtMs(token) - Date.now();
+    if (!this.#options.getToken || !(lifeMs > 0)) return; // no expiry, or this clock is wrong: 4401 will tell
+    const delay = Math.max(5_000, lifeMs / 2, lifeMs - 60_000);
+    this.#refreshTimer = setTimeout(() => this.#refresh(token), Math.min(delay, 2 ** 31 - 1)); // more fires at once
+  }
+
+  /** @param {string | undefined} token the one in use */
+  async #refresh(token) {
+    const attempt = this.#attempt;
+    let fresh = token;
+    try {
+      fresh = (await this.#options.getToken?.()) ?? undefined;
+    } catch {
+      // asked again while the old one lasts
+    }
+    if (attempt !== this.#attempt) return;
+    if (!fresh) return this.#stop(undefined, "signed out");
+    if (fresh !== token) this._send({ authenticate: fresh });
+    this.#refreshLater(fresh);
+  }
+
+  /** @param {StateChange} change */
+  #setState(change) {
+    if (change.state === this.#state) return;
+    this.#state = change.state;
+    if (change.state === "open") this._opened(); // before a listener can send anything
+    this.dispatchEvent(new CustomEvent("state", { detail: change }));
+  }
+}
+
+/** The turns of calls, live. */
+export class CallsiteClient extends Connection {
+  /**
+   * @typedef {object} Subscription
+   * @property {string} identifier
+   * @property {SubscribeOptions} handlers
+   * @property {number | null} last the last turn seen; null: none asked for, so the confirmation tells where it begins
+   * @property {boolean} asked its request waits to be sent or answered
+   * @property {string} [callSid] known once confirmed
+   * @property {number} [gapAt] the place of a gap that was asked for already
+   * @property {boolean} [ended] its call_status was told
+   * @property {{ from: number, to: number | null }} [catchUp] what was missed; `to` is known once confirmed
+   *
+   * @typedef {{ verb: "subscribe" | "unsubscribe", subscription: Subscription }} Request
+   */
+
+  /** @type {Map<string, Subscription>} */
+  #subscriptions = new Map();
+  // An error names no call. One request at a time, so that each answer is the answer to `#outstanding`.
+  /** @type {Request[]} */
+  #requests = [];
+  /** @type {Request | null} */
+  #outstanding = null;
+
+  /** @param {ConnectionOptions} [options] */
+  constructor(options = {}) {
+    super("/ws/calls/transcriptions", options);
+  }
+
+  /**
+   * Listens to a call until it completes. Subscribing to the same identifier again replaces the first one.
+   *
+   * @param {string} identifier call_sid or conversation_id
+   * @param {SubscribeOptions} options
+   */
+  subscribe(identifier, options) {
+    const old = this.#subscriptions.get(identifier);
+    if (old) this.#forget(old);
+    const subscription = { identifier, handlers: options, last: options.after ?? null, asked: false };
+    this.#subscriptions.set(identifier, subscription);
+    this.#ask(subscription);
+  }
+
+  /** @param {string} identifier as given to `subscribe` */
+  unsubscribe(identifier) {
+    const subscription = this.#subscriptions.get(identifier);
+    if (!subscription) return;
+    this.#forget(subscription);
+    this.#requests.push({ verb: "unsubscribe", subscription });
+    this.#sendNext();
+  }
+
+  /** @protected */
+  _opened() {
+    this.#requests = [];
+    this.#outstanding = null;
+    for (const subscription of this.#subscriptions.values()) {
+      const { callSid, last } = subscription;
+      if (callSid && last !== null) subscription.catchUp = { from: last, to: null };
+      subscription.asked = false;
+      this.#ask(subscription);
+    }
+  }
+
+  /**
+   * @protected
+   * @param {any} message
+   */
+  _received(message) {
+    if (message.type === "subscription_confirmed") return this.#confirmed(message);
+    if (message.type === "unsubscribe_confirmed") return this.#answered();
+    if (message.type === "error") return this.#refused(message);
+    for (const subscription of [...this.#subscriptions.values()]) {
+      const { identifier, callSid, last } = subscription;
+      if (message.type === "heartbeat") {
+        if (callSid && last !== null && message.calls[callSid] > last) this.#ask(subscription);
+      } else if (identifier === message.call_sid || identifier === message.conversation_id) {
+        this.#heard(subscription, message);
+      }
+    }
+  }
+
+  /** @param {Subscription} subscription @param {any} message */
+  #heard(subscription, message) {
+    const { handlers, last } = subscription;
+    if (last === null) return; // what comes before the confirmation was not asked for
+    if (message.type === "transcription") {
+      if (message.sequence_number === last + 1) {
+        subscription.last = message.sequence_number;
+        tell(handlers.onTurn, message);
+        this.#tellCaughtUp(subscription);
+      } else if (message.sequence_number > last && subscription.gapAt !== last) {
+        subscription.gapAt = last; // once for a gap: a server that cannot fill it is not asked without end
+        this.#ask(subscription);
+      }
+    } else if (message.type === "reset") {
+      subscription.last = 0;
+      subscription.catchUp = undefined;
+      tell(handlers.onReset, message);
+    } else if (subscription.asked) {
+      return; // turns are missing, and the end comes again behind them
+    } else if (message.type === "call_status") {
+      if (!subscription.ended) tell(handlers.onStatus, message);
+      subscription.ended = true;
+    } else if (message.type === "call_completed") {
+      this.#forget(subscription);
+      tell(handlers.onCompleted, message);
+    }
+  }
+
+  /** @param {Confirmation} message */
+  #confirmed(message) {
+    const subscription = this.#outstanding?.subscription;
+    if (subscription) {
+      const { handlers, callSid, last, catchUp } = subscription;
+      subscription.asked = false;
+      subscription.callSid = message.call_sid;
+      subscription.last = last ?? message.last_sequence_number;
+      if (!callSid) tell(handlers.onSubscribed, message);
+      if (last === null && message.status !== "in_progress") this.#forget(subscription); // nothing more will come
+      if (catchUp) catchUp.to = message.last_sequence_number;
+      this.#tellCaughtUp(subscription);
+    }
+    this.#answered();
+  }
+
+  /** @param {Subscription} subscription */
+  #tellCaughtUp(subscription) {
+    const { identifier, handlers, last, catchUp } = subscription;
+    if (!catchUp || catchUp.to === null || last !== catchUp.to) return;
+    subscription.catchUp = undefined;
+    tell(handlers.onCaughtUp, { identifier, missed: catchUp.to - catchUp.from });
+  }
+
+  /** @param {{ type: "error", code: string, message: string }} error */
+  #refused(error) {
+    const request = this.#outstanding;
+    if (!request || error.code === "AUTHENTICATION_FAILED") return; // that one is for the connection, close 4401 follows
+    if (error.code === "RATE_LIMITED" || error.code === "SUBSCRIPTION_FAILED") {
+      setTimeout(() => {
+        if (request !== this.#outstanding) return; // the connection was lost meanwhile
+        this.#requests.push(request);
+        this.#answered();
+      }, RETRY_REQUEST_MS);
+      return;
+    }
+    const { identifier, handlers } = request.subscription;
+    this.#forget(request.subscription);
+    tell(handlers.onError, { ...error, identifier });
+    this.#answered();
+  }
+
+  /** @param {Subscription} subscription */
+  #ask(subscription) {
+    if (subscription.asked) return;
+    subscription.asked = true;
+    this.#requests.push({ verb: "subscribe", subscription });
+    this.#sendNext();
+  }
+
+  #answered() {
+    this.#outstanding = null;
+    this.#sendNext();
+  }
+
+  /** @returns {void} */
+  #sendNext() {
+    if (this.state !== "open" || this.#outstanding) return;
+    const request = this.#requests.shift();
+    if (!request) return;
+    const { verb, subscription } = request;
+    const { identifier, callSid, last } = subscription;
+    if (verb === "subscribe") {
+      if (!this.#isCurrent(subscription)) return this.#sendNext();
+      this._send({ subscribe: identifier, after: last ?? undefined });
+    } else {
+      // To the server both identifiers of a call are one subscription: it stays while the other one is listened to.
+      const needed = [...this.#subscriptions.values()].some((other) => other.callSid === callSid);
+      if (!callSid || needed) return this.#sendNext(); // (never confirmed: the server has none)
+      this._send({ unsubscribe: identifier });
+    }
+    this.#outstanding = request;
+  }
+
+  /** @param {Subscription} subscription */
+  #isCurrent(subscription) {
+    return this.#subscriptions.get(subscription.identifier) === subscription;
+  }
+
+  /** Ends a subscription here; its handlers hear nothing more. @param {Subscription} subscription */
+  #forget(subscription) {
+    if (this.#isCurrent(subscription)) this.#subscriptions.delete(subscription.identifier);
+    subscription.handlers = {};
+  }
+}
+
+/**
+ * @typedef {{ call_sid: string, conversation_id: string | null, driver_id: string | number | null,
+ *   agent_id: string | null, agent_name: string | null, direction: string | null, from_number: string | null,
+ *   to_number: string | null, status: "in_progress" | "completed" | "failed", call_start_time: string | null,
+ *   call_end_time: string | null, duration_seconds: number | null, last_sequence_number: number,
+ *   last_turn: { speaker_type: "agent" | "driver", message_text: string, timestamp: string } | null,
+ *   call_successful: boolean | null, transcript_summary: string | null, cost: number | null,
+ *   failure_reason: string | null }} Call
+ */
+
+/** The list of calls, live: those in progress and the latest that ended. */
+export class CallsFeed extends Connection {
+  #onSnapshot;
+  #onChange;
+  #number = 0;
+  #asked = false;
+
+  /**
+   * @param {ConnectionOptions & {
+   *   onSnapshot: (calls: Call[]) => void,
+   *   onChange: (call: Call) => void,
+   * }} options `onSnapshot`: the whole list, which replaces what was there; it comes first, and again after a
+   *   reconnection. `onChange`: one call began, went on or ended.
+   */
+  constructor({ onSnapshot, onChange, ...options }) {
+    super("/ws/calls", options);
+    this.#onSnapshot = onSnapshot;
+    this.#onChange = onChange;
+  }
+
+  /** @protected */
+  _opened() {
+    this.#asked = true; // the server begins with a snapshot by itself
+  }
+
+  /**
+   * @protected
+   * @param {any} message
+   */
+  _received(message) {
+    if (message.type === "snapshot") {
+      this.#asked = false;
+      this.#number = message.number;
+      tell(this.#onSnapshot, message.calls);
+    } else if (this.#asked) {
+      return; // the snapshot on its way knows it
+    } else if (message.type === "call_changed" && message.number === this.#number + 1) {
+      this.#number = message.number;
+      tell(this.#onChange, message.call);
+    } else if (["call_changed", "heartbeat"].includes(message.type) && message.number > this.#number) {
+      this.#asked = true;
+      this._send({ snapshot: true });
+    }
+  }
+}
+
+/**
+ * A handler that throws is reported like any error of the page, and costs no other handler its message.
+ *
+ * @template T
+ * @param {((argument: T) => void) | undefined} handler
+ * @param {T} argument
+ */
+function tell(handler, argument) {
+  try {
+    handler?.(argument);
+  } catch (error) {
+    (globalThis.reportError ?? console.error)(error);
+  }
+}
+
+/**
+ * @param {string | undefined} address callsite's, as http(s) or ws(s); what it has of `/ws/calls...` is replaced
+ * @param {string} path
+ */
+function socketUrl(address, path) {
+  const url = new URL(address ?? "/", globalThis.location?.href);
+  url.protocol = url.protocol.replace("http", "ws");
+  url.pathname = url.pathname.replace(/\/?(ws\/calls(\/transcriptions)?\/?)?$/, "") + path;
+  return url.href;
+}
+
+/**
+ * @param {string | undefined} token
+ * @returns {number} when a JWT expires; NaN if it does not say
+ */
+function expiresAtMs(token = "") {
+  try {
+    const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    return JSON.parse(atob(claims)).exp * 1000;
+  } catch {
+    return NaN;
+  }
+}
