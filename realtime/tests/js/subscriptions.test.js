@@ -219,7 +219,7 @@ test("a heartbeat that is further asks for what is missing, one that is not does
 
 test("a reset is told, then everything comes from 1", async () => {
   client.subscribe(SID, listener({ after: 50 }));
-  const reset = { type: "reset", ...ids, last_sequence_number: 2, message: "" };
+  const reset = { type: "reset", identifier: SID, ...ids, last_sequence_number: 2 };
   FakeWebSocket.last.says(confirmed(2), reset, ...turns(1, 2));
   assert.deepEqual(heard, ["onSubscribed", "onReset", 1, 2]);
   const socket = await reconnects();
