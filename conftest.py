@@ -101,6 +101,7 @@ class Site(ElevenLabs):
     def start(self) -> None:
         self.thread.start()
         while not self.server.started:
+            assert self.thread.is_alive(), "the server did not start"
             time.sleep(0.01)
 
     def stop(self) -> None:
