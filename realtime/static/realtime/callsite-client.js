@@ -57,12 +57,12 @@ const AUTHENTICATION_CODE = 4401;
  * @typedef {{ type: "call_status", call_sid: string, conversation_id: string | null,
  *   status: "completed" | "failed", call_end_time: string | null }} CallStatus
  * @typedef {{ type: "call_completed", call_sid: string, conversation_id: string | null, call_data: CallData }} CallCompleted
- * @typedef {{ status: "completed" | "failed", driver_id: string | number | null, call_sid: string,
- *   conversation_id: string | null, call_start_time: string | null, call_end_time: string | null,
- *   duration_seconds: number | null, transcript_summary: string | null, cost: number | null,
- *   call_successful: boolean | null, analysis_data: any, metadata: any }} CallData
- * @typedef {{ type: "reset", call_sid: string, conversation_id: string | null, last_sequence_number: number,
- *   message: string }} Reset
+ * @typedef {{ status: "completed" | "failed", driver_id: string, call_sid: string, conversation_id: string | null,
+ *   call_start_time: string | null, call_end_time: string | null, duration_seconds: number | null,
+ *   transcript_summary: string, cost: number | null, call_successful: boolean | null, analysis_data: any,
+ *   metadata: any }} CallData
+ * @typedef {{ type: "reset", identifier: string, call_sid: string, conversation_id: string | null,
+ *   last_sequence_number: number }} Reset
  * @typedef {{ type: "error", code: string, message: string, identifier: string }} SubscriptionError
  */
 
@@ -160,17 +160,16 @@ class Connection extends EventTarget {
     const attempt = this.#attempt;
     this.#heardAt = Date.now();
     this.#setState({ state: "connecting" });
-    let token = this.#options.token;
-    if (this.#options.getToken) {
-      try {
-        token = (await this.#options.getToken()) ?? undefined;
-      } catch (error) {
-        if (attempt === this.#attempt) this.#retry(undefined, String(error));
-        return;
-      }
-      if (attempt !== this.#attempt) return;
-      if (!token) return this.#stop(undefined, "signed out");
+    const { getToken } = this.#options;
+    let token;
+    try {
+      token = getToken ? await getToken() : this.#options.token;
+    } catch (error) {
+      if (attempt === this.#attempt) this.#retry(undefined, String(error));
+      return;
     }
+    if (attempt !== this.#attempt) return;
+    if (getToken && !token) return this.#stop(undefined, "signed out");
     let socket;
     try {
       socket = new WebSocket(this.#url, token ? [PROTOCOL, `bearer.${token}`] : [PROTOCOL]);
@@ -268,7 +267,7 @@ class Connection extends EventTarget {
     }
   };
 
-  /** @param {string | undefined} token the one in use */
+  /** @param {string | null | undefined} token the one in use */
   #refreshLater(token) {
     const lifeMs = expiresAtMs(token) - Date.now();
     if (!this.#options.getToken || !(lifeMs > 0)) return; // no expiry, or this clock is wrong: 4401 will tell
@@ -276,12 +275,12 @@ class Connection extends EventTarget {
     this.#refreshTimer = setTimeout(() => this.#refresh(token), Math.min(delay, 2 ** 31 - 1)); // more fires at once
   }
 
-  /** @param {string | undefined} token the one in use */
+  /** @param {string | null | undefined} token the one in use */
   async #refresh(token) {
     const attempt = this.#attempt;
     let fresh = token;
     try {
-      fresh = (await this.#options.getToken?.()) ?? undefined;
+      fresh = await this.#options.getToken?.();
     } catch {
       // asked again while the old one lasts
     }
@@ -497,13 +496,12 @@ export class CallsiteClient extends Connection {
 }
 
 /**
- * @typedef {{ call_sid: string, conversation_id: string | null, driver_id: string | number | null,
- *   agent_id: string | null, agent_name: string | null, direction: string | null, from_number: string | null,
- *   to_number: string | null, status: "in_progress" | "completed" | "failed", call_start_time: string | null,
- *   call_end_time: string | null, duration_seconds: number | null, last_sequence_number: number,
+ * @typedef {{ call_sid: string, conversation_id: string | null, driver_id: string, agent_id: string,
+ *   agent_name: string, direction: "inbound" | "outbound" | "", from_number: string, to_number: string,
+ *   status: "in_progress" | "completed" | "failed", call_start_time: string | null, call_end_time: string | null,
+ *   duration_seconds: number | null, last_sequence_number: number,
  *   last_turn: { speaker_type: "agent" | "driver", message_text: string, timestamp: string } | null,
- *   call_successful: boolean | null, transcript_summary: string | null, cost: number | null,
- *   failure_reason: string | null }} Call
+ *   call_successful: boolean | null, transcript_summary: string, cost: number | null, failure_reason: string }} Call
  */
 
 /** The list of calls, live: those in progress and the latest that ended. */
@@ -579,12 +577,12 @@ function socketUrl(address, path) {
 }
 
 /**
- * @param {string | undefined} token
+ * @param {string | null | undefined} token
  * @returns {number} when a JWT expires; NaN if it does not say
  */
-function expiresAtMs(token = "") {
+function expiresAtMs(token) {
   try {
-    const claims = (token.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
+    const claims = (token?.split(".")[1] ?? "").replaceAll("-", "+").replaceAll("_", "/");
     return JSON.parse(atob(claims)).exp * 1000;
   } catch {
     return NaN;

@@ -164,14 +164,16 @@ test("close() is the end, while open, waiting, connecting or asking for a token"
   assert.equal(sockets(), count);
 });
 
-test("close() in a state listener is obeyed", async () => {
-  const client = connected();
-  client.addEventListener("state", () => client.close());
-  FakeWebSocket.last.closes(1006);
-  await passes(120);
-  assert.equal(client.state, "closed");
-  assert.equal(sockets(), 1);
-});
+for (const last of ["open", "waiting", "connecting"]) {
+  test(`close() in a listener that hears ${last} is obeyed`, async () => {
+    const client = new CallsiteClient({ url });
+    client.addEventListener("state", ({ detail }) => detail.state === last && client.close());
+    FakeWebSocket.last.opens().closes(1006);
+    await passes(120);
+    assert.equal(client.state, "closed");
+    assert.equal(sockets(), 1);
+  });
+}
 
 test("a getToken that fails after close() changes nothing", async () => {
   const client = new CallsiteClient({ url, getToken: () => Promise.reject(new Error("late")) });
