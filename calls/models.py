@@ -267,7 +267,7 @@ class CallTranscription(models.Model):
     speaker_type = models.CharField(max_length=16, choices=SpeakerType)
     message_text = models.TextField()
     timestamp = models.DateTimeField(help_text="When it was said, as the agent tells; else when it arrived.")
-    turn_id = models.CharField(
+    turn_id = models.CharField(  # noqa: DJ001  (null: any number of turns of a call may have none)
         "turn ID", max_length=255, null=True, blank=True, help_text="The sender's own; makes a repeat recognisable."
     )
     created_at = models.DateTimeField(auto_now_add=True)

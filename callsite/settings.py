@@ -23,11 +23,11 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 # --- Django -----------------------------------------------------------------------------------------------
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
-SECRET_KEY = env.str("DJANGO_SECRET_KEY", "insecure-development-key-" * 3 if DEBUG else "")
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", "") or ("insecure-development-key-" * 3 if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_SECRET_KEY is empty: set it to 50 or more random characters.")
-ALLOWED_HOSTS = env.list("DJANGO_ALLOWED_HOSTS", [])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
     "daphne",  # first: makes `runserver` speak ASGI
@@ -164,7 +164,7 @@ else:
 ELEVENLABS_WEBHOOK_SECRET = env.str("ELEVENLABS_WEBHOOK_SECRET", "")
 ELEVENLABS_TOOL_SECRET = env.str("ELEVENLABS_TOOL_SECRET", "")
 ELEVENLABS_CREATE_UNKNOWN_CALLS = env.bool("ELEVENLABS_CREATE_UNKNOWN_CALLS", False)
-ELEVENLABS_DYNAMIC_VARIABLES = env.json("ELEVENLABS_DYNAMIC_VARIABLES", {})
+ELEVENLABS_DYNAMIC_VARIABLES: dict[str, Any] = env.json("ELEVENLABS_DYNAMIC_VARIABLES", {})  # type: ignore[assignment]  # webhooks.E002 checks it
 
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", 64 * 2**20)
 WEBHOOK_TURN_MAX_BYTES = env.int("WEBHOOK_TURN_MAX_BYTES", 2**20)

@@ -67,7 +67,7 @@ async def still_allowed(user_ids: Iterable[int]) -> set[int]:
     backend = "django.contrib.auth.backends.ModelBackend"
 
     def read() -> set[int]:
-        users = get_user_model()._default_manager.with_perm(PERMISSION, backend=backend)  # type: ignore[attr-defined]
+        users = get_user_model()._default_manager.with_perm(PERMISSION, backend=backend)
         return set(users.filter(pk__in=ids).values_list("pk", flat=True))
 
     return await in_thread(read)

@@ -1,8 +1,9 @@
 """The hub: what one process holds of who listens to what, up to where; fan-out and catch-up.
 
-A process joins the channel layer once per call and gets each message once. The layer is only a doorbell: numbers show a
-gap or a repeat, and every 2 seconds the hub compares its calls with the database, in one query, and serves what the layer
-lost. So a subscriber has every turn, in order and once, whatever happens to Redis or to the process that took the webhook.
+A process joins the channel layer once per call and gets each message once. The layer is only a doorbell: numbers show
+a gap or a repeat, and every 2 seconds the hub compares its calls with the database, in one query, and serves what the
+layer lost. So a subscriber has every turn, in order and once, whatever happens to Redis or to the process that took the
+webhook.
 """
 
 from __future__ import annotations

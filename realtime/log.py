@@ -94,11 +94,11 @@ def turn_message(turn: CallTranscription, call: Call) -> str:
 
 def completion_messages(call: Call) -> tuple[str, str]:
     """The frames of `call_status` and `call_completed`."""
-    identifiers = {"conversation_id": call.conversation_id, "call_sid": call.call_sid}
     status = messages.encode(
         {
             "type": "call_status",
-            **identifiers,
+            "conversation_id": call.conversation_id,
+            "call_sid": call.call_sid,
             "status": call.status,
             "call_end_time": messages.iso(call.call_end_time),
         }
@@ -106,7 +106,8 @@ def completion_messages(call: Call) -> tuple[str, str]:
     data: messages.CallData = {
         "status": call.status,
         "driver_id": call.driver_id,
-        **identifiers,
+        "call_sid": call.call_sid,
+        "conversation_id": call.conversation_id,
         "call_start_time": messages.iso(call.call_start_time),
         "call_end_time": messages.iso(call.call_end_time),
         "duration_seconds": messages.json_number(call.call_duration_seconds),
@@ -116,7 +117,13 @@ def completion_messages(call: Call) -> tuple[str, str]:
         "analysis_data": call.analysis_data,
         "metadata": call.metadata_json,
     }
-    return status, messages.encode({"type": "call_completed", **identifiers, "call_data": data})
+    completed: messages.CallCompleted = {
+        "type": "call_completed",
+        "conversation_id": call.conversation_id,
+        "call_sid": call.call_sid,
+        "call_data": data,
+    }
+    return status, messages.encode(completed)
 
 
 def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None]]:

@@ -1,7 +1,7 @@
 """Ringing the doorbell: a committed change goes into the channel layer, and never holds up who made it.
 
-In a server process messages leave through one ordered task; elsewhere (management commands, tests) at once. A layer that
-is away costs a message, nothing else: every hub compares itself with the database anyway.
+In a server process messages leave through one ordered task; elsewhere (management commands, tests) at once. A layer
+that is away costs a message, nothing else: every hub compares itself with the database anyway.
 """
 
 from __future__ import annotations

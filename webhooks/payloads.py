@@ -1,7 +1,7 @@
 """ElevenLabs' words, as types. They end here: behind this file a webhook is one of the events below.
 
-Formats: https://elevenlabs.io/docs/eleven-agents/workflows/post-call-webhooks and the official SDK's types. Unknown keys
-and words are normal; an optional field of the wrong kind is nothing; whole objects are kept as they came.
+Formats: https://elevenlabs.io/docs/eleven-agents/workflows/post-call-webhooks and the official SDK's types. Unknown
+keys and words are normal; an optional field of the wrong kind is nothing; whole objects are kept as they came.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What an agent's server tools send while a call runs: a live turn, and the question before an inbound call is answered.
+"""What an agent's server tools send: a live turn, and the question before an inbound call is answered.
 
 Server tools: https://elevenlabs.io/docs/eleven-agents/customization/tools/server-tools. Both the flat form and the
 envelope `{"parameters": {...}}` occur; a parameter that was not used arrives as "".

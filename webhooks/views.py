@@ -5,7 +5,8 @@ What the status makes the sender do: 2xx ends it; 5xx is sent again where retrie
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 from asgiref.sync import sync_to_async
 from django.conf import settings
@@ -17,7 +18,7 @@ from webhooks.inbox import receive
 from webhooks.models import WebhookDelivery
 from webhooks.signature import check_signature, check_tool_secret
 
-View = Callable[[HttpRequest], Awaitable[JsonResponse]]
+View = Callable[[HttpRequest], Coroutine[Any, Any, JsonResponse]]
 
 
 def webhook(view: View) -> View:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
@@ -35,7 +35,7 @@ class CallViewSet(
 
     serializer_class = CallSerializer
     filterset_class = CallFilter
-    http_method_names: ClassVar[list[str]] = ["get", "post", "patch", "head", "options"]
+    http_method_names = ["get", "post", "patch", "head", "options"]
     lookup_url_kwarg = "identifier"
     lookup_value_regex = "[^/]+"
 
