@@ -1,4 +1,4 @@
-"""This process's membership in the channel layer: one channel, one group a call, whatever state Redis is in."""
+"""This process's membership in the channel layer: one channel in its groups, whatever state Redis is in."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from typing import Any
 from channels.layers import get_channel_layer
 
 from realtime.publisher import LAYER_ERRORS
-from realtime.signals import call_group
 
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 1.0
@@ -19,7 +18,7 @@ RETRY_SECONDS = 1.0
 
 
 class Doorbell:
-    """Receives the channel layer's messages for the calls that were joined, and hands each to `heard` once.
+    """Receives the channel layer's messages for the groups that were joined, and hands each to `heard` once.
 
     A layer that is away costs a subscriber at most TIMEOUT_SECONDS, once: later ones are told at once that joining does
     not work now, and the hub joins when it does.
@@ -38,24 +37,24 @@ class Doorbell:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._receiving())
 
-    async def join(self, call_id: int) -> bool:
-        """Whether the layer now sends us this call's messages."""
+    async def join(self, group: str) -> bool:
+        """Whether the layer now sends us this group's messages."""
         if self.away:
             return False
         joined = False
         async with self._reaching_the_layer():
             await self._ready.wait()
-            await get_channel_layer().group_add(call_group(call_id), self._channel)
+            await get_channel_layer().group_add(group, self._channel)
             joined = True
         return joined
 
-    async def leave(self, call_id: int, wanted: Callable[[], bool]) -> None:
-        """Stop the layer's messages of a call, unless it is wanted again by then."""
+    async def leave(self, group: str, wanted: Callable[[], bool]) -> None:
+        """Stop the layer's messages of a group, unless it is wanted again by then."""
         if self.away or self._channel is None:
             return
         async with self._reaching_the_layer():
             if not wanted():
-                await get_channel_layer().group_discard(call_group(call_id), self._channel)
+                await get_channel_layer().group_discard(group, self._channel)
 
     @property
     def away(self) -> bool:

@@ -20,6 +20,7 @@ from django.db import Error
 from realtime import auth, log, messages
 from realtime.doorbell import Doorbell
 from realtime.messages import CallState
+from realtime.signals import call_group
 from realtime.subscriptions import Listener, Subscription, Topic
 
 logger = logging.getLogger(__name__)
@@ -124,11 +125,11 @@ class Hub:
         if topic.users == 0 and self.topics.get(topic.call_id) is topic:
             del self.topics[topic.call_id]
             if topic.joined:
-                self._spawn(self._doorbell.leave(topic.call_id, lambda: topic.call_id in self.topics))
+                self._spawn(self._doorbell.leave(call_group(topic.call_id), lambda: topic.call_id in self.topics))
 
     async def _join(self, topic: Topic) -> None:
         """Ask the channel layer for this call's messages. While the layer is away the sweep does without."""
-        if not topic.joined and await self._doorbell.join(topic.call_id):
+        if not topic.joined and await self._doorbell.join(call_group(topic.call_id)):
             topic.joined = True
             if not self._unsettled:
                 self._spawn(self._settle())
@@ -262,8 +263,7 @@ class Hub:
     async def _beat(self) -> None:
         await asyncio.sleep(HEARTBEAT_SECONDS)
         for listener in list(self.listeners):
-            calls = {s.call_sid: s.position for s in listener.subscriptions.values()}
-            listener.send({"type": "heartbeat", "calls": calls})
+            listener.beat()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -60,6 +61,16 @@ def publish(group: str, message: dict[str, Any]) -> None:
             publisher.loop.call_soon_threadsafe(publisher.put, group, message)
     else:
         async_to_sync(_send)(group, message)
+
+
+def later(seconds: float, act: Callable[[], None]) -> None:
+    """Do something in a moment, in the server's loop; at once where no server runs. From any thread."""
+    publisher = _publisher
+    if publisher is not None and publisher.loop.is_running():
+        with contextlib.suppress(RuntimeError):  # the loop is closing: the process ends
+            publisher.loop.call_soon_threadsafe(publisher.loop.call_later, seconds, act)
+    else:
+        act()
 
 
 async def _send(group: str, message: dict[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from django.dispatch import receiver
 
 from calls.models import Call, CallTranscription
 from realtime import log
+from realtime.feed_bell import ring
 from realtime.publisher import publish
 
 
@@ -26,6 +27,13 @@ def publish_turn(instance: CallTranscription, created: bool, **_: Any) -> None:
         message = {"type": "turn", "call_id": call.pk, "number": instance.sequence_number}
         message["text"] = log.turn_message(instance, call)
         transaction.on_commit(lambda: publish(call_group(call.pk), message))
+
+
+@receiver(post_save, sender=Call)
+def ring_the_feed(instance: Call, **_: Any) -> None:
+    """Whatever changed of a call: it began, has a new turn, ended, is known better."""
+    call_id = instance.pk
+    transaction.on_commit(lambda: ring(call_id))
 
 
 @receiver(post_save, sender=Call)

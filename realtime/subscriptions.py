@@ -21,6 +21,10 @@ class Listener:
     def send(self, message: Message) -> None:
         self.outbox.push(encode(message))
 
+    def beat(self) -> None:
+        """Say that the connection lives, and up to where each call was served."""
+        self.send({"type": "heartbeat", "calls": {s.call_sid: s.position for s in self.subscriptions.values()}})
+
     def subscription_to(self, identifier: str) -> int | None:
         """The call id of the subscription to a `call_sid` or `conversation_id`."""
         for call_id, subscription in self.subscriptions.items():
