@@ -87,8 +87,10 @@ class Connection(AsyncWebsocketConsumer):
     # --- what a client may say --------------------------------------------------------------------------------
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        await self.listener.outbox.room()  # who does not read the answers is not asked for more questions
         limit = settings.WS_MAX_MESSAGE_BYTES
-        if limit and text_data is not None and len(text_data.encode()) > limit:
+        size = len(bytes_data or b"" if text_data is None else text_data.encode())
+        if limit and size > limit:
             self.refuse("INVALID_MESSAGE_FORMAT", f"A message may have at most {limit} bytes.", CLOSE_TOO_BIG)
             return
         if not self.rate.allows():
@@ -96,17 +98,29 @@ class Connection(AsyncWebsocketConsumer):
             return
         match message := _decoded(text_data):
             case {"ping": value, **rest} if not rest:
-                # in ASCII: what a client sends back to itself may hold lone surrogates, which no frame can
-                self.listener.outbox.push(json.dumps({"type": "pong", "ping": value}))
+                self.pong(value)
             case {"authenticate": token, **rest} if not rest:
                 await self.authenticate(token)
             case _:
                 if not await self.said(message):
                     self.error("INVALID_MESSAGE_FORMAT", self.usage)
 
+    def pong(self, value: Any) -> None:
+        # in ASCII: what a client sends back to itself may hold lone surrogates, which no frame can
+        try:
+            text = json.dumps({"type": "pong", "ping": value}, allow_nan=False)
+        except (ValueError, RecursionError):  # 1e999 reads as infinity
+            self.error("INVALID_MESSAGE_FORMAT", "This value cannot be sent back.")
+        else:
+            self.listener.outbox.push(text)
+
     async def authenticate(self, token: Any) -> None:
         """A newer token of the same user keeps the connection open until that one expires."""
-        identity = await auth.identify_token(token) if isinstance(token, str) else None
+        try:
+            identity = await auth.identify_token(token) if isinstance(token, str) else None
+        except Error:  # nothing is known against the token that is in use
+            self.error("SUBSCRIPTION_FAILED", "The database is away. Authenticate again in a moment.")
+            return
         if identity is None or identity.user_id != self.listener.user_id:
             self.refuse("AUTHENTICATION_FAILED", "This token is not valid.", CLOSE_NOT_AUTHENTICATED)
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from django.conf import settings
@@ -22,7 +23,7 @@ class TranscriptionConsumer(Connection):
             case {"subscribe": identifier, **rest} if rest.keys() <= {"after"}:
                 await self.subscribe(identifier, rest.get("after"))
             case {"unsubscribe": identifier, **rest} if not rest:
-                self.unsubscribe(identifier)
+                await self.unsubscribe(identifier)
             case _:
                 return False
         return True
@@ -46,14 +47,26 @@ class TranscriptionConsumer(Connection):
         except Error:
             self.error("SUBSCRIPTION_FAILED", "The database is away. Subscribe again in a moment.")
 
-    def unsubscribe(self, identifier: Any) -> None:
+    async def unsubscribe(self, identifier: Any) -> None:
         if not _is_identifier(identifier):
             self.error("INVALID_IDENTIFIER", "An identifier is a call_sid or a conversation_id.")
             return
-        call_id = self.listener.subscription_to(identifier)
-        if call_id is not None:
+        try:
+            call_id = await self._subscribed_call(identifier)
+        except Error:
+            self.error("SUBSCRIPTION_FAILED", "The database is away. Unsubscribe again in a moment.")
+            return
+        if call_id in self.listener.subscriptions:
             self.hub.unsubscribe(self.listener, call_id)
         self.listener.send({"type": "unsubscribe_confirmed", "identifier": identifier, "message": "Unsubscribed."})
+
+    async def _subscribed_call(self, identifier: str) -> int | None:
+        """The id of the subscription's call, which may have got its conversation_id after it was subscribed to."""
+        call_id = self.listener.subscription_to(identifier)
+        if call_id is None and any(s.conversation_id is None for s in self.listener.subscriptions.values()):
+            with contextlib.suppress(Call.DoesNotExist):
+                return (await log.find(identifier)).call_id
+        return call_id
 
     def _has_room_for(self, call_id: int) -> bool:
         mine, limit = self.listener.subscriptions, settings.WS_MAX_SUBSCRIPTIONS
