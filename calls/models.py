@@ -197,18 +197,19 @@ class Call(models.Model):
             return call
 
     def record_failed(self, failure: CallFailure) -> Call:
-        """The call never became a conversation. It changes nothing once a transcription has been applied."""
+        """The call never became a conversation. Once a transcription has been applied it only adds who took part."""
         with transaction.atomic():
             call = self._locked()
+            changed = call._take_parties(failure.parties, over_known=False)
             newest = call.call_end_time is None or failure.event_time > call.call_end_time
             if call.transcription_time is None and newest and call.status != self.Status.COMPLETED:
-                changed = call._end(self.Status.FAILED)
-                changed += call._take_parties(failure.parties)
+                changed += call._end(self.Status.FAILED)
                 changed += call._set(
                     call_end_time=failure.event_time,
                     failure_reason=failure.failure_reason,
                     metadata_json=failure.metadata,
                 )
+            if changed:
                 call.save(update_fields=[*changed, "updated_at"])
             return call
 
@@ -246,9 +247,9 @@ class Call(models.Model):
         self.status = status
         return ["status", "final_sequence_number"]
 
-    def _take_parties(self, parties: Parties) -> list[str]:
+    def _take_parties(self, parties: Parties, *, over_known: bool = True) -> list[str]:
         said = {name: getattr(parties, name) for name in parties.__slots__ if getattr(parties, name)}
-        return self._set(**said)
+        return self._set(**{n: value for n, value in said.items() if over_known or not getattr(self, n)})
 
     def _set(self, **values: Any) -> list[str]:
         for name, value in values.items():

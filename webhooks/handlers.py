@@ -14,7 +14,6 @@ from calls.models import Call, CallTranscription
 from webhooks.errors import CallNotFound
 from webhooks.payloads import Audio, CallReference, Ignored, InitiationFailure, Transcription
 from webhooks.tool_payloads import Initiation, Turn
-from webhooks.waiting import lock_identifiers
 
 
 def handle_transcription(event: Transcription) -> tuple[Call, dict[str, Any]]:
@@ -28,17 +27,21 @@ def handle_initiation_failure(event: InitiationFailure) -> tuple[Call, dict[str,
 
 
 def handle_audio(event: Audio) -> tuple[Call, dict[str, Any]]:
-    """The file is written before the row; where the row does not come to be, the file goes again."""
+    """The file is written before the row, once; where the row does not come to be, a new file goes again."""
     call = find_call(event.call)
     digest = hashlib.sha256(event.content).hexdigest()
-    name = default_storage.save(f"recordings/{call.pk}/{digest[:32]}.mp3", ContentFile(event.content))
+    name = f"recordings/{call.pk}/{digest[:32]}.mp3"
+    is_new = not default_storage.exists(name) or default_storage.size(name) != len(event.content)
+    if is_new:
+        name = default_storage.save(name, ContentFile(event.content))
     try:
         with transaction.atomic():
             call = call.keep_recording(
                 file=name, size_bytes=len(event.content), sha256=digest, event_time=event.event_time
             )
     except BaseException:
-        default_storage.delete(name)
+        if is_new:
+            default_storage.delete(name)
         raise
     return call, _success("Call recording stored successfully", call)
 
@@ -73,11 +76,8 @@ def handle_initiation(initiation: Initiation) -> tuple[Call, dict[str, Any]]:
 
 
 def find_call(reference: CallReference) -> Call:
-    """The call of a post-call event; raises CallNotFound, behind a lock that a call's `save()` takes as well."""
-    call = _existing(reference)
-    if call is None:
-        lock_identifiers(reference.conversation_id, reference.call_sid)
-        call = _existing(reference) or _created(reference.call_sid, reference.conversation_id)
+    """The call of a post-call event; raises CallNotFound."""
+    call = _existing(reference) or _created(reference.call_sid, reference.conversation_id)
     if call is None:
         raise CallNotFound("conversation_id", reference.conversation_id)
     return call
@@ -85,10 +85,7 @@ def find_call(reference: CallReference) -> Call:
 
 def find_turns_call(turn: Turn) -> Call:
     """The call of a live turn, by either identifier; raises CallNotFound like `find_call`."""
-    call = _existing_by_either(turn)
-    if call is None:
-        lock_identifiers(turn.conversation_id, turn.call_sid)
-        call = _existing_by_either(turn) or _created(turn.call_sid, turn.conversation_id)
+    call = _existing_by_either(turn) or _created(turn.call_sid, turn.conversation_id)
     if call is None:
         key = "call_sid" if turn.call_sid else "conversation_id"
         raise CallNotFound(key, turn.call_sid or turn.conversation_id or "")

@@ -13,7 +13,7 @@ import random
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
@@ -27,6 +27,7 @@ from webhooks.models import WebhookDelivery
 from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription, parse_event
 from webhooks.strict_json import decode
 from webhooks.tool_payloads import Turn, parse_initiation, parse_turn
+from webhooks.waiting import lock_identifiers
 
 logger = logging.getLogger(__name__)
 ATTEMPTS = 5
@@ -66,8 +67,12 @@ def receive(route: str, body: bytes) -> Answer:
 def apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
     """Apply a kept delivery once more, as if it had just come; used by the staff and by calls that appear."""
     with transaction.atomic():
+        lock_identifiers(delivery.conversation_id, delivery.call_sid)  # before the row, as everybody
         locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
-        _apply(locked)
+        try:
+            _apply(locked)
+        except IntegrityError:
+            locked.outcome, locked.error = Outcome.FAILED, traceback.format_exc()
         locked.save(update_fields=_RESULT)
         return locked
 
@@ -113,12 +118,15 @@ def _keep_failed(route: str, body: bytes) -> None:
 
 
 def _known_or_new(route: str, body: bytes) -> WebhookDelivery:
+    """The row of the same bytes, locked, or a new one. Who waits for a call locks its identifiers before the row."""
     digest = hashlib.sha256(body).hexdigest()
-    if route == Route.POST_CALL:
-        rows = WebhookDelivery.objects.select_for_update().defer("body")
-        if known := rows.filter(route=route, digest=digest).first():
-            known.times_received += 1
-            return known
+    rows = WebhookDelivery.objects.defer("body")
+    if route == Route.POST_CALL and (known := rows.filter(route=route, digest=digest).first()):
+        if known.outcome == Outcome.UNMATCHED:
+            lock_identifiers(known.conversation_id, known.call_sid)
+        if locked := rows.select_for_update().filter(pk=known.pk).first():
+            locked.times_received += 1
+            return locked
     return WebhookDelivery(route=route, digest=digest, body=body, size_bytes=len(body), received_at=timezone.now())
 
 
@@ -132,8 +140,14 @@ def _keep(delivery: WebhookDelivery) -> None:
 def _apply(delivery: WebhookDelivery) -> None:
     """Run the delivery's effect; the row's fields, not yet saved, say what came of it."""
     try:
-        with transaction.atomic():
-            delivery.call, answer, delivery.outcome = _effect(delivery)
+        try:
+            with transaction.atomic():
+                delivery.call, answer, delivery.outcome = _effect(delivery)
+        except CallNotFound:
+            # Look again behind the lock, which is taken out here: rolling back to the savepoint would let it go.
+            lock_identifiers(delivery.conversation_id, delivery.call_sid)
+            with transaction.atomic():
+                delivery.call, answer, delivery.outcome = _effect(delivery)
         delivery.error, delivery.applied_at = "", timezone.now()
         delivery.times_applied += delivery.outcome == Outcome.APPLIED
     except CallNotFound as error:
@@ -184,6 +198,8 @@ def _handle(event: Event) -> tuple[Call, dict[str, Any]]:
 def _turn_effect(delivery: WebhookDelivery, turn: Turn) -> tuple[Call, Answer, str]:
     delivery.event_type = "turn"
     delivery.conversation_id, delivery.call_sid = turn.conversation_id or "", turn.call_sid or ""
+    if delivery.pk and turn.turn_id is None:  # it waited: applied again, it must not be said twice
+        turn = replace(turn, turn_id=f"delivery {delivery.pk}")
     call, stored, created = handlers.handle_turn(turn)
     body = {
         "status": "success",

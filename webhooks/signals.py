@@ -26,5 +26,5 @@ def apply_waiting_deliveries(instance: Call, update_fields: frozenset[str] | Non
     if instance.conversation_id:
         mine |= Q(conversation_id=instance.conversation_id)
     waiting = WebhookDelivery.objects.filter(mine, outcome=WebhookDelivery.Outcome.UNMATCHED)
-    for delivery in waiting.order_by("id").only("pk"):
+    for delivery in waiting.order_by("id").defer("body"):
         apply_again(delivery)
