@@ -8,24 +8,18 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from calls.models import Call, CallTranscription
+from calls.models import Call
+from calls.turn_store import RecordedTurn
+from calls.turns import turns_recorded
 from realtime import log
-from realtime.publisher import publish
+from realtime.publisher import Message, publish
 
 
-def call_group(call_id: int) -> str:
-    """The channel layer group of one call."""
-    return f"call.{call_id}"
-
-
-@receiver(post_save, sender=CallTranscription)
-def publish_turn(instance: CallTranscription, created: bool, **_: Any) -> None:
-    """A new turn, unless its call has ended: then nobody listens any more."""
-    call = instance.call
-    if created and not call.ended:
-        message = {"type": "turn", "call_id": call.pk, "number": instance.sequence_number}
-        message["text"] = log.turn_message(instance, call)
-        transaction.on_commit(lambda: publish(call_group(call.pk), message))
+@receiver(turns_recorded)
+def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
+    """New turns, but of calls that have ended: to those nobody listens any more."""
+    heard = [_turn_message(turn) for turn in turns if not turn.call.ended]
+    transaction.on_commit(lambda: publish(*heard), robust=True)
 
 
 @receiver(post_save, sender=Call)
@@ -33,4 +27,9 @@ def publish_end(instance: Call, created: bool, **_: Any) -> None:
     """A call that has ended. Said again where it is saved again: a subscription hears its end once."""
     if instance.ended and not created:
         message = {"type": "ended", "call_id": instance.pk}
-        transaction.on_commit(lambda: publish(call_group(instance.pk), message))
+        transaction.on_commit(lambda: publish(message), robust=True)
+
+
+def _turn_message(turn: RecordedTurn) -> Message:
+    text = log.turn_message(turn, turn.call)
+    return {"type": "turn", "call_id": turn.call.pk, "number": turn.sequence_number, "text": text}
