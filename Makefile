@@ -68,7 +68,7 @@ faults: .venv/.dev ## break real servers under load and count what is lost; minu
 	@$(PYTHON) -m faults $(ARGS)
 
 .PHONY: bench
-bench: .venv/.dev ## the benchmarks; minutes
+bench: .venv/.dev .venv/.bench ## callsite beside its rivals and its limits; minutes (ARGS=--quick, ARGS=flat)
 	@$(PYTHON) -m bench $(ARGS)
 
 .PHONY: clean
@@ -89,6 +89,13 @@ clean: ## remove what can be made again; .env, the database and recordings stay
 	@echo "installing what callsite and its tests need"
 	@$(PIP) install -r requirements-dev.txt
 	@touch .venv/.runtime $@
+
+# The rivals have an environment of their own, so that callsite is measured with what production has.
+.venv/.bench: requirements-bench.txt | .venv/bin/python
+	@echo "installing what the benchmark's rivals need"
+	@$(PYTHON) -m venv .venv/bench
+	@.venv/bench/bin/python -m pip --quiet --disable-pip-version-check --no-input install -r requirements-bench.txt
+	@touch $@
 
 # The first Python that is new enough and can make virtual environments. 3.13 comes first: it is what CI runs,
 # and every requirement has a wheel for it. Debian packs virtual environments apart (python3-venv): ensurepip is

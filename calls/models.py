@@ -123,6 +123,7 @@ class Call(models.Model):
             models.Index(fields=["driver_id", "-id"], name="call_driver"),
             models.Index(fields=["agent_id", "-id"], name="call_agent"),
             models.Index(Coalesce("call_start_time", "created_at"), name="call_started"),
+            models.Index(fields=["-call_end_time", "-id"], name="call_ended"),
         ]
 
     def __str__(self) -> str:

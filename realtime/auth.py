@@ -56,7 +56,7 @@ async def identify_token(token: str) -> Identity | None:
         access = AccessToken(token)  # type: ignore[arg-type]  # it takes text
         user_id = int(access[jwt_settings.USER_ID_CLAIM])
         expires_at = float(access["exp"])
-    except (TokenError, KeyError, ValueError):
+    except (TokenError, KeyError, TypeError, ValueError):
         return None
     return Identity(user_id, expires_at) if user_id in await still_allowed([user_id]) else None
 

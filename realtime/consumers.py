@@ -1,95 +1,32 @@
-"""The WebSocket of a dispatcher: authenticate, subscribe, unsubscribe, leave. What is forwarded comes from the hub."""
+"""The WebSocket of one who listens to calls: subscribe, unsubscribe. What is forwarded comes from the hub."""
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
-import json
-import time
 from typing import Any
 
-from channels.exceptions import StopConsumer
-from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error
 
 from calls.models import IDENTIFIER_MAX_LENGTH, Call
-from realtime import auth, log, messages
-from realtime.hub import CLOSE_NOT_AUTHENTICATED, CLOSE_TRY_AGAIN_LATER, Hub, current_hub
-from realtime.limits import Rate
-from realtime.outbox import Outbox
-from realtime.subscriptions import Listener
-
-CLOSE_TOO_BIG = 1009
-CLOSE_GRACE_SECONDS = 5.0
+from realtime import log
+from realtime.connection import Connection
 
 
-class TranscriptionConsumer(AsyncWebsocketConsumer):
+class TranscriptionConsumer(Connection):
     """`/ws/calls/transcriptions`. docs/websocket.md describes its messages."""
 
-    channel_layer_alias = None  # the hub holds the process's one channel
-    hub: Hub
-    listener: Listener
-    identity: auth.Identity
-    expiry: asyncio.TimerHandle | None = None
+    usage = 'Send {"subscribe": id}, {"unsubscribe": id} or {"ping": any}.'
 
-    async def dispatch(self, message: dict[str, Any]) -> None:
-        """Channels closes old database connections in a thread here; ours are given back where they are used."""
-        handlers = {
-            "websocket.connect": self.websocket_connect,
-            "websocket.receive": self.websocket_receive,
-            "websocket.disconnect": self.websocket_disconnect,
-        }
-        await handlers[message["type"]](message)
-
-    async def connect(self) -> None:
-        try:
-            identity = await auth.identify(self.scope)
-        except Error:
-            identity = None
-        if identity is None:
-            await self.close()  # before accept: the upgrade is refused with 403
-            return
-        await self.accept(auth.echoed_subprotocol(self.scope))
-        self.hub = current_hub()
-        self.listener = Listener(identity.user_id, Outbox(self.base_send), self.close_soon)
-        self.rate = Rate(settings.WS_MAX_MESSAGES_PER_SECOND)
-        limit = settings.WS_MAX_CONNECTIONS_PER_USER
-        if limit and self.hub.connections_of(identity.user_id) >= limit:
-            self.refuse("RATE_LIMITED", f"At most {limit} connections a user.", CLOSE_TRY_AGAIN_LATER)
-            return
-        self.hub.enter(self.listener)
-        self._stay_until_expiry(identity)
-
-    async def websocket_disconnect(self, message: dict[str, Any]) -> None:
-        if self.expiry is not None:
-            self.expiry.cancel()
-        if hasattr(self, "listener"):
-            self.hub.leave(self.listener)
-        raise StopConsumer
-
-    # --- what a client may say --------------------------------------------------------------------------------
-
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        limit = settings.WS_MAX_MESSAGE_BYTES
-        if limit and text_data is not None and len(text_data.encode()) > limit:
-            self.refuse("INVALID_MESSAGE_FORMAT", f"A message may have at most {limit} bytes.", CLOSE_TOO_BIG)
-            return
-        if not self.rate.allows():
-            self.error("RATE_LIMITED", f"At most {settings.WS_MAX_MESSAGES_PER_SECOND} messages a second.")
-            return
-        match _decoded(text_data):
+    async def said(self, message: Any) -> bool:
+        match message:
             case {"subscribe": identifier, **rest} if rest.keys() <= {"after"}:
                 await self.subscribe(identifier, rest.get("after"))
             case {"unsubscribe": identifier, **rest} if not rest:
-                self.unsubscribe(identifier)
-            case {"ping": value, **rest} if not rest:
-                # in ASCII: what a client sends back to itself may hold lone surrogates, which no frame can
-                self.listener.outbox.push(json.dumps({"type": "pong", "ping": value}))
-            case {"authenticate": token, **rest} if not rest:
-                await self.authenticate(token)
+                await self.unsubscribe(identifier)
             case _:
-                self.error("INVALID_MESSAGE_FORMAT", 'Send {"subscribe": id}, {"unsubscribe": id} or {"ping": any}.')
+                return False
+        return True
 
     async def subscribe(self, identifier: Any, after: Any) -> None:
         if not _is_identifier(identifier):
@@ -110,71 +47,30 @@ class TranscriptionConsumer(AsyncWebsocketConsumer):
         except Error:
             self.error("SUBSCRIPTION_FAILED", "The database is away. Subscribe again in a moment.")
 
-    def unsubscribe(self, identifier: Any) -> None:
+    async def unsubscribe(self, identifier: Any) -> None:
         if not _is_identifier(identifier):
             self.error("INVALID_IDENTIFIER", "An identifier is a call_sid or a conversation_id.")
             return
-        call_id = self.listener.subscription_to(identifier)
-        if call_id is not None:
+        try:
+            call_id = await self._subscribed_call(identifier)
+        except Error:
+            self.error("SUBSCRIPTION_FAILED", "The database is away. Unsubscribe again in a moment.")
+            return
+        if call_id in self.listener.subscriptions:
             self.hub.unsubscribe(self.listener, call_id)
         self.listener.send({"type": "unsubscribe_confirmed", "identifier": identifier, "message": "Unsubscribed."})
 
-    async def authenticate(self, token: Any) -> None:
-        """A newer token of the same user keeps the connection open until that one expires."""
-        identity = await auth.identify_token(token) if isinstance(token, str) else None
-        if identity is None or identity.user_id != self.listener.user_id:
-            self.refuse("AUTHENTICATION_FAILED", "This token is not valid.", CLOSE_NOT_AUTHENTICATED)
-            return
-        self._stay_until_expiry(identity)
-
-    # --- answers and endings ----------------------------------------------------------------------------------
-
-    def error(self, code: messages.ErrorCode, message: str) -> None:
-        self.listener.send(messages.error(code, message))
-
-    def refuse(self, code: messages.ErrorCode, message: str, close_code: int) -> None:
-        self.error(code, message)
-        self.close_soon(close_code)
-
-    def close_soon(self, code: int) -> None:
-        """Close behind what is already queued. A socket that takes nothing is cut instead, where the server can."""
-        self._closing = asyncio.create_task(self._close_behind_queue(code))
-
-    async def _close_behind_queue(self, code: int) -> None:
-        with contextlib.suppress(TimeoutError, OSError, RuntimeError):
-            async with asyncio.timeout(CLOSE_GRACE_SECONDS):
-                await self.listener.outbox.drained()
-                self.listener.outbox.close()
-                await self.close(code)
-                return
-        self.listener.outbox.close()
-        if abort := self.scope.get("callsite.abort"):
-            abort()
+    async def _subscribed_call(self, identifier: str) -> int | None:
+        """The id of the subscription's call, which may have got its conversation_id after it was subscribed to."""
+        call_id = self.listener.subscription_to(identifier)
+        if call_id is None and any(s.conversation_id is None for s in self.listener.subscriptions.values()):
+            with contextlib.suppress(Call.DoesNotExist):
+                return (await log.find(identifier)).call_id
+        return call_id
 
     def _has_room_for(self, call_id: int) -> bool:
         mine, limit = self.listener.subscriptions, settings.WS_MAX_SUBSCRIPTIONS
         return not limit or call_id in mine or len(mine) < limit
-
-    def _stay_until_expiry(self, identity: auth.Identity) -> None:
-        if self.expiry is not None:
-            self.expiry.cancel()
-        if identity.expires_at is not None:
-            loop = asyncio.get_running_loop()
-            self.expiry = loop.call_later(identity.expires_at - time.time(), self._expired)
-
-    def _expired(self) -> None:
-        self.refuse("AUTHENTICATION_FAILED", "The token has expired.", CLOSE_NOT_AUTHENTICATED)
-
-
-def _decoded(text: str | None) -> Any:
-    try:
-        return json.loads(text, parse_constant=_refuse_constant) if text is not None else None
-    except (ValueError, RecursionError):
-        return None
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
 
 
 def _is_identifier(value: Any) -> bool:

@@ -138,7 +138,7 @@ class Hub:
             return
         if message["type"] == "turn":
             self._advance(topic, message["number"], message["text"])
-        else:
+        elif message["type"] == "ended":
             self._catch_up(topic)
 
     def _advance(self, topic: Topic, number: int, text: str) -> None:
@@ -168,7 +168,10 @@ class Hub:
                     topic.stale = topic.stale or page.is_full
                     continue
                 for subscription in [s for s in topic.subscriptions if not s.behind]:
-                    self._finish(subscription, page.completion)
+                    if subscription.listener.outbox.has_room:
+                        self._finish(subscription, page.completion)
+                    else:
+                        self._serve_from_log(subscription)
         except Error as error:  # the sweep comes back to it
             logger.warning("The database is away: %s", type(error).__name__)
         finally:
@@ -181,27 +184,31 @@ class Hub:
             self._spawn(self._serve_pages(subscription))
 
     async def _serve_pages(self, subscription: Subscription) -> None:
-        topic, outbox = subscription.topic, subscription.listener.outbox
-        while not subscription.over:
+        while subscription.behind and not subscription.over:
             try:
-                page = await log.read(topic.call_id, subscription.position)
+                async with subscription.listener.one_page:  # at a time, however many subscriptions are behind
+                    await self._serve_page(subscription)
             except Error as error:
                 logger.warning("The database is away: %s", type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
-                continue
-            for number, text in page.turns:
-                if not outbox.has_room:
-                    await outbox.room()
-                if subscription.over:
-                    return
-                subscription.serve(number, text)
+
+    async def _serve_page(self, subscription: Subscription) -> None:
+        topic, outbox = subscription.topic, subscription.listener.outbox
+        await outbox.room()
+        page = await log.read(topic.call_id, subscription.position, until_end=subscription.live)
+        for number, text in page.turns:
+            if not outbox.has_room:
+                await outbox.room()
             if subscription.over:
                 return
-            if page.completion is not None:
+            subscription.serve(number, text)
+        if page.completion is not None:
+            if not outbox.has_room:
+                await outbox.room()
+            if not subscription.over:
                 self._finish(subscription, page.completion)
-            elif subscription.position >= topic.head:
-                subscription.behind = False
-                return
+        elif subscription.position >= topic.head:
+            subscription.behind = False
 
     def _finish(self, subscription: Subscription, completion: tuple[str, str]) -> None:
         """The call has ended, and every turn was served: the pair, and the subscription is over."""
@@ -251,8 +258,7 @@ class Hub:
     async def _beat(self) -> None:
         await asyncio.sleep(HEARTBEAT_SECONDS)
         for listener in list(self.listeners):
-            calls = {s.call_sid: s.position for s in listener.subscriptions.values()}
-            listener.send({"type": "heartbeat", "calls": calls})
+            listener.beat()
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)

@@ -6,6 +6,7 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import re_path
 
 from realtime.consumers import TranscriptionConsumer
+from realtime.feed_consumer import CallsConsumer
 
 
 class NotHere(AsyncWebsocketConsumer):
@@ -19,5 +20,6 @@ class NotHere(AsyncWebsocketConsumer):
 
 websocket_urlpatterns = [
     re_path(r"^ws/calls/transcriptions/?$", TranscriptionConsumer.as_asgi()),
+    re_path(r"^ws/calls/?$", CallsConsumer.as_asgi()),
     re_path(r"", NotHere.as_asgi()),
 ]

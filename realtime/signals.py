@@ -1,4 +1,7 @@
-"""A saved call is published after its commit. What does not arrive is found in the database by the hubs."""
+"""What is saved is published after its commit. What does not arrive is found in the database by hubs and feeds.
+
+A message names its call. `turn`: a new one, whole; `ended`: the call has; `changed`: anything else about it.
+"""
 
 from __future__ import annotations
 
@@ -17,19 +20,21 @@ from realtime.publisher import Message, publish
 
 @receiver(turns_recorded)
 def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
-    """New turns, but of calls that have ended: to those nobody listens any more."""
-    heard = [_turn_message(turn) for turn in turns if not turn.call.ended]
-    transaction.on_commit(lambda: publish(*heard), robust=True)
+    """New turns. Those of a call that has ended are pushed to nobody: they only change it."""
+    messages = [_turn_message(turn) for turn in turns]
+    transaction.on_commit(lambda: publish(*messages), robust=True)
 
 
 @receiver(post_save, sender=Call)
-def publish_end(instance: Call, created: bool, **_: Any) -> None:
-    """A call that has ended. Said again where it is saved again: a subscription hears its end once."""
-    if instance.ended and not created:
-        message = {"type": "ended", "call_id": instance.pk}
-        transaction.on_commit(lambda: publish(message), robust=True)
+def publish_call(instance: Call, created: bool, **_: Any) -> None:
+    """A call that began, ended or is known better. An end is said again with every save: listeners hear it once."""
+    kind = "ended" if instance.ended and not created else "changed"
+    message = {"type": kind, "call_id": instance.pk}
+    transaction.on_commit(lambda: publish(message), robust=True)
 
 
 def _turn_message(turn: RecordedTurn) -> Message:
+    if turn.call.ended:
+        return {"type": "changed", "call_id": turn.call.pk}
     text = log.turn_message(turn, turn.call)
     return {"type": "turn", "call_id": turn.call.pk, "number": turn.sequence_number, "text": text}

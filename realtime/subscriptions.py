@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,9 +18,14 @@ class Listener:
     outbox: Outbox
     close: Callable[[int], None]
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
+    one_page: asyncio.Lock = field(default_factory=asyncio.Lock)  # what is read for this socket alone
 
     def send(self, message: Message) -> None:
         self.outbox.push(encode(message))
+
+    def beat(self) -> None:
+        """Say that the connection lives, and up to where each call was served."""
+        self.send({"type": "heartbeat", "calls": {s.call_sid: s.position for s in self.subscriptions.values()}})
 
     def subscription_to(self, identifier: str) -> int | None:
         """The call id of the subscription to a `call_sid` or `conversation_id`."""
@@ -66,11 +72,12 @@ class Topic:
 class Subscription:
     """One socket listening to one call. `position` is the number of the newest turn it was served."""
 
-    __slots__ = ("behind", "call_sid", "conversation_id", "listener", "over", "position", "topic")
+    __slots__ = ("behind", "call_sid", "conversation_id", "listener", "live", "over", "position", "topic")
 
     def __init__(self, topic: Topic, listener: Listener, state: CallState, position: int) -> None:
         self.topic, self.listener, self.position = topic, listener, position
         self.call_sid, self.conversation_id = state.call_sid, state.conversation_id
+        self.live = not state.ended  # who listened hears the call to its end; who asks later, what came after it too
         self.behind = False  # True while it is served from the database
         self.over = False
         topic.subscriptions.add(self)

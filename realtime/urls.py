@@ -1,5 +1,15 @@
 from __future__ import annotations
 
-from typing import Any
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import path
+from django.views.generic import RedirectView
 
-urlpatterns: list[Any] = []
+from realtime import views
+
+urlpatterns = [
+    path("", RedirectView.as_view(pattern_name="live")),
+    path("live/", views.live, name="live"),
+    path("live/record/<path:call_sid>", views.record, name="live-record"),
+    path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("logout/", LogoutView.as_view(next_page="login"), name="logout"),
+]

@@ -48,14 +48,15 @@ def check_signature(body: bytes, header: str | None) -> None:
 def check_tool_secret(body: bytes, authorization: str | None, signature: str | None) -> None:
     """Server tools are not signed: they carry `Authorization: Bearer <ELEVENLABS_TOOL_SECRET>`, or a signature."""
     tool_secrets = secrets_of(settings.ELEVENLABS_TOOL_SECRET)
+    webhook_secrets = secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET)
     if authorization is not None and tool_secrets:
         scheme, _, given = authorization.encode("latin-1", "replace").partition(b" ")
         matches = [hmac.compare_digest(given.strip(), secret) for secret in tool_secrets]
         if scheme.lower() == b"bearer" and any(matches):
             return
-    if signature is not None:
+    if signature is not None and webhook_secrets:
         check_signature(body, signature)
-    elif tool_secrets or settings.ELEVENLABS_WEBHOOK_SECRET:
+    elif tool_secrets or webhook_secrets:
         raise _refused("tool_secret", "Send Authorization: Bearer with the value of ELEVENLABS_TOOL_SECRET.")
     else:
         _allow_only_while_developing("ELEVENLABS_TOOL_SECRET")

@@ -501,7 +501,8 @@ export class CallsiteClient extends Connection {
  *   status: "in_progress" | "completed" | "failed", call_start_time: string | null, call_end_time: string | null,
  *   duration_seconds: number | null, last_sequence_number: number,
  *   last_turn: { speaker_type: "agent" | "driver", message_text: string, timestamp: string } | null,
- *   call_successful: boolean | null, transcript_summary: string, cost: number | null, failure_reason: string }} Call
+ *   call_successful: boolean | null, transcript_summary: string, cost: number | null, failure_reason: string,
+ *   created_at: string }} Call
  */
 
 /** The list of calls, live: those in progress and the latest that ended. */

@@ -1,0 +1,1 @@
+"""What cannot be beaten with the same server, the same database and nothing in between."""

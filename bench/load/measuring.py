@@ -1,0 +1,36 @@
+"""Clocks, percentiles, and what /proc tells about the servers."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+now_ns = time.perf_counter_ns
+
+
+def percentile(ordered: Sequence[int], share: float) -> float | None:
+    """In milliseconds, of ascending nanoseconds; None where nothing was measured."""
+    if not ordered:
+        return None
+    return round(ordered[min(len(ordered) - 1, int(len(ordered) * share))] / 1e6, 3)
+
+
+def cpu_seconds(pids: Iterable[int]) -> float:
+    """User and system time that these processes have used; Linux."""
+    ticks = 0
+    for pid in pids:
+        fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def memory_kib(pids: Iterable[int]) -> int:
+    """Proportional set size; Linux."""
+    total = 0
+    for pid in pids:
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
+            if line.startswith("Pss:"):
+                total += int(line.split()[1])
+    return total

@@ -1,0 +1,94 @@
+/**
+ * What a call is to the page: its names, order, outcome, and what changed between two lists. All pure.
+ *
+ * @typedef {import("../callsite-client.js").Call} Call
+ * @module
+ */
+
+import { moment } from "./time.js";
+
+/** @param {Call} call the number of whoever is not the agent */
+export function number(call) {
+  const raw = (call.direction === "inbound" ? call.from_number : call.to_number) || call.from_number || call.to_number;
+  return raw.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "+1 $1 $2 $3");
+}
+
+/** @param {Call} call */
+export function driver(call) {
+  return /^\d+$/.test(call.driver_id) ? `Driver ${call.driver_id}` : call.driver_id;
+}
+
+/** @param {Call} call what a dispatcher calls it */
+export function title(call) {
+  return driver(call) || number(call) || call.call_sid;
+}
+
+/** @param {Call} call */
+export function agent(call) {
+  return call.agent_name || call.agent_id;
+}
+
+/** @param {Call} call */
+export function startedAt(call) {
+  const started = moment(call.call_start_time);
+  return Number.isNaN(started) ? moment(call.created_at) : started;
+}
+
+/** @param {Call} call @returns {number | null} */
+export function durationSeconds(call) {
+  if (call.duration_seconds !== null) return call.duration_seconds;
+  const seconds = (moment(call.call_end_time) - startedAt(call)) / 1000;
+  return call.call_start_time && seconds >= 0 ? seconds : null;
+}
+
+/**
+ * @param {{ status: string, call_successful: boolean | null }} call that has ended
+ * @returns {{ name: "good" | "bad" | "failed" | "ended", text: string }}
+ */
+export function outcome({ status, call_successful }) {
+  if (status === "failed") return { name: "failed", text: "Failed" };
+  if (call_successful === true) return { name: "good", text: "Successful" };
+  if (call_successful === false) return { name: "bad", text: "Not successful" };
+  return { name: "ended", text: "Completed" };
+}
+
+/** Newest first; ended ones by their end. @param {Call} a @param {Call} b */
+export function newestFirst(a, b) {
+  const [left, right] = [a, b].map((call) => (call.status === "in_progress" ? startedAt(call) : moment(call.call_end_time)));
+  return (right || 0) - (left || 0) || (a.call_sid < b.call_sid ? 1 : -1);
+}
+
+/** @param {Call} call @returns {string} what the filter looks through */
+export function searchText(call) {
+  const texts = [title(call), number(call), agent(call), call.from_number, call.to_number, call.call_sid, call.conversation_id];
+  texts.push(call.last_turn?.message_text ?? "", call.transcript_summary, call.failure_reason);
+  if (call.status !== "in_progress") texts.push(outcome(call).text);
+  return texts.join("\n").toLowerCase();
+}
+
+/** Every word has to occur. @param {string} text @param {string} query */
+export function matches(text, query) {
+  return query.toLowerCase().split(/\s+/).every((word) => text.includes(word));
+}
+
+/**
+ * @param {Iterable<Call>} before
+ * @param {Iterable<Call>} after
+ * @returns {{ turns: number, begun: number, ended: number }} what was missed in between
+ */
+export function missed(before, after) {
+  const known = new Map([...before].map((call) => [call.call_sid, call]));
+  const found = { turns: 0, begun: 0, ended: 0 };
+  for (const call of after) {
+    const old = known.get(call.call_sid);
+    if (!old && call.status === "in_progress") found.begun += 1;
+    if (old?.status === "in_progress" && call.status !== "in_progress") found.ended += 1;
+    if (old) found.turns += Math.max(0, call.last_sequence_number - old.last_sequence_number);
+  }
+  return found;
+}
+
+/** @param {number} count @param {string} one @param {string} [many] */
+export function counted(count, one, many = `${one}s`) {
+  return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
+}

@@ -1,0 +1,159 @@
+/**
+ * The open call: who speaks, every turn from the first, and the result. One object for each time a call is opened.
+ *
+ * @typedef {import("../callsite-client.js").Call} Call
+ * @typedef {import("../callsite-client.js").CallData} CallData
+ * @typedef {import("../callsite-client.js").CallsiteClient} CallsiteClient
+ * @module
+ */
+
+import * as calls from "./calls.js";
+import { element, setText } from "./dom.js";
+import { resultOf } from "./result.js";
+import { SILENT_SECONDS, age, clock, heardAt } from "./time.js";
+import { Turns } from "./turns.js";
+
+export class Conversation {
+  #back = element("button", "back quiet");
+  heading = element("h2");
+  #meta = element("p", "meta");
+  #badge = element("span", "badge");
+  #clock = element("span", "clock");
+  #client;
+  #page;
+  /** @type {Call | undefined} */
+  #call;
+  /** @type {CallData | undefined} */
+  #data;
+  #heardAt = NaN;
+  #level = Infinity; // the number up to which everything was said before
+
+  /**
+   * @param {string} identifier
+   * @param {{ client: CallsiteClient, now: () => number, staff: boolean, close: () => void, say: (text: string) => void }} page
+   */
+  constructor(identifier, page) {
+    this.identifier = identifier;
+    this.#page = page;
+    this.#client = page.client;
+    this.turns = new Turns(page.now);
+    this.#back.ariaLabel = "Close the call";
+    this.#back.title = "Close (Esc)";
+    this.#back.addEventListener("click", page.close);
+    this.heading.tabIndex = -1;
+    this.elements = [
+      element("header", "call-head", this.#back, element("div", "names", this.heading, this.#meta), element("p", "state", this.#badge, this.#clock)),
+      this.turns.scroll,
+      this.turns.newer,
+    ];
+    setText(this.heading, identifier);
+    this.#foot("Opening the call …");
+  }
+
+  open() {
+    const { turns } = this;
+    this.#client.subscribe(this.identifier, {
+      after: 0,
+      onSubscribed: (message) => {
+        this.#level = message.last_sequence_number;
+        if (!this.#call) this.#fetch();
+        if (this.#level === 0) turns.level();
+        if (this.#level === 0 && message.status === "in_progress") this.#foot("Nothing said yet.");
+      },
+      onTurn: (turn) => {
+        const live = turn.sequence_number > this.#level;
+        this.#heardAt = heardAt(turn.timestamp, live ? this.#page.now() : null);
+        turns.add(turn);
+        if (turn.sequence_number === this.#level) turns.level();
+        this.tick();
+      },
+      onCaughtUp: ({ missed }) => missed && turns.markCaughtUp(missed),
+      onReset: () => turns.clear(),
+      onCompleted: ({ call_data }) => this.#completed(call_data),
+      onError: ({ code, message }) => this.#foot(code === "CALL_NOT_FOUND" ? "There is no such call." : message, "problem"),
+    });
+  }
+
+  close() {
+    this.#client.unsubscribe(this.identifier);
+  }
+
+  /** @param {Call} call its present state */
+  show(call) {
+    const known = this.#call;
+    this.#call = call;
+    setText(this.heading, calls.title(call));
+    const parts = [
+      calls.agent(call),
+      [{ inbound: "from", outbound: "to" }[String(call.direction)] ?? "", calls.number(call)].filter(Boolean).join(" "),
+      call.call_sid === calls.title(call) ? "" : call.call_sid,
+    ];
+    setText(this.#meta, parts.filter((part) => part && part !== calls.title(call)).join(" · "));
+    if (this.#data && known?.failure_reason !== call.failure_reason) this.#showResult();
+    this.tick();
+  }
+
+  tick() {
+    const call = this.#call;
+    const now = this.#page.now();
+    if (!call) return;
+    if (call.status !== "in_progress" || this.#data) {
+      const data = this.#data ?? call;
+      const { name, text } = calls.outcome(data);
+      const seconds = this.#data?.duration_seconds ?? calls.durationSeconds(call);
+      this.#state(name, text, seconds === null ? "" : clock(seconds));
+      return;
+    }
+    const since = (now - this.#heardAt) / 1000;
+    const silent = (Number.isNaN(since) ? (now - calls.startedAt(call)) / 1000 : since) >= SILENT_SECONDS;
+    this.#state(silent ? "silent" : "calm", silent ? "Silent" : "In progress", clock((now - calls.startedAt(call)) / 1000));
+    if (this.turns.last) this.#foot(`Last turn ${age(since)} ago`, "listening");
+  }
+
+  /** @param {CallData} data */
+  #completed(data) {
+    const live = this.turns.scroll.ariaLive === "polite";
+    this.#data = data;
+    this.#showResult();
+    this.tick();
+    if (live) this.#page.say(`The open call has ended: ${calls.outcome(data).text}.`);
+  }
+
+  #showResult() {
+    if (!this.#data) return;
+    const { now, staff } = this.#page;
+    const recordUrl = staff ? `record/${encodeURIComponent(this.#data.call_sid)}` : null;
+    this.turns.foot.replaceChildren(resultOf(this.#data, this.#call, { now: now(), recordUrl }));
+    this.turns.draw();
+  }
+
+  /** A call that is not in the list: it ended longer ago. */
+  async #fetch() {
+    try {
+      const response = await fetch(`/api/calls/${encodeURIComponent(this.identifier)}/`, { headers: { Accept: "application/json" } });
+      const call = await response.json();
+      if (response.ok && !this.#call) this.show({ ...call, duration_seconds: call.call_duration_seconds, last_turn: null });
+    } catch {
+      // its turns and its result come over the socket all the same
+    }
+  }
+
+  /** @param {string} state @param {string} text @param {string} time */
+  #state(state, text, time) {
+    this.#badge.dataset.state = state;
+    setText(this.#badge, text);
+    setText(this.#clock, time);
+  }
+
+  /** @param {string} text @param {string} [name] */
+  #foot(text, name = "waiting") {
+    const { foot } = this.turns;
+    if (this.#data) return;
+    const shown = foot.firstElementChild;
+    if (shown?.className === name) return setText(shown, text);
+    const made = element("p", name, text);
+    made.ariaLive = "off";
+    foot.replaceChildren(made);
+    this.turns.draw();
+  }
+}

@@ -1,0 +1,124 @@
+/**
+ * A call's turns as a conversation that grows: at the bottom while the reader is there, untouched while they read above.
+ *
+ * @typedef {import("../callsite-client.js").Turn} Turn
+ * @module
+ */
+
+import { counted } from "./calls.js";
+import { element, setText } from "./dom.js";
+import { age, moment, timeOfDay } from "./time.js";
+
+const PAUSE_SECONDS = 30;
+const NEAR_PX = 48;
+
+export class Turns {
+  list = element("ol", "turns");
+  foot = element("div", "foot");
+  scroll = element("div", "scroll turns-scroll", this.list, this.foot);
+  newer = element("button", "newer");
+  #now;
+  /** @type {Turn[]} */
+  #waiting = [];
+  /** @type {Turn | null} */
+  #last = null;
+  #unread = 0;
+  #drawing = false;
+
+  /** @param {() => number} now */
+  constructor(now) {
+    this.#now = now;
+    this.scroll.tabIndex = 0;
+    this.scroll.role = "log";
+    this.scroll.ariaLabel = "Turns";
+    this.scroll.ariaLive = "off"; // until what was said before has come: nobody wants that read out
+    this.newer.hidden = true;
+    this.newer.addEventListener("click", () => this.#toBottom());
+    this.scroll.addEventListener("scroll", () => this.#isAtBottom() && this.#read(), { passive: true });
+  }
+
+  get last() {
+    return this.#waiting.at(-1) ?? this.#last;
+  }
+
+  /** @param {Turn} turn the next one */
+  add(turn) {
+    this.#waiting.push(turn);
+    this.draw();
+  }
+
+  /** Everything that was said before has come. */
+  level() {
+    requestAnimationFrame(() => setTimeout(() => (this.scroll.ariaLive = "polite"), 500));
+  }
+
+  /** @param {number} missed how many of the newest turns came late */
+  markCaughtUp(missed) {
+    this.#drawNow();
+    const turns = this.list.querySelectorAll(".turn");
+    const text = `Connection was lost here. ${counted(missed, "missed turn")} caught up.`;
+    turns[turns.length - missed]?.before(element("li", "mark", text));
+    this.draw();
+  }
+
+  clear() {
+    this.#waiting = [];
+    this.#last = null;
+    this.list.replaceChildren();
+    this.#read();
+  }
+
+  /** Shows what waits and keeps to the bottom if the reader is there; at most once a frame. */
+  draw() {
+    if (this.#drawing) return;
+    this.#drawing = true;
+    requestAnimationFrame(() => {
+      this.#drawing = false;
+      this.#drawNow();
+    });
+  }
+
+  #drawNow() {
+    const stay = this.#isAtBottom();
+    const made = document.createDocumentFragment();
+    const count = this.#waiting.length;
+    for (const turn of this.#waiting) {
+      const pause = this.#last ? (moment(turn.timestamp) - moment(this.#last.timestamp)) / 1000 : 0;
+      if (pause >= PAUSE_SECONDS) made.append(element("li", "mark", `${age(pause)} of silence`));
+      made.append(this.#turn(turn, this.#last?.speaker_type === turn.speaker_type && pause < PAUSE_SECONDS));
+      this.#last = turn;
+    }
+    this.#waiting = [];
+    this.list.append(made);
+    if (stay) return this.#toBottom();
+    this.#unread += count;
+    setText(this.newer, `↓ ${counted(this.#unread, "new turn")}`);
+    this.newer.hidden = this.#unread === 0;
+  }
+
+  /** @param {Turn} turn @param {boolean} goesOn by the same speaker */
+  #turn(turn, goesOn) {
+    const time = element("time", "", timeOfDay(moment(turn.timestamp), this.#now(), { seconds: true }));
+    time.dateTime = turn.timestamp;
+    const speaker = element("span", "by", turn.speaker_type === "agent" ? "Agent" : "Driver");
+    const made = element("li", "turn", element("p", "head", speaker, " ", time), element("p", "text", turn.message_text));
+    made.dataset.speaker = turn.speaker_type;
+    made.dataset.number = String(turn.sequence_number);
+    if (goesOn) made.classList.add("goes-on");
+    return made;
+  }
+
+  #isAtBottom() {
+    return this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < NEAR_PX;
+  }
+
+  #toBottom() {
+    this.scroll.scrollTop = this.scroll.scrollHeight;
+    this.#read();
+  }
+
+  #read() {
+    this.#unread = 0;
+    this.newer.hidden = true;
+  }
+}

@@ -1,0 +1,132 @@
+"""What realtime's tests share: a call that goes on, the server's hub, and hands on what is published."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from channels.db import database_sync_to_async as in_database
+from rest_framework_simplejwt.tokens import AccessToken
+
+from calls.models import Call
+from conftest import Site, payload
+from realtime import hub as hub_module
+from realtime import publisher
+from realtime.hub import Hub, current_hub
+
+__all__ = ["Talk", "Wire", "in_database", "until"]
+NEVER = (3600.0, 3600.0)
+
+
+async def until(true: Callable[[], Any], seconds: float = 10) -> None:
+    """Return when it is true; TimeoutError when it never is."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110  (what is waited for happens in another thread)
+            await asyncio.sleep(0.01)
+
+
+def in_server[Result](site: Site, work: Callable[[], Result]) -> Result:
+    """Run something in the server's own event loop."""
+
+    async def working() -> Result:
+        return work()
+
+    if publisher._publisher is None:
+        site.client.get("/healthz")  # the first request brings the publisher
+    return asyncio.run_coroutine_threadsafe(working(), publisher._publisher.loop).result(10)
+
+
+class Talk:
+    """A call that goes on, as ElevenLabs tells of it."""
+
+    def __init__(self, site: Site, call: Call) -> None:
+        self.site, self.call = site, call
+
+    async def say(self, *texts: str, speaker: str = "user") -> None:
+        for text in texts:
+            turn = {"call_sid": self.call.call_sid, "speaker": speaker, "message": text}
+            response = await asyncio.to_thread(self.site.turn, **turn)
+            assert response.status_code == 201, response.text
+
+    async def end(self, sample: str = "transcription_docs_sample") -> dict[str, Any]:
+        """End it as a sample tells; returns what was sent."""
+        body = payload(sample, self.call.conversation_id)
+        response = await asyncio.to_thread(self.site.post_call, body)
+        assert response.status_code == 200, response.text
+        return body
+
+    async def transcript(self, token: str, after: int = 0) -> list[tuple[int, str]]:
+        """What the API has of it."""
+        path = f"/api/calls/{self.call.call_sid}/transcript/?after={after}"
+        response = await asyncio.to_thread(self.site.api, "GET", path, token)
+        return [(turn["sequence_number"], turn["message_text"]) for turn in response.json()["turns"]]
+
+
+@pytest.fixture
+def talk(site: Site, call: Call) -> Talk:
+    return Talk(site, call)
+
+
+@pytest.fixture
+def hub(site: Site) -> Hub:
+    """The server's hub, once the sockets of the test before are gone."""
+    hub = in_server(site, current_hub)
+    deadline = time.monotonic() + 10
+    while hub.listeners or hub._tasks:
+        assert time.monotonic() < deadline, "a test before left a socket open"
+        time.sleep(0.01)
+    return hub
+
+
+@pytest.fixture
+def no_clock(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The hub looks at the database only when something tells it to: no sweep, no second look after joining."""
+    monkeypatch.setattr(hub_module, "SWEEP_SECONDS", NEVER)
+    monkeypatch.setattr(hub_module.Hub, "_settle", _do_nothing)
+
+
+async def _do_nothing(hub: Hub) -> None: ...
+
+
+class Wire:
+    """Between the publisher and the channel layer: what calls publish stays here until it is delivered."""
+
+    def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.kept: list[tuple[str, dict[str, Any]]] = []
+        self._site, self._send = site, publisher._send
+        monkeypatch.setattr(publisher, "_send", self._keep)
+
+    async def _keep(self, group: str, message: dict[str, Any]) -> bool:
+        if group.startswith("call."):
+            self.kept.append((group, message))
+        return True
+
+    async def has(self, count: int) -> None:
+        await until(lambda: len(self.kept) >= count)
+
+    async def deliver(self, *which: int) -> None:
+        """Hand on what was kept, by its place in the order of publishing."""
+        for number in which:
+            sending = self._send(*self.kept[number])
+            loop = publisher._publisher.loop
+            assert await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, loop))
+
+
+@pytest.fixture
+def wire(hub: Hub, site: Site, monkeypatch: pytest.MonkeyPatch) -> Wire:
+    return Wire(site, monkeypatch)
+
+
+@pytest.fixture
+def fresh_token(dispatcher: Any) -> Callable[..., str]:
+    """Tokens of the dispatcher with claims of the test's choice."""
+
+    def make(**claims: Any) -> str:
+        token = AccessToken.for_user(dispatcher)
+        token.payload.update(claims)
+        return str(token)
+
+    return make

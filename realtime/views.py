@@ -1,0 +1,29 @@
+"""The pages: calls, live; who may not see them is told so."""
+
+from __future__ import annotations
+
+from django.contrib.admin.views.decorators import staff_member_required
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+
+from calls.models import Call
+from realtime.auth import PERMISSION
+
+
+@never_cache
+@login_required
+def live(request: HttpRequest) -> HttpResponse:
+    """The live page. Everything on it comes over the sockets; `now` lets it count by the server's clock."""
+    if not request.user.has_perm(PERMISSION):
+        return render(request, "realtime/not_allowed.html", status=403)
+    return render(request, "realtime/live.html", {"now": int(timezone.now().timestamp() * 1000)})
+
+
+@staff_member_required
+def record(request: HttpRequest, call_sid: str) -> HttpResponse:
+    """A call's record in the admin, which knows calls by another key than the page does."""
+    call = get_object_or_404(Call.objects.only("pk"), call_sid=call_sid)
+    return redirect("admin:calls_call_change", call.pk)
