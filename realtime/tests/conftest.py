@@ -34,9 +34,13 @@ def in_server[Result](site: Site, work: Callable[[], Result]) -> Result:
     async def working() -> Result:
         return work()
 
-    if publisher._publisher is None:
-        site.client.get("/healthz")  # the first request brings the publisher
-    return asyncio.run_coroutine_threadsafe(working(), publisher._publisher.loop).result(10)
+    return asyncio.run_coroutine_threadsafe(working(), server_loop(site)).result(10)
+
+
+def server_loop(site: Site) -> asyncio.AbstractEventLoop:
+    site.client.get("/healthz")  # the first request brings the publisher
+    assert publisher._publisher is not None
+    return publisher._publisher.loop
 
 
 class Talk:
@@ -96,7 +100,7 @@ class Wire:
 
     def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         self.kept: list[tuple[str, dict[str, Any]]] = []
-        self._site, self._send = site, publisher._send
+        self._loop, self._send = server_loop(site), publisher._send
         monkeypatch.setattr(publisher, "_send", self._keep)
 
     async def _keep(self, group: str, message: dict[str, Any]) -> bool:
@@ -111,8 +115,7 @@ class Wire:
         """Hand on what was kept, by its place in the order of publishing."""
         for number in which:
             sending = self._send(*self.kept[number])
-            loop = publisher._publisher.loop
-            assert await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, loop))
+            assert await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
 
 
 @pytest.fixture

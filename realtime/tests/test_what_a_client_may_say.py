@@ -59,7 +59,7 @@ async def test_however_deep_a_ping_is_nested_it_is_answered_or_refused(site, tok
         assert (await answer(socket, '{"ping": 1}'))["type"] == "pong"
 
 
-NO_IDENTIFIER = [None, 7, True, [], {}, "", "x" * 256, "a\nb", "a\x00", "\x7f", "\ud800", "\u2028"]
+NO_IDENTIFIER: list[object] = [None, 7, True, [], {}, "", "x" * 256, "a\nb", "a\x00", "\x7f", "\ud800", "\u2028"]
 
 
 @pytest.mark.parametrize("verb", ["subscribe", "unsubscribe"])
