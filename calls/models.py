@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import time
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from calls.outcome import CallData, CallFailure, Parties
+
+if TYPE_CHECKING:
+    from calls.turn_store import RecordedTurn
 
 IDENTIFIER_MAX_LENGTH = 255
 
@@ -147,25 +149,27 @@ class Call(models.Model):
 
     def record_turn(
         self, *, speaker_type: str, message_text: str, timestamp: datetime | None = None, turn_id: str | None = None
-    ) -> tuple[CallTranscription, bool]:
+    ) -> tuple[RecordedTurn, bool]:
         """Store one utterance under the call's next number; a known `turn_id` gives back the turn it made.
 
-        Returns (turn, whether it is new). The row lock makes the order of numbers the order of commits.
+        Returns the turn and whether it is new. `calls.turns` does the same for many at once.
         """
-        with transaction.atomic():
-            call = self._locked()
-            if turn_id is not None and (known := call.transcriptions.filter(turn_id=turn_id).first()):
-                return known, False
-            call.last_sequence_number += 1
-            call.save(update_fields=["last_sequence_number", "updated_at"])
-            turn = call.transcriptions.create(
-                sequence_number=call.last_sequence_number,
-                speaker_type=speaker_type,
-                message_text=message_text,
-                timestamp=timestamp or timezone.now(),
-                turn_id=turn_id,
-            )
-            return turn, True
+        from calls.turns import NewTurn, record_turns  # which stands on this module
+
+        (recorded,) = record_turns(
+            [
+                NewTurn(
+                    call_sid=self.call_sid,
+                    speaker_type=speaker_type,
+                    message_text=message_text,
+                    timestamp=timestamp,
+                    turn_id=turn_id,
+                )
+            ]
+        )
+        if recorded is None:
+            raise Call.DoesNotExist(self.call_sid)
+        return recorded
 
     def update_post_call_data(self, data: CallData) -> Call:
         """The conversation is over and analysed: the call completes (or fails), and keeps what is known of it.

@@ -14,6 +14,7 @@ django_application = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps)
 from channels.routing import URLRouter  # noqa: E402
 
+from callsite.webhook_door import serve, webhook_view  # noqa: E402
 from realtime import publisher  # noqa: E402
 from realtime.auth import take_token_from_query  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
@@ -40,6 +41,8 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         # reads nothing, as a close frame would wait behind what it does not read
         scope["callsite.abort"] = getattr(getattr(send, "__self__", None), "transport", _Nothing).abort
         await websocket_application(scope, receive, send)
+    elif view := webhook_view(scope["path"]):
+        await serve(view, scope, receive, send)
     else:
         await django_application(scope, receive, send)
 

@@ -1,87 +1,91 @@
-"""This process's membership in the channel layer: one channel in its groups, whatever state Redis is in."""
+"""This process's membership in the channel layer: one channel in one group, whatever state Redis is in."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable
-from typing import Any
+from collections.abc import Callable
 
 from channels.layers import get_channel_layer
 
-from realtime.publisher import LAYER_ERRORS
+from realtime.publisher import GROUP, LAYER_ERRORS, Message
 
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+JOIN_AGAIN_SECONDS = 30.0
 
 
 class Doorbell:
-    """Receives the channel layer's messages for the groups that were joined, and hands each to `heard` once.
+    """While it is wanted, hands every message of the channel layer to `heard`, once.
 
-    A layer that is away costs a subscriber at most TIMEOUT_SECONDS, once: later ones are told at once that joining does
-    not work now, and the hub joins when it does.
+    `joined` is called when the layer has begun (or begun again) to send: what was published before is not heard.
     """
 
-    def __init__(self, heard: Callable[[dict[str, Any]], None]) -> None:
-        self._heard = heard
+    def __init__(self, heard: Callable[[Message], None], joined: Callable[[], None]) -> None:
+        self._heard, self._joined = heard, joined
+        self._wanted = False
+        self._changed = asyncio.Event()
+        self._member = asyncio.Event()
         self._channel: str | None = None
-        self._lock = asyncio.Lock()  # joining and leaving one group never overtake each other
-        self._away_until = 0.0
-        self._task: asyncio.Task[None] | None = None
-        self._ready = asyncio.Event()
+        self._tasks: list[asyncio.Task[None]] = []
 
-    def start(self) -> None:
-        """Begin to receive; once begun it stays, and without groups it hears nothing."""
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._receiving())
+    def want(self, wanted: bool) -> None:
+        """Join, or leave, as soon as the layer can be reached."""
+        self._wanted = wanted
+        self._changed.set()
+        if not self._tasks:
+            self._tasks = [asyncio.create_task(self._keep_membership())]
 
-    async def join(self, group: str) -> bool:
-        """Whether the layer now sends us this group's messages."""
-        if self.away:
-            return False
-        joined = False
-        async with self._reaching_the_layer():
-            await self._ready.wait()
-            await get_channel_layer().group_add(group, self._channel)
-            joined = True
-        return joined
-
-    async def leave(self, group: str, wanted: Callable[[], bool]) -> None:
-        """Stop the layer's messages of a group, unless it is wanted again by then."""
-        if self.away or self._channel is None:
-            return
-        async with self._reaching_the_layer():
-            if not wanted():
-                await get_channel_layer().group_discard(group, self._channel)
-
-    @property
-    def away(self) -> bool:
-        return asyncio.get_running_loop().time() < self._away_until
-
-    @contextlib.asynccontextmanager
-    async def _reaching_the_layer(self) -> AsyncIterator[None]:
-        try:
-            async with asyncio.timeout(TIMEOUT_SECONDS), self._lock:
-                yield
-        except LAYER_ERRORS as error:
-            self._away_until = asyncio.get_running_loop().time() + RETRY_SECONDS
-            logger.warning("The channel layer is away: %s", type(error).__name__)
-
-    async def _receiving(self) -> None:
-        layer = get_channel_layer()
-        while self._channel is None:
+    async def ready(self) -> None:
+        """Return when the layer sends us everything; or, while it is away, after a moment all the same."""
+        if not self._member.is_set():
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
-                    self._channel = await layer.new_channel()
+                    await self._member.wait()
+            except TimeoutError:
+                logger.warning("Subscribing without the channel layer, which is away")
+
+    async def _keep_membership(self) -> None:
+        while True:
+            self._changed.clear()
+            try:
+                async with asyncio.timeout(TIMEOUT_SECONDS):
+                    await (self._join() if self._wanted else self._leave())
             except LAYER_ERRORS as error:
+                self._member.clear()
                 logger.warning("The channel layer is away: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
-        self._ready.set()
+                continue
+            try:
+                async with asyncio.timeout(JOIN_AGAIN_SECONDS):
+                    await self._changed.wait()
+            except TimeoutError:
+                pass
+
+    async def _join(self) -> None:
+        """Also when we are a member already: a layer that keeps memberships in Redis forgets them with it."""
+        layer = get_channel_layer()
+        if self._channel is None:
+            self._channel = await layer.new_channel()
+            self._tasks.append(asyncio.create_task(self._receive(self._channel)))
+        await layer.group_add(GROUP, self._channel)
+        if not self._member.is_set():
+            self._member.set()
+            self._joined()
+
+    async def _leave(self) -> None:
+        if self._channel is not None:
+            await get_channel_layer().group_discard(GROUP, self._channel)
+            self._member.clear()
+
+    async def _receive(self, channel: str) -> None:
         while True:
             try:
-                self._heard(await layer.receive(self._channel))
+                batch = await get_channel_layer().receive(channel)
             except LAYER_ERRORS as error:
                 logger.warning("The channel layer is away: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                for message in batch.get("messages", []):
+                    self._heard(message)

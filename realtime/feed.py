@@ -22,8 +22,8 @@ from django.utils import timezone
 
 from realtime import feed_log
 from realtime.doorbell import Doorbell
-from realtime.feed_bell import CALLS_GROUP
 from realtime.feed_log import Listing, Version
+from realtime.publisher import Message
 from realtime.subscriptions import Listener
 
 logger = logging.getLogger(__name__)
@@ -82,8 +82,7 @@ class Feed:
         self._asking: set[Watcher] = set()
         self._news = asyncio.Event()
         self._sweep_at = 0.0
-        self._joined = False
-        self._doorbell = Doorbell(self._heard)
+        self._doorbell = Doorbell(self._heard, self._joined)
         self._cycle: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._loop = asyncio.get_running_loop()
@@ -95,7 +94,7 @@ class Feed:
         self.watchers.add(watcher)
         self.ask(watcher)
         if self._cycle is None:
-            self._doorbell.start()
+            self._doorbell.want(True)
             self._cycle = asyncio.create_task(self._work())
 
     def leave(self, watcher: Watcher) -> None:
@@ -105,9 +104,7 @@ class Feed:
             self._cycle.cancel()
             self._cycle = None
             self._told.clear()
-            if self._joined:
-                self._joined = False
-                self._spawn(self._doorbell.leave(CALLS_GROUP, lambda: bool(self.watchers)))
+            self._doorbell.want(False)
 
     def ask(self, watcher: Watcher) -> None:
         """A snapshot that is read from now on; until then the watcher needs no changes."""
@@ -115,9 +112,9 @@ class Feed:
         self._asking.add(watcher)
         self._news.set()
 
-    def _heard(self, message: dict[str, Any]) -> None:
+    def _heard(self, message: Message) -> None:
         if self.watchers:
-            self._rung.update(message["call_ids"])
+            self._rung.add(message["call_id"])
             self._news.set()
 
     # --- rounds: one at a time, so that what was told is always one state -------------------------------------------
@@ -140,7 +137,6 @@ class Feed:
         try:
             if asking or self._loop.time() >= self._sweep_at:
                 self._sweep_at = self._loop.time() + random.uniform(*SWEEP_SECONDS)  # noqa: S311  (spreads processes)
-                self._spawn(self._join())
                 listing = await self._compare(rung)
                 for watcher in asking & self.watchers:
                     self._send_snapshot(watcher, listing)
@@ -164,11 +160,9 @@ class Feed:
         except TimeoutError:
             pass
 
-    async def _join(self) -> None:
-        """Ask the channel layer for changes. What committed while it took our request is looked for once more, soon."""
-        if not self._joined and await self._doorbell.join(CALLS_GROUP):
-            self._joined = True
-            self._loop.call_later(SETTLE_SECONDS, self._look_again)
+    def _joined(self) -> None:
+        """The channel layer has begun to send. What was committed just before is looked for once more, soon."""
+        self._loop.call_later(SETTLE_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
         self._sweep_at = 0.0

@@ -1,8 +1,8 @@
 """The hub: what one process holds of who listens to what, up to where; fan-out and catch-up.
 
-A process joins the channel layer once per call and gets each message once. The layer is only a doorbell: numbers show
-a gap or a repeat, and every 2 seconds the hub compares its calls with the database, in one query, and serves what the
-layer lost. So a subscriber has every turn, in order and once, whatever happens to Redis or to the process that took the
+A process joins the channel layer once and gets each message once. The layer is only a doorbell: numbers show a gap or
+a repeat, and every 2 seconds the hub compares its calls with the database, in one query, and serves what the layer
+lost. So a subscriber has every turn, in order and once, whatever happens to Redis or to the process that took the
 webhook.
 """
 
@@ -20,7 +20,7 @@ from django.db import Error
 from realtime import auth, log, messages
 from realtime.doorbell import Doorbell
 from realtime.messages import CallState
-from realtime.signals import call_group
+from realtime.publisher import Message
 from realtime.subscriptions import Listener, Subscription, Topic
 
 logger = logging.getLogger(__name__)
@@ -49,8 +49,7 @@ class Hub:
     def __init__(self) -> None:
         self.listeners: set[Listener] = set()
         self.topics: dict[int, Topic] = {}
-        self._doorbell = Doorbell(self._heard)
-        self._unsettled: set[int] = set()
+        self._doorbell = Doorbell(self._heard, self._joined)
         self._cycles: list[asyncio.Task[None]] = []
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -59,7 +58,7 @@ class Hub:
     def enter(self, listener: Listener) -> None:
         self.listeners.add(listener)
         if not self._cycles:
-            self._doorbell.start()
+            self._doorbell.want(True)
             self._cycles = [asyncio.create_task(_forever(work)) for work in (self._sweep, self._beat)]
 
     def leave(self, listener: Listener) -> None:
@@ -68,6 +67,7 @@ class Hub:
         listener.outbox.close()
         self.listeners.discard(listener)
         if not self.listeners:
+            self._doorbell.want(False)
             for cycle in self._cycles:
                 cycle.cancel()
             self._cycles = []
@@ -89,7 +89,7 @@ class Hub:
         topic.users += 1
         try:
             if not state.ended:
-                await self._join(topic)
+                await self._doorbell.ready()
                 state = await log.state(state.call_id)
             self._admit(listener, topic, state, identifier, after)
         finally:
@@ -124,27 +124,21 @@ class Hub:
         topic.users -= 1
         if topic.users == 0 and self.topics.get(topic.call_id) is topic:
             del self.topics[topic.call_id]
-            if topic.joined:
-                self._spawn(self._doorbell.leave(call_group(topic.call_id), lambda: topic.call_id in self.topics))
-
-    async def _join(self, topic: Topic) -> None:
-        """Ask the channel layer for this call's messages. While the layer is away the sweep does without."""
-        if not topic.joined and await self._doorbell.join(call_group(topic.call_id)):
-            topic.joined = True
-            if not self._unsettled:
-                self._spawn(self._settle())
-            self._unsettled.add(topic.call_id)
 
     # --- what comes in ----------------------------------------------------------------------------------------
 
-    def _heard(self, message: dict[str, Any]) -> None:
+    def _joined(self) -> None:
+        """The channel layer has begun to send; what was published a moment before is not heard."""
+        self._spawn(self._settle())
+
+    def _heard(self, message: Message) -> None:
         """A message of the channel layer."""
         topic = self.topics.get(message["call_id"])
         if topic is None:
             return
         if message["type"] == "turn":
             self._advance(topic, message["number"], message["text"])
-        else:
+        elif message["type"] == "ended":
             self._catch_up(topic)
 
     def _advance(self, topic: Topic, number: int, text: str) -> None:
@@ -227,21 +221,19 @@ class Hub:
     async def _settle(self) -> None:
         """Redis takes our SUBSCRIBE on one connection and others' PUBLISH on another: look once more, soon."""
         await asyncio.sleep(SETTLE_SECONDS)
-        call_ids, self._unsettled = self._unsettled, set()
-        await self._compare(call_ids)
+        await self._compare()
 
     async def _sweep(self) -> None:
         await asyncio.sleep(random.uniform(*SWEEP_SECONDS))  # noqa: S311  (spreads the processes)
-        self._spawn(self._join_again())
-        await self._compare(set(self.topics))
+        await self._compare()
         await self._check_listeners()
 
-    async def _compare(self, call_ids: set[int]) -> None:
-        """Compare calls with the database, in one query, and read what was lost."""
-        if not call_ids:
+    async def _compare(self) -> None:
+        """Compare all calls with the database, in one query, and read what was lost."""
+        if not self.topics:
             return
         try:
-            states = await log.states(call_ids)
+            states = await log.states(self.topics)
         except Error as error:
             logger.warning("The database is away: %s", type(error).__name__)
             return
@@ -249,10 +241,6 @@ class Hub:
             topic = self.topics.get(state.call_id)
             if topic is not None and (state.ended or state.last_sequence_number > topic.head):
                 self._catch_up(topic)
-
-    async def _join_again(self) -> None:
-        for topic in [topic for topic in self.topics.values() if not topic.joined]:
-            await self._join(topic)
 
     async def _check_listeners(self) -> None:
         """Close the sockets of users who may not listen any more, and those that take nothing."""

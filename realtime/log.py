@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.db import close_old_connections
 
 from calls.models import Call, CallTranscription
+from calls.turn_store import LockedCall, RecordedTurn
 from realtime import messages
 from realtime.messages import CallState
 
@@ -76,7 +77,7 @@ async def read(call_id: int, after: int, *, until_end: bool = False) -> Page:
     return await in_thread(lambda: _read(call_id, after, until_end))
 
 
-def turn_message(turn: CallTranscription, call: Call) -> str:
+def turn_message(turn: CallTranscription | RecordedTurn, call: Call | LockedCall) -> str:
     """The frame of one turn."""
     return messages.encode(
         {

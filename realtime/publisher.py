@@ -1,7 +1,9 @@
 """Ringing the doorbell: a committed change goes into the channel layer, and never holds up who made it.
 
-In a server process messages leave through one ordered task; elsewhere (management commands, tests) at once. A layer
-that is away costs a message, nothing else: every hub compares itself with the database anyway.
+All of callsite shares one group: a hub drops what nobody of its own listens to faster than Redis could sort it. In a
+server process messages leave through one ordered task, and those that wait leave together; elsewhere (management
+commands, tests) at once. A layer that is away costs a message, nothing else: every hub compares itself with the
+database anyway.
 """
 
 from __future__ import annotations
@@ -10,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -18,9 +19,13 @@ from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
 
 logger = logging.getLogger(__name__)
+GROUP = "calls"
 SEND_TIMEOUT_SECONDS = 2
 BACKLOG = 10_000
+BATCH = 200
 LAYER_ERRORS = (OSError, TimeoutError, RedisError)
+
+Message = dict[str, Any]
 
 
 class Publisher:
@@ -28,18 +33,26 @@ class Publisher:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
-        self._waiting: deque[tuple[str, dict[str, Any]]] = deque(maxlen=BACKLOG)
+        self._waiting: deque[Message] = deque(maxlen=BACKLOG)
+        self._woken = False
         self._task: asyncio.Task[None] | None = None
 
-    def put(self, group: str, message: dict[str, Any]) -> None:
-        """From the loop's own thread. When the backlog is full the oldest goes: its listeners read the database."""
-        self._waiting.append((group, message))
+    def put(self, messages: tuple[Message, ...]) -> None:
+        """From any thread. When the backlog is full the oldest goes: its listeners read the database."""
+        self._waiting.extend(messages)
+        if not self._woken:
+            self._woken = True
+            self.loop.call_soon_threadsafe(self._wake)
+
+    def _wake(self) -> None:
+        self._woken = False
         if self._task is None or self._task.done():
             self._task = self.loop.create_task(self._send_all())
 
     async def _send_all(self) -> None:
         while self._waiting:
-            if not await _send(*self._waiting.popleft()):
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            if not await _send(batch):
                 self._waiting.clear()
 
 
@@ -53,30 +66,20 @@ def attach(loop: asyncio.AbstractEventLoop) -> None:
         _publisher = Publisher(loop)
 
 
-def publish(group: str, message: dict[str, Any]) -> None:
-    """Send a message to the hubs that listen to `group`. From any thread; never raises for a layer that is away."""
+def publish(*messages: Message) -> None:
+    """Send messages to all hubs. From any thread; never raises for a layer that is away."""
     publisher = _publisher
     if publisher is not None and publisher.loop.is_running():
         with contextlib.suppress(RuntimeError):  # the loop is closing: the process ends
-            publisher.loop.call_soon_threadsafe(publisher.put, group, message)
+            publisher.put(messages)
     else:
-        async_to_sync(_send)(group, message)
+        async_to_sync(_send)(list(messages))
 
 
-def later(seconds: float, act: Callable[[], None]) -> None:
-    """Do something in a moment, in the server's loop; at once where no server runs. From any thread."""
-    publisher = _publisher
-    if publisher is not None and publisher.loop.is_running():
-        with contextlib.suppress(RuntimeError):  # the loop is closing: the process ends
-            publisher.loop.call_soon_threadsafe(publisher.loop.call_later, seconds, act)
-    else:
-        act()
-
-
-async def _send(group: str, message: dict[str, Any]) -> bool:
+async def _send(batch: list[Message]) -> bool:
     try:
         async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-            await get_channel_layer().group_send(group, message)
+            await get_channel_layer().group_send(GROUP, {"type": "batch", "messages": batch})
     except LAYER_ERRORS as error:
         logger.warning("The channel layer is away, listeners will read the database: %s", type(error).__name__)
         return False

@@ -1,4 +1,7 @@
-"""A saved call is published after its commit. What does not arrive is found in the database by the hubs."""
+"""What is saved is published after its commit. What does not arrive is found in the database by hubs and feeds.
+
+A message names its call. `turn`: a new one, whole; `ended`: the call has; `changed`: anything else about it.
+"""
 
 from __future__ import annotations
 
@@ -8,37 +11,30 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
-from calls.models import Call, CallTranscription
+from calls.models import Call
+from calls.turn_store import RecordedTurn
+from calls.turns import turns_recorded
 from realtime import log
-from realtime.feed_bell import ring
-from realtime.publisher import publish
+from realtime.publisher import Message, publish
 
 
-def call_group(call_id: int) -> str:
-    """The channel layer group of one call."""
-    return f"call.{call_id}"
-
-
-@receiver(post_save, sender=CallTranscription)
-def publish_turn(instance: CallTranscription, created: bool, **_: Any) -> None:
-    """A new turn, unless its call has ended: then nobody listens any more."""
-    call = instance.call
-    if created and not call.ended:
-        message = {"type": "turn", "call_id": call.pk, "number": instance.sequence_number}
-        message["text"] = log.turn_message(instance, call)
-        transaction.on_commit(lambda: publish(call_group(call.pk), message))
+@receiver(turns_recorded)
+def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
+    """New turns. Those of a call that has ended are pushed to nobody: they only change it."""
+    messages = [_turn_message(turn) for turn in turns]
+    transaction.on_commit(lambda: publish(*messages), robust=True)
 
 
 @receiver(post_save, sender=Call)
-def ring_the_feed(instance: Call, **_: Any) -> None:
-    """Whatever changed of a call: it began, has a new turn, ended, is known better."""
-    call_id = instance.pk
-    transaction.on_commit(lambda: ring(call_id))
+def publish_call(instance: Call, created: bool, **_: Any) -> None:
+    """A call that began, ended or is known better. An end is said again with every save: listeners hear it once."""
+    kind = "ended" if instance.ended and not created else "changed"
+    message = {"type": kind, "call_id": instance.pk}
+    transaction.on_commit(lambda: publish(message), robust=True)
 
 
-@receiver(post_save, sender=Call)
-def publish_end(instance: Call, created: bool, **_: Any) -> None:
-    """A call that has ended. Said again where it is saved again: a subscription hears its end once."""
-    if instance.ended and not created:
-        message = {"type": "ended", "call_id": instance.pk}
-        transaction.on_commit(lambda: publish(call_group(instance.pk), message))
+def _turn_message(turn: RecordedTurn) -> Message:
+    if turn.call.ended:
+        return {"type": "changed", "call_id": turn.call.pk}
+    text = log.turn_message(turn, turn.call)
+    return {"type": "turn", "call_id": turn.call.pk, "number": turn.sequence_number, "text": text}

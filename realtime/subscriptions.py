@@ -38,13 +38,12 @@ class Listener:
 class Topic:
     """One call that somebody in this process listens to. `head` is the number of its newest known turn."""
 
-    __slots__ = ("call_id", "head", "joined", "reading", "stale", "subscriptions", "users")
+    __slots__ = ("call_id", "head", "reading", "stale", "subscriptions", "users")
 
     def __init__(self, call_id: int, head: int) -> None:
         self.call_id, self.head = call_id, head
         self.subscriptions: set[Subscription] = set()
         self.users = 0  # subscriptions, and those that are being made
-        self.joined = False  # True when the channel layer knows us
         self.reading = False  # True while missing turns are read
         self.stale = False  # True when there is something to read
 

@@ -10,10 +10,12 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
-from calls.models import Call, CallTranscription
+from calls.models import Call
+from calls.turn_store import RecordedTurn
+from calls.turns import NewTurn, record_turns
 from webhooks.errors import CallNotFound
 from webhooks.payloads import Audio, CallReference, Ignored, InitiationFailure, Transcription
-from webhooks.tool_payloads import Initiation, Turn
+from webhooks.tool_payloads import Initiation
 
 
 def handle_transcription(event: Transcription) -> tuple[Call, dict[str, Any]]:
@@ -50,15 +52,12 @@ def handle_ignored(event: Ignored) -> tuple[None, dict[str, Any]]:
     return None, {"status": "success", "message": "Event ignored", "type": event.type}
 
 
-def handle_turn(turn: Turn) -> tuple[Call, CallTranscription, bool]:
-    """Store a live turn; the third value says whether it is new."""
-    stored, created = find_turns_call(turn).record_turn(
-        speaker_type=turn.speaker_type,
-        message_text=turn.message_text,
-        timestamp=turn.timestamp,
-        turn_id=turn.turn_id,
-    )
-    return stored.call, stored, created
+def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
+    find_turns_call(turn)
+    (recorded,) = record_turns([turn])
+    if recorded is None:
+        raise Call.DoesNotExist
+    return recorded
 
 
 def handle_initiation(initiation: Initiation) -> tuple[Call, dict[str, Any]]:
@@ -83,7 +82,7 @@ def find_call(reference: CallReference) -> Call:
     return call
 
 
-def find_turns_call(turn: Turn) -> Call:
+def find_turns_call(turn: NewTurn) -> Call:
     """The call of a live turn, by either identifier; raises CallNotFound like `find_call`."""
     call = _existing_by_either(turn) or _created(turn.call_sid, turn.conversation_id)
     if call is None:
@@ -100,7 +99,7 @@ def _existing(reference: CallReference) -> Call | None:
     return call
 
 
-def _existing_by_either(turn: Turn) -> Call | None:
+def _existing_by_either(turn: NewTurn) -> Call | None:
     call = Call.objects.filter(call_sid=turn.call_sid).first() if turn.call_sid else None
     if call is None and turn.conversation_id:
         call = Call.objects.filter(conversation_id=turn.conversation_id).first()

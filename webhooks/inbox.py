@@ -21,12 +21,14 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from calls.models import Call
+from calls.turn_store import RecordedTurn
+from calls.turns import NewTurn
 from webhooks import handlers
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription, parse_event
 from webhooks.strict_json import decode
-from webhooks.tool_payloads import Turn, parse_initiation, parse_turn
+from webhooks.tool_payloads import parse_initiation, parse_turn
 from webhooks.waiting import lock_identifiers
 
 logger = logging.getLogger(__name__)
@@ -195,19 +197,24 @@ def _handle(event: Event) -> tuple[Call, dict[str, Any]]:
     raise AssertionError(event)
 
 
-def _turn_effect(delivery: WebhookDelivery, turn: Turn) -> tuple[Call, Answer, str]:
+def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Answer, str]:
     delivery.event_type = "turn"
     delivery.conversation_id, delivery.call_sid = turn.conversation_id or "", turn.call_sid or ""
     if delivery.pk and turn.turn_id is None:  # it waited: applied again, it must not be said twice
         turn = replace(turn, turn_id=f"delivery {delivery.pk}")
-    call, stored, created = handlers.handle_turn(turn)
+    stored, created = handlers.handle_turn(turn)
+    return Call(pk=stored.call.pk), turn_answer(stored, created), Outcome.APPLIED
+
+
+def turn_answer(turn: RecordedTurn, created: bool) -> Answer:
+    """What the sender of a stored turn gets: 201, or 200 where it was stored before."""
     body = {
         "status": "success",
         "message": "Transcription stored successfully",
-        "transcription_id": stored.pk,
-        "sequence_number": stored.sequence_number,
+        "transcription_id": turn.pk,
+        "sequence_number": turn.sequence_number,
     }
-    return call, Answer(201 if created else 200, body), Outcome.APPLIED
+    return Answer(201 if created else 200, body)
 
 
 def _answer_of(error: WebhookError) -> Answer:

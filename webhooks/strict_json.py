@@ -24,7 +24,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     except UnicodeDecodeError as error:
         raise InvalidPayload(f"The body is not UTF-8 (byte {error.start}).") from None
     try:
-        value = json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+        value = _decoder.decode(text)
     except json.JSONDecodeError as error:
         raise InvalidPayload(f"The body is not JSON: {error.msg} (character {error.pos}).") from None
     except RecursionError:
@@ -46,6 +46,9 @@ def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise InvalidPayload(f"The body has the number {name}, which is not JSON.")
+
+
+_decoder = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
 
 
 def _clean(value: Any, depth: int) -> Any:

@@ -10,22 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from calls.turns import NewTurn
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, moment, optional_identifier, required, text
 
 SPEAKERS = {"agent": "agent", "user": "driver"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """One utterance. At least one of the two identifiers is given."""
-
-    call_sid: str | None
-    conversation_id: str | None
-    speaker_type: str
-    message_text: str
-    timestamp: datetime | None
-    turn_id: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +28,7 @@ class Initiation:
     to_number: str
 
 
-def parse_turn(body: dict[str, Any]) -> Turn:
+def parse_turn(body: dict[str, Any]) -> NewTurn:
     """A live turn; raises InvalidPayload that names the field."""
     turn = body.get("parameters", body)
     if not isinstance(turn, dict):
@@ -55,7 +44,7 @@ def parse_turn(body: dict[str, Any]) -> Turn:
     if not isinstance(message, str) or not message.strip():
         raise InvalidPayload("Field message must be a string that is not empty.")
     turn_id = turn.get("turn_id")
-    return Turn(
+    return NewTurn(
         call_sid=call_sid,
         conversation_id=conversation_id,
         speaker_type=SPEAKERS[speaker],

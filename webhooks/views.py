@@ -5,63 +5,88 @@ What the status makes the sender do: 2xx ends it; 5xx is sent again where retrie
 
 from __future__ import annotations
 
+import asyncio
+import json
+import logging
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
-from django.http import HttpRequest, JsonResponse
-from django.views.decorators.csrf import csrf_exempt
+from django.db import Error, close_old_connections
+from django.http import HttpRequest, HttpResponse
 
-from webhooks.errors import MethodNotAllowed, TooLarge, WebhookError
-from webhooks.inbox import receive
+from webhooks.errors import DatabaseUnavailable, InvalidPayload, MethodNotAllowed, TooLarge, WebhookError
+from webhooks.inbox import Answer, receive, turn_answer
 from webhooks.models import WebhookDelivery
 from webhooks.signature import check_signature, check_tool_secret
+from webhooks.strict_json import decode
+from webhooks.tool_payloads import parse_turn
+from webhooks.turn_writer import current_writer, is_away
 
-View = Callable[[HttpRequest], Coroutine[Any, Any, JsonResponse]]
-
-
-def webhook(view: View) -> View:
-    """A POST without a CSRF token, whose errors are JSON."""
-
-    async def guarded(request: HttpRequest) -> JsonResponse:
-        try:
-            if request.method != "POST":
-                raise MethodNotAllowed(f"Method {request.method} not allowed", "Send a POST request.")
-            return await view(request)
-        except WebhookError as error:
-            response = JsonResponse(error.body(), status=error.status)
-            if isinstance(error, MethodNotAllowed):
-                response["Allow"] = "POST"
-            return response
-
-    return csrf_exempt(guarded)
+logger = logging.getLogger(__name__)
+View = Callable[[HttpRequest], Coroutine[Any, Any, HttpResponse]]
+_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="inbox")
 
 
-@webhook
-async def post_call(request: HttpRequest) -> JsonResponse:
+def webhook(limit_setting: str) -> Callable[[View], View]:
+    """A POST without a CSRF token, whose errors are JSON; the named setting limits the bytes of its body."""
+
+    def decorate(view: View) -> View:
+        async def guarded(request: HttpRequest) -> HttpResponse:
+            try:
+                if request.method != "POST":
+                    raise MethodNotAllowed(f"Method {request.method} not allowed", "Send a POST request.")
+                return await view(request)
+            except WebhookError as error:
+                response = respond(Answer(error.status, error.body()))
+                if isinstance(error, MethodNotAllowed):
+                    response["Allow"] = "POST"
+                return response
+
+        guarded.max_body_bytes = lambda: getattr(settings, limit_setting)  # type: ignore[attr-defined]
+        guarded.csrf_exempt = True  # type: ignore[attr-defined]
+        return guarded
+
+    return decorate
+
+
+@webhook("WEBHOOK_MAX_BYTES")
+async def post_call(request: HttpRequest) -> HttpResponse:
     """The outcome of a call: transcription, failure, recording, or something that is kept and ignored."""
     body = body_within(request, settings.WEBHOOK_MAX_BYTES)
-    check_signature(body, request.headers.get("ElevenLabs-Signature"))
-    return await respond(WebhookDelivery.Route.POST_CALL, body)
+    check_signature(body, request.META.get("HTTP_ELEVENLABS_SIGNATURE"))
+    return await through_inbox(WebhookDelivery.Route.POST_CALL, body)
 
 
-@webhook
-async def transcription(request: HttpRequest) -> JsonResponse:
-    """One live turn."""
-    return await respond(WebhookDelivery.Route.TRANSCRIPTION, tool_body(request))
+@webhook("WEBHOOK_TURN_MAX_BYTES")
+async def transcription(request: HttpRequest) -> HttpResponse:
+    """One live turn. What cannot be stored at once goes through the inbox, which keeps it."""
+    body = tool_body(request)
+    try:
+        recorded = await current_writer().write(parse_turn(decode(body)))
+    except InvalidPayload:
+        recorded = None
+    except Error as error:
+        logger.error("Database error on a live turn: %s", type(error).__name__)
+        if is_away(error):
+            raise DatabaseUnavailable from error
+        recorded = None
+    if recorded is None:
+        return await through_inbox(WebhookDelivery.Route.TRANSCRIPTION, body)
+    return respond(turn_answer(*recorded))
 
 
-@webhook
-async def conversation_init(request: HttpRequest) -> JsonResponse:
+@webhook("WEBHOOK_TURN_MAX_BYTES")
+async def conversation_init(request: HttpRequest) -> HttpResponse:
     """An inbound call is about to be answered."""
-    return await respond(WebhookDelivery.Route.CONVERSATION_INIT, tool_body(request))
+    return await through_inbox(WebhookDelivery.Route.CONVERSATION_INIT, tool_body(request))
 
 
 def tool_body(request: HttpRequest) -> bytes:
     body = body_within(request, settings.WEBHOOK_TURN_MAX_BYTES)
-    headers = request.headers
-    check_tool_secret(body, headers.get("Authorization"), headers.get("ElevenLabs-Signature"))
+    meta = request.META  # not request.headers, which parses them all
+    check_tool_secret(body, meta.get("HTTP_AUTHORIZATION"), meta.get("HTTP_ELEVENLABS_SIGNATURE"))
     return body
 
 
@@ -75,6 +100,17 @@ def body_within(request: HttpRequest, limit: int) -> bytes:
     return body
 
 
-async def respond(route: str, body: bytes) -> JsonResponse:
-    answer = await sync_to_async(receive)(route, body)
-    return JsonResponse(answer.body, status=answer.status)
+async def through_inbox(route: str, body: bytes) -> HttpResponse:
+    def take() -> Answer:
+        close_old_connections()
+        try:
+            return receive(route, body)
+        finally:
+            close_old_connections()
+
+    return respond(await asyncio.get_running_loop().run_in_executor(_threads, take))
+
+
+def respond(answer: Answer) -> HttpResponse:
+    """The answer as JSON. Not JsonResponse: its encoder costs more than all the rest of it."""
+    return HttpResponse(json.dumps(answer.body), content_type="application/json", status=answer.status)

@@ -99,13 +99,12 @@ class Wire:
     """Between the publisher and the channel layer: what calls publish stays here until it is delivered."""
 
     def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.kept: list[tuple[str, dict[str, Any]]] = []
+        self.kept: list[dict[str, Any]] = []
         self._loop, self._send = server_loop(site), publisher._send
         monkeypatch.setattr(publisher, "_send", self._keep)
 
-    async def _keep(self, group: str, message: dict[str, Any]) -> bool:
-        if group.startswith("call."):
-            self.kept.append((group, message))
+    async def _keep(self, batch: list[dict[str, Any]]) -> bool:
+        self.kept += [message for message in batch if message["type"] in ("turn", "ended")]
         return True
 
     async def has(self, count: int) -> None:
@@ -114,7 +113,7 @@ class Wire:
     async def deliver(self, *which: int) -> None:
         """Hand on what was kept, by its place in the order of publishing."""
         for number in which:
-            sending = self._send(*self.kept[number])
+            sending = self._send([self.kept[number]])
             assert await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
 
 

@@ -22,7 +22,11 @@ from realtime.outbox import LIMIT_BYTES, Outbox
 @pytest.fixture
 def lost_doorbells(monkeypatch):
     """A channel layer that swallows everything."""
-    monkeypatch.setattr(publisher, "publish", lambda *_: None)
+
+    async def swallow(batch: list[Any]) -> bool:
+        return True
+
+    monkeypatch.setattr(publisher, "_send", swallow)
 
 
 def watching(site, token, path="/ws/calls"):
