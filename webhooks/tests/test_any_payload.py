@@ -9,11 +9,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls.models import Call
+from calls.turns import NewTurn
 from webhooks.errors import InvalidPayload
 from webhooks.inbox import receive
 from webhooks.payloads import SUPPORTED_TYPES, Audio, Ignored, InitiationFailure, Transcription, parse_event
 from webhooks.strict_json import decode
-from webhooks.tool_payloads import Turn, parse_initiation, parse_turn
+from webhooks.tool_payloads import parse_initiation, parse_turn
 
 TEXT = st.text(st.characters(exclude_categories=()), max_size=20)
 NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
@@ -77,7 +78,7 @@ def test_any_object_is_an_event_or_an_invalid_payload(body):
 def test_any_object_is_a_turn_or_an_invalid_payload(body):
     turn = parsed(parse_turn, body)
     if turn is not None:
-        assert isinstance(turn, Turn)
+        assert isinstance(turn, NewTurn)
         assert turn.speaker_type in ("agent", "driver")
         assert turn.message_text.strip()
         assert turn.timestamp is None or turn.timestamp.tzinfo is not None
