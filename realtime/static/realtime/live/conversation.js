@@ -27,6 +27,7 @@ export class Conversation {
   #data;
   #heardAt = NaN;
   #level = Infinity; // the number up to which everything was said before
+  #live = false; // it was in progress when it was opened
 
   /**
    * @param {string} identifier
@@ -56,6 +57,7 @@ export class Conversation {
       after: 0,
       onSubscribed: (message) => {
         this.#level = message.last_sequence_number;
+        this.#live = message.status === "in_progress";
         if (!this.#call) this.#fetch();
         if (this.#level === 0) turns.level();
         if (this.#level === 0 && message.status === "in_progress") this.#foot("Nothing said yet.");
@@ -112,11 +114,10 @@ export class Conversation {
 
   /** @param {CallData} data */
   #completed(data) {
-    const live = this.turns.scroll.ariaLive === "polite";
     this.#data = data;
     this.#showResult();
     this.tick();
-    if (live) this.#page.say(`The open call has ended: ${calls.outcome(data).text}.`);
+    if (this.#live) this.#page.say(`The open call has ended: ${calls.outcome(data).text}.`);
   }
 
   #showResult() {

@@ -1,0 +1,152 @@
+"""A real Chromium, and callsite under its production command, twice: what one process takes the other one shows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from django.conf import settings as django_settings
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs
+from stack.browser import find_browser
+from stack.webserver import WebServer
+
+SHOTS = Path(__file__).resolve().parents[3] / "test-results"
+QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
+OUTAGE = ("WebSocket connection to", "net::ERR_CONNECTION_REFUSED")  # what Chromium says of a server that is away
+
+
+def aside[**P, Result](work: Callable[P, Result]) -> Callable[P, Result]:
+    """Do it in another thread: in the test's own Playwright's event loop runs, where nothing can be published."""
+
+    def done_aside(*args: P.args, **kwargs: P.kwargs) -> Result:
+        with ThreadPoolExecutor(1) as thread:
+            result = thread.submit(work, *args, **kwargs).result()
+            thread.submit(lambda: connection.close()).result()
+        return result
+
+    return done_aside
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.browser)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    program = find_browser()
+    if program is None:
+        if os.environ.get("CI") == "true":
+            pytest.fail("CI skips nothing, and there is no Chromium")
+        pytest.skip("there is no Chromium here")
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's own loop runs in this thread
+        browser = playwright.chromium.launch(executable_path=str(program), args=QUIET)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def servers(django_db_setup: None) -> Iterator[tuple[WebServer, WebServer]]:
+    """Two web processes on the tests' database."""
+    if connection.vendor != "postgresql":
+        pytest.skip("two processes need the real PostgreSQL and Redis: python -m stack -- python -m pytest")
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    env = {
+        "DATABASE_URL": database,
+        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
+        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
+    }
+    with WebServer(env) as one, WebServer(env) as other:
+        yield one, other
+
+
+@pytest.fixture
+def server(servers: tuple[WebServer, WebServer], transactional_db: None) -> WebServer:
+    """The one that the browser talks to."""
+    return servers[0]
+
+
+@pytest.fixture
+def elevenlabs(servers: tuple[WebServer, WebServer], transactional_db: None) -> Iterator[ElevenLabs]:
+    """Talks to the other one."""
+    client = ElevenLabs(servers[1].url)
+    yield client
+    client.client.close()
+
+
+@pytest.fixture
+def user(transactional_db: None, settings: Any) -> Any:
+    """Ada may view calls; her password is `ada`."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]  # as the servers have it
+    user = get_user_model().objects.create_user("ada", password="ada")
+    user.user_permissions.add(Permission.objects.get(codename="view_call"))
+    return user
+
+
+class Desk:
+    """A browser window of somebody, and everything that went wrong in it."""
+
+    def __init__(self, context: BrowserContext, url: str) -> None:
+        self.url = url
+        self.context = context
+        self.page: Page = context.new_page()
+        self.complaints: list[str] = []
+        self.page.on("console", lambda message: self._complain(message.type, message.text))
+        self.page.on("pageerror", lambda error: self._complain("error", str(error)))
+        self.page.on("dialog", lambda dialog: self._complain("error", f"a dialog: {dialog.message}"))
+
+    def _complain(self, kind: str, text: str) -> None:
+        if kind in ("error", "warning"):
+            self.complaints.append(text)
+
+    def sign_in(self, user: Any) -> None:
+        client = Client()
+        client.force_login(user)
+        cookie = {"name": "sessionid", "value": client.cookies[django_settings.SESSION_COOKIE_NAME].value}
+        self.context.add_cookies([{**cookie, "url": self.url}])  # type: ignore[list-item]
+
+    def open(self, path: str = "/live/") -> Page:
+        self.page.goto(self.url + path)
+        self.page.wait_for_selector("#network[data-state=open]")
+        return self.page
+
+    def shoot(self, name: str) -> None:
+        SHOTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=SHOTS / f"{name}.png")
+
+
+@pytest.fixture
+def desk_of(browser: Browser, server: WebServer) -> Iterator[Callable[..., Desk]]:
+    """Makes desks; at the end none may have seen an error, a warning or a breach of the content security policy."""
+    desks: list[Desk] = []
+
+    def make(user: Any = None, **options: Any) -> Desk:
+        desk = Desk(browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **options}), server.url)
+        desks.append(desk)
+        if user is not None:
+            desk.sign_in(user)
+        return desk
+
+    yield make
+    for desk in desks:
+        desk.context.close()
+    assert [text for desk in desks for text in desk.complaints if not any(known in text for known in OUTAGE)] == []
+
+
+@pytest.fixture
+def desk(desk_of: Callable[..., Desk], user: Any) -> Desk:
+    return desk_of(user)
