@@ -36,7 +36,8 @@ class Player:
     def play(self, call: SimulatedCall, lines: Sequence[Line], *, recorded: bool = False) -> None:
         """A call that is answered: its turns, its transcription and, if wanted, its recording."""
         self.register(call)
-        cut_short = not self._speak(call, lines)
+        self._speak(call, lines)
+        cut_short = len(call.said) < len(lines)
         answer = self.server.post_call(transcription(call, cut_short=cut_short, audio=recorded))
         verdict = "cut short" if cut_short else call.scenario.verdict
         self.tell(call, str(answer["call_status"]), f"{verdict}, {len(call.said)} turns in {seconds_of(call)} s")
@@ -68,15 +69,14 @@ class Player:
         self.server.tool(CONVERSATION_INIT, {**numbers, "agent_id": AGENT_ID, "call_sid": call.call_sid})
         self.tell(call, "registered", f"{call.call_sid}, {call.scenario.title} (by conversation-init)")
 
-    def _speak(self, call: SimulatedCall, lines: Sequence[Line]) -> bool:
-        """Whether everything could be said."""
+    def _speak(self, call: SimulatedCall, lines: Sequence[Line]) -> None:
         for number, line in enumerate(lines, start=1):
             if self.stop.wait(self.pace_seconds):
-                return False
+                return
             call.says(line)
             self.server.tool(TURN, _turn(call, number, line))
             self.tell(call, line.role, line.text)
-        return not self.stop.wait(self.pace_seconds)
+        self.stop.wait(self.pace_seconds)
 
 
 def _registration(call: SimulatedCall) -> dict[str, Any]:

@@ -45,6 +45,9 @@ class Show:
         """`calls` lines with `rounds` calls each; None: until Ctrl-C. Says in the end what was heard of it all."""
         try:
             together([partial(self._line, place, rounds) for place in range(calls)], self.player.stop)
+        except KeyboardInterrupt:
+            self.terminal.out.write("")
+            raise
         finally:
             deadline = time.monotonic() + LAST_WORDS_SECONDS
             while self.subscriber.listening and time.monotonic() < deadline:

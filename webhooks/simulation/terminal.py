@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from datetime import datetime
+from itertools import cycle
 from typing import TYPE_CHECKING
 
 from django.utils.termcolors import colorize
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from django.core.management.base import OutputWrapper
 
 CALL_COLOURS = ("cyan", "yellow", "magenta", "blue", "green")
+FIRST_WORDS = ("registered", "subscribed")  # of a call: it takes the colour that has been away longest
 WORD_COLOURS = {"completed": "green", "failed": "red", "error": "red"}
 
 
@@ -23,12 +25,12 @@ class Terminal:
         self.out = out
         self.coloured = coloured
         self._colours: dict[str, str] = {}
+        self._next_colour = cycle(CALL_COLOURS)
 
     def event(self, who: str, word: str, text: str) -> None:
-        """One line: the time, whose call (each in its colour), a word for what it is, and the rest."""
-        if who not in self._colours:
-            self._colours[who] = CALL_COLOURS[len(self._colours) % len(CALL_COLOURS)]
-        # A name may have wide or combining letters; nothing in the rosters does.
+        """One line: the time, whose call (in its colour), a word for what it is, and the rest."""
+        if who not in self._colours or word in FIRST_WORDS:
+            self._colours[who] = next(self._next_colour)
         line = f"{datetime.now().astimezone():%H:%M:%S}  {who:<15}  {word:<10}  "
         text = "".join(c if c.isprintable() else " " for c in text)
         if self.out.isatty():

@@ -9,14 +9,20 @@ import socket
 import subprocess
 import sys
 import time
+from collections import defaultdict
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 from django.core.management import CommandError, call_command
+from django.core.management.base import OutputWrapper
 
 from stack.ports import free_port, is_open
+from webhooks.simulation.server import Server
+from webhooks.simulation.subscriber import Subscriber
+from webhooks.simulation.terminal import Terminal
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SETTINGS = """
@@ -60,7 +66,7 @@ def demo(tmp_path: Path) -> Any:
                 process.communicate()
 
 
-def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo: Any, tmp_path: Path) -> None:
+def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo, tmp_path):
     port = free_port()
     out, err = demo(f"--port={port}", "--calls=6", "--rounds=1", "--pace=0.05").communicate(timeout=90)
     assert err == ""
@@ -68,9 +74,9 @@ def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo: Any, tmp_path: 
         assert f"http://127.0.0.1:{port}/{page}" in out
     for name in ("dispatcher", "supervisor", "admin"):
         assert re.search(rf"{name} +\w{{14}} ", out)
-    numbers: dict[str, list[int]] = {}
+    numbers = defaultdict(list)
     for who, number in TURN.findall(out):
-        numbers.setdefault(who, []).append(int(number))
+        numbers[who].append(int(number))
     assert len(numbers) == 5  # the sixth call was never answered
     assert all(heard == list(range(1, len(heard) + 1)) for heard in numbers.values())
     said = sum(map(len, numbers.values()))
@@ -81,7 +87,7 @@ def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo: Any, tmp_path: 
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_goes_on_until_it_is_interrupted_and_then_ends_calls_and_server_quietly(demo: Any, number: int) -> None:
+def test_it_goes_on_until_it_is_interrupted_and_then_ends_calls_and_server_quietly(demo, number):
     port = free_port()
     process = demo(f"--port={port}", "--calls=2", "--pace=0.3")
     seen = ""
@@ -97,7 +103,7 @@ def test_it_goes_on_until_it_is_interrupted_and_then_ends_calls_and_server_quiet
     assert not is_open(port)
 
 
-def test_the_printed_logins_open_what_they_should(demo: Any) -> None:
+def test_the_printed_logins_open_what_they_should(demo):
     port = free_port()
     process = demo(f"--port={port}", "--calls=1", "--pace=1")
     seen = ""
@@ -117,7 +123,7 @@ def test_the_printed_logins_open_what_they_should(demo: Any) -> None:
     assert statuses == {"dispatcher": (200, 403), "supervisor": (200, 403), "admin": (200, 201)}
 
 
-def test_a_port_that_is_taken_is_said_in_a_sentence(demo: Any) -> None:
+def test_a_port_that_is_taken_is_said_in_a_sentence(demo):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         started_at = time.monotonic()
@@ -129,7 +135,7 @@ def test_a_port_that_is_taken_is_said_in_a_sentence(demo: Any) -> None:
     assert time.monotonic() - started_at < 20
 
 
-def test_a_server_that_does_not_start_is_shown_with_its_last_words(demo: Any, tmp_path: Path) -> None:
+def test_a_server_that_does_not_start_is_shown_with_its_last_words(demo, tmp_path):
     broken = 'import sys\nif "uvicorn" in sys.argv[0]: raise RuntimeError("out of coffee")\n'
     (tmp_path / "demo_settings.py").write_text(SETTINGS.format(media="") + broken)
     process = demo(f"--port={free_port()}")
@@ -139,7 +145,51 @@ def test_a_server_that_does_not_start_is_shown_with_its_last_words(demo: Any, tm
     assert "out of coffee" in err
 
 
-def test_it_does_not_run_in_production(settings: Any) -> None:
+def test_it_does_not_run_in_production(settings):
     settings.DEBUG = False
     with pytest.raises(CommandError, match="DJANGO_DEBUG"):
         call_command("demo")
+
+
+def test_the_subscriber_comes_back_and_misses_nothing(site, dispatcher, call):
+    heard = []
+    subscriber = Subscriber(Server(site.url), dispatcher.username, "dispatcher", heard.append)
+    try:
+        subscriber.listen_to(call.call_sid)
+        call.record_turn(speaker_type="agent", message_text="Hello")
+        wait_until(lambda: "transcription" in types(heard))
+        subscriber._connection.socket.shutdown(socket.SHUT_RDWR)
+        call.record_turn(speaker_type="driver", message_text="Hello?")
+        wait_until(lambda: types(heard).count("transcription") == 2)
+    finally:
+        subscriber.close()
+    assert [m["sequence_number"] for m in heard if m["type"] == "transcription"] == [1, 2]
+    assert types(heard).count("subscription_confirmed") == 2
+
+
+class Window(StringIO):
+    """A terminal of 60 columns."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_lines_fit_the_terminal_and_a_file_gets_them_whole(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "60")
+    for out, fits in ((Window(), True), (StringIO(), False)):
+        Terminal(OutputWrapper(out), coloured=False).event("Lucía Fernández", "agent", "word\nword " * 20)
+        line = out.getvalue()
+        assert line.count("\n") == 1
+        assert (len(line.rstrip("\n")) < 60) == fits
+        assert ("…" in line) == fits
+
+
+def wait_until(done: Any) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline, "waited 10 s"
+        time.sleep(0.02)
+
+
+def types(messages: list[dict[str, Any]]) -> list[str]:
+    return [message["type"] for message in messages]

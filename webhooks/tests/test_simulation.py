@@ -37,7 +37,7 @@ def simulate(site: Any, **options: Any) -> None:
     call_command("simulate_call", url=site.url, **{"pace": 0.0, "turns": 4} | options)
 
 
-def test_a_simulated_call_is_registered_spoken_and_completed(site: Any, clerk: Any, capsys: Any) -> None:
+def test_a_simulated_call_is_registered_spoken_and_completed(site, clerk, capsys):
     simulate(site, turns=12)
     call = Call.objects.get()
     assert (call.status, call.last_sequence_number, call.final_sequence_number) == ("completed", 12, 12)
@@ -57,7 +57,7 @@ def test_a_simulated_call_is_registered_spoken_and_completed(site: Any, clerk: A
     assert "completed" in lines[-1]
 
 
-def test_several_calls_are_played_at_once_with_different_drivers(site: Any, clerk: Any) -> None:
+def test_several_calls_are_played_at_once_with_different_drivers(site, clerk):
     simulate(site, calls=6, turns=3)
     calls = Call.objects.all()
     assert [call.status for call in calls] == ["completed"] * 6
@@ -67,19 +67,19 @@ def test_several_calls_are_played_at_once_with_different_drivers(site: Any, cler
 
 
 @pytest.mark.parametrize("turns", [1, 2, 11, 13, 40])
-def test_a_call_has_just_as_many_turns_as_asked(turns: int) -> None:
+def test_a_call_has_just_as_many_turns_as_asked(turns):
     for scenario in [s for s in SCENARIOS if s.can_last(turns)]:
         lines = scenario.lines(new_call(scenario).details, turns)
         assert len(lines) == turns
         assert all(line.text and "{" not in line.text for line in lines)
 
 
-def test_an_answering_machine_is_not_drawn_out() -> None:
+def test_an_answering_machine_is_not_drawn_out():
     assert VOICEMAIL.can_last(3)
     assert not VOICEMAIL.can_last(12)
 
 
-def test_failing_calls_fail_at_initiation_each_in_its_way(site: Any, clerk: Any) -> None:
+def test_failing_calls_fail_at_initiation_each_in_its_way(site, clerk):
     simulate(site, calls=4, fail=True)
     calls = Call.objects.all()
     assert {call.status for call in calls} == {"failed"}
@@ -88,14 +88,14 @@ def test_failing_calls_fail_at_initiation_each_in_its_way(site: Any, clerk: Any)
     assert all(call.last_sequence_number == 0 and call.to_number for call in calls)
 
 
-def test_a_token_can_be_given(site: Any, clerk: Any) -> None:
+def test_a_token_can_be_given(site, clerk):
     token = str(AccessToken.for_user(clerk))
     simulate(site, token=token)
     assert Call.objects.get().direction == "outbound"
 
 
 @pytest.mark.parametrize("options", [{}, {"fail": True}], ids=["answered", "failed"])
-def test_where_nobody_may_add_calls_they_come_in_by_conversation_init(site: Any, options: Any) -> None:
+def test_where_nobody_may_add_calls_they_come_in_by_conversation_init(site, options):
     simulate(site, calls=2, **options)
     assert WebhookDelivery.objects.filter(route="conversation-init").count() == 2
     for call in Call.objects.all():
@@ -104,13 +104,13 @@ def test_where_nobody_may_add_calls_they_come_in_by_conversation_init(site: Any,
         assert call.call_sid.startswith(("CA", "SCL_"))
 
 
-def test_a_refused_token_leaves_the_conversation_init_webhook(site: Any, token: str) -> None:
+def test_a_refused_token_leaves_the_conversation_init_webhook(site, token):
     simulate(site, token=token)  # of somebody who may view calls, no more
     assert Call.objects.get().status == "completed"
     assert Call.objects.get().direction == "inbound"
 
 
-def test_a_different_webhook_secret_is_said_in_a_sentence(site: Any, clerk: Any) -> None:
+def test_a_different_webhook_secret_is_said_in_a_sentence(site, clerk):
     player = Player(Server(site.url, "wrong", "wrong"), 0, lambda: str(AccessToken.for_user(clerk)), print)
     with pytest.raises(Exception, match=r"ELEVENLABS_TOOL_SECRET of this checkout.* must be the one"):
         player.play(call := new_call(NEW_SLOT), call.scenario.lines(call.details))
@@ -118,32 +118,32 @@ def test_a_different_webhook_secret_is_said_in_a_sentence(site: Any, clerk: Any)
         player.fail(new_call(NEW_SLOT), "busy")
 
 
-def test_no_server_is_said_in_a_sentence(transactional_db: None) -> None:
+def test_no_server_is_said_in_a_sentence(transactional_db):
     with pytest.raises(CommandError, match=r"No server answers at http://127.0.0.1:\d+ .*make run"):
         call_command("simulate_call", url=f"http://127.0.0.1:{free_port()}", calls=3)
 
 
-def test_another_server_is_said_in_a_sentence(site: Any) -> None:
+def test_another_server_is_said_in_a_sentence(site):
     with pytest.raises(CommandError, match="is it callsite"):
         call_command("simulate_call", url=f"{site.url}/elsewhere", pace=0.0)
 
 
 @pytest.mark.parametrize("url", ["callsite", "ftp://127.0.0.1", "http://", "http://127.0.0.1:port"])
-def test_what_is_no_address_is_said_in_a_sentence(transactional_db: None, url: str) -> None:
+def test_what_is_no_address_is_said_in_a_sentence(transactional_db, url):
     with pytest.raises(CommandError, match="is not the address of a server"):
         call_command("simulate_call", url=url)
 
 
 @pytest.mark.parametrize("option", ["--calls=0", "--calls=many", "--turns=-1", "--pace=nan", "--pace=inf", "--pace=-1"])
-def test_values_that_make_no_sense_are_refused(option: str) -> None:
+def test_values_that_make_no_sense_are_refused(option):
     with pytest.raises(CommandError, match="is not a"):
         call_command("simulate_call", option)
 
 
-def test_a_call_that_is_stopped_midway_ends_as_if_the_driver_hung_up(site: Any, clerk: Any) -> None:
+def test_a_call_that_is_stopped_midway_ends_as_if_the_driver_hung_up(site, clerk):
     stop = Event()
 
-    def tell(call: Any, word: str, text: str) -> None:
+    def tell(call, word, text):
         if word == "user":
             stop.set()
 
@@ -154,7 +154,7 @@ def test_a_call_that_is_stopped_midway_ends_as_if_the_driver_hung_up(site: Any, 
     assert stored.metadata_json["termination_reason"] == "Call ended by remote party"
 
 
-def test_a_recorded_call_can_be_heard(site: Any, clerk: Any, token: str) -> None:
+def test_a_recorded_call_can_be_heard(site, clerk, token):
     player = Player(
         Server.with_local_secrets(site.url), 0.02, lambda: str(AccessToken.for_user(clerk)), lambda *_: None
     )
@@ -166,7 +166,7 @@ def test_a_recorded_call_can_be_heard(site: Any, clerk: Any, token: str) -> None
     assert answer.content.startswith(b"\xff\xf3")
 
 
-def test_a_recording_is_mp3_frame_after_frame_and_lasts_as_long_as_the_call() -> None:
+def test_a_recording_is_mp3_frame_after_frame_and_lasts_as_long_as_the_call():
     call = spoken_call()
     mp3 = base64.b64decode(audio(call)["data"]["full_audio"])
     frames = [mp3[start : start + 36] for start in range(0, len(mp3), 36)]
@@ -178,7 +178,7 @@ def test_a_recording_is_mp3_frame_after_frame_and_lasts_as_long_as_the_call() ->
 
 
 @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.title)
-def test_a_transcription_has_the_shape_of_the_official_sdk(scenario: Any) -> None:
+def test_a_transcription_has_the_shape_of_the_official_sdk(scenario):
     event = transcription(spoken_call(scenario), audio=True)
     parsed = GetConversationResponseModel.model_validate(event["data"])
     assert parsed.status == "done"
@@ -187,7 +187,7 @@ def test_a_transcription_has_the_shape_of_the_official_sdk(scenario: Any) -> Non
     assert "{" not in json.dumps(event["data"]["analysis"]["transcript_summary"])
 
 
-def test_the_official_sdk_accepts_the_signature() -> None:
+def test_the_official_sdk_accepts_the_signature():
     body = json.dumps(transcription(spoken_call())).encode()
     event = Sdk(api_key="unused").webhooks.construct_event(body.decode(), signature("wsec_1", body), "wsec_1")
     assert event["type"] == "post_call_transcription"
