@@ -9,6 +9,7 @@ import time
 
 from bench import data, machine, report
 from bench.figures import burst, fanout, latency, many_calls, memory, post_call, turns
+from bench.flat import run as flat
 from bench.load.descriptors import raise_limit
 from bench.samples import Samples
 from bench.servers import RIVALS_PYTHON, Infrastructure
@@ -26,13 +27,16 @@ FIGURES = {
 
 
 def main() -> int:
-    args = arguments()
+    args = flat_arguments(sys.argv[2:]) if sys.argv[1:2] == ["flat"] else arguments()
     if not RIVALS_PYTHON.exists():
         print("The rivals are not installed: run `make bench`.", file=sys.stderr)
         return 1
     raise_limit()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are taken down
-    compare(args)
+    if sys.argv[1:2] == ["flat"]:
+        flat.run(args.sizes, args.turns, explain=not args.no_explain, write=not args.no_write)
+    else:
+        compare(args)
     return 0
 
 
@@ -71,6 +75,19 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--only", nargs="+", choices=list(FIGURES), metavar="FIGURE", help=", ".join(FIGURES))
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance/ as it is")
     return parser.parse_args()
+
+
+def flat_arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench flat", description="What a growing database does.")
+    parser.add_argument("--sizes", type=sizes, default=[1000, 100_000, 1_000_000], help="1000,100000,1000000")
+    parser.add_argument("--turns", type=int, default=10, help="a call, on average")
+    parser.add_argument("--no-explain", action="store_true", help="no plans of what is not flat")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/performance/ as it is")
+    return parser.parse_args(words)
+
+
+def sizes(text: str) -> list[int]:
+    return sorted(int(part) for part in text.split(","))
 
 
 if __name__ == "__main__":

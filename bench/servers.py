@@ -114,7 +114,7 @@ class Infrastructure:
             "DATABASE_URL": self.database_url(),
             "REDIS_URL": self.redis.url,
             "ELEVENLABS_WEBHOOK_SECRET": SECRET,
-            "ELEVENLABS_TOOL_SECRET": "",
+            "ELEVENLABS_TOOL_SECRET": "not-used-as-the-turns-are-signed",
             "ELEVENLABS_CREATE_UNKNOWN_CALLS": "false",
             "WS_MAX_CONNECTIONS_PER_USER": "0",
             "WS_MAX_MESSAGES_PER_SECOND": "0",

@@ -18,10 +18,11 @@ GIVE_UP_AFTER_ERRORS = 2000
 async def run(args: argparse.Namespace) -> dict[str, Any]:
     """Post for `seconds` behind a warm-up; `n` counts what was sent after the warm-up and answered."""
     rng = random.Random(args.seed)
+    calls = range(args.first, args.first + args.calls * args.step, args.step)
     if args.kind == "turn":
-        path, draw = TURN, turn_bodies(args.calls, rng)
+        path, draw = TURN, turn_bodies(calls, rng)
     else:
-        path, draw = POST_CALL, post_call_bodies(args.first, args.calls, args.size, rng)
+        path, draw = POST_CALL, post_call_bodies(calls, args.size, rng)
     posters = [Poster(args.http[i % len(args.http)], args.secret) for i in range(args.posters)]
     latencies: list[int] = []
     refused: Counter[int] = Counter()

@@ -120,22 +120,19 @@ def turn_body(number: int, speaker: str, text: str) -> bytes:
     ).encode()
 
 
-def turn_bodies(calls: int, rng: random.Random) -> Callable[[], bytes]:
-    """Draws one of a turn for each of the first `calls` calls."""
-    bodies = [
-        turn_body(number, rng.choice(["agent", "user"]), " ".join(rng.choices(WORDS, k=16)))
-        for number in range(1, calls + 1)
-    ]
+def turn_bodies(calls: range, rng: random.Random) -> Callable[[], bytes]:
+    """Draws one of a turn for each of the calls."""
+    bodies = [turn_body(number, rng.choice(["agent", "user"]), " ".join(rng.choices(WORDS, k=16))) for number in calls]
     return lambda: rng.choice(bodies)
 
 
-def post_call_bodies(first: int, calls: int, size: int, rng: random.Random) -> Callable[[], bytes]:
+def post_call_bodies(calls: range, size: int, rng: random.Random) -> Callable[[], bytes]:
     """Draws transcriptions of some `size` bytes: the next call each time, and after the last the first again.
 
     Each is later than the one before, so that a call that comes up again is really changed.
     """
     templates = [_post_call_template(size, rng) for _ in range(20)]
-    numbers = itertools.cycle(range(first, first + calls))
+    numbers = itertools.cycle(calls)
 
     def draw() -> bytes:
         number, (head, middle, tail) = next(numbers), rng.choice(templates)

@@ -12,7 +12,6 @@ import json
 import random
 import time
 from argparse import ArgumentParser
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -29,10 +28,25 @@ CALLS_A_DRIVER = 100
 YEAR = timedelta(days=365)
 # None of this has to be escaped, in JSON or for COPY.
 OPENINGS = ["Good morning", "Hello", "Hi there", "Good afternoon", "Thanks for calling", "One moment please"]
-SUBJECTS = ["the pallet", "your parcel", "the trailer", "this delivery", "the cold chain", "our gate", "the customs form"]
+SUBJECTS = [
+    "the pallet",
+    "your parcel",
+    "the trailer",
+    "this delivery",
+    "the cold chain",
+    "our gate",
+    "the customs form",
+]
 VERBS = ["arrives at", "is waiting at", "was moved to", "never reached", "has left", "is blocked at", "was refused at"]
 PLACES = ["dock four", "Rotterdam", "the north yard", "Lyon", "gate twelve", "the depot", "Gdansk", "the weighbridge"]
-REASONS = ["because of the rain", "as agreed", "without a signature", "since yesterday", "after the inspection", "again"]
+REASONS = [
+    "because of the rain",
+    "as agreed",
+    "without a signature",
+    "since yesterday",
+    "after the inspection",
+    "again",
+]
 SENTENCES = [
     f"{opening}, {subject} {verb} {place} {reason}."
     for opening, subject, verb, place, reason in itertools.product(OPENINGS, SUBJECTS, VERBS, PLACES, REASONS)
@@ -107,7 +121,9 @@ class Seeding:
         summary = f"Order ORD-{number}: {spoken[-1]}" if status == "completed" else ""
         transcript = self._transcript(spoken) if status == "completed" else "[]"
         analysis = _analysis(summary, draw() < 0.8)
-        metadata = f'{{"call_duration_secs": {seconds}, "cost": {seconds}, "start_time_unix_secs": {int(start.timestamp())}}}'
+        metadata = (
+            f'{{"call_duration_secs": {seconds}, "cost": {seconds}, "start_time_unix_secs": {int(start.timestamp())}}}'
+        )
         call = self.tables[Call].row(
             id=number,
             call_sid=f"CA{number:032}",
@@ -163,8 +179,9 @@ class Seeding:
         ]
 
     def _transcript(self, spoken: list[str]) -> str:
+        roles = ("user", "agent")
         items = (
-            f'{{"role": "{"user" if place % 2 == 0 else "agent"}", "message": "{text}", "time_in_call_secs": {7 * place}}}'
+            f'{{"role": "{roles[place % 2]}", "message": "{text}", "time_in_call_secs": {7 * place}}}'
             for place, text in enumerate(spoken)
         )
         return f"[{', '.join(items)}]"
@@ -218,7 +235,9 @@ class Columns:
         fields = [f for f in model._meta.concrete_fields if not f.generated]
         if model is not Call:  # their ids are the database's to give
             fields = [field for field in fields if not field.primary_key]
-        self.defaults = {f.column: None if f.null or f.primary_key else f.get_default() for f in fields}
+        self.defaults: dict[str, Any] = {
+            str(f.column): None if f.null or f.primary_key else f.get_default() for f in fields
+        }
         self.names = list(self.defaults)
 
     def row(self, **values: Any) -> str:
