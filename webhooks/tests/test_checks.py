@@ -1,0 +1,42 @@
+"""System checks of the settings, by id."""
+
+from __future__ import annotations
+
+import pytest
+from django.core.checks import ERROR, WARNING, run_checks
+
+
+def found():
+    return {message.id: message.level for message in run_checks() if message.id.startswith("webhooks.")}
+
+
+@pytest.fixture(autouse=True)
+def production(settings):
+    settings.DEBUG = False
+
+
+def test_with_both_secrets_there_is_nothing_to_say():
+    assert found() == {}
+
+
+@pytest.mark.parametrize("empty", ["", " ", ",", " , "])
+def test_e001_no_webhook_secret_outside_debug(settings, empty):
+    settings.ELEVENLABS_WEBHOOK_SECRET = empty
+    assert found() == {"webhooks.E001": ERROR}
+
+
+def test_w001_no_tool_secret_outside_debug(settings):
+    settings.ELEVENLABS_TOOL_SECRET = ""
+    assert found() == {"webhooks.W001": WARNING}
+
+
+def test_while_debug_is_on_secrets_may_be_missing(settings):
+    settings.ELEVENLABS_WEBHOOK_SECRET = settings.ELEVENLABS_TOOL_SECRET = ""
+    settings.DEBUG = True
+    assert found() == {}
+
+
+@pytest.mark.parametrize("wrong", [[], "text", 5, None])
+def test_e002_dynamic_variables_that_are_no_object(settings, wrong):
+    settings.ELEVENLABS_DYNAMIC_VARIABLES = wrong
+    assert found() == {"webhooks.E002": ERROR}
