@@ -101,7 +101,7 @@ def test_a_failed_call_tells_why(desk, elevenlabs):
     reason = Call.objects.get().failure_reason
     assert reason
     expect(page.locator("#ended .call")).to_contain_text("Failed")
-    expect(page.locator(".result .problem")).to_have_text(reason)
+    expect(page.locator(".result .problem")).to_have_text(reason.replace("-", " "), ignore_case=True)
 
 
 def test_the_staff_gets_to_the_record(desk_of, transactional_db, elevenlabs):

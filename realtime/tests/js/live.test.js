@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as calls from "../../static/realtime/live/calls.js";
 import { caughtUp } from "../../static/realtime/live/network.js";
-import { entries, named, shown } from "../../static/realtime/live/result.js";
+import { entries, shown } from "../../static/realtime/live/result.js";
 import { age, clock, heardAt, timeOfDay } from "../../static/realtime/live/time.js";
 
 const call = (more = {}) => ({
@@ -33,7 +33,7 @@ test("a clock counts minutes and hours, never below zero", () => {
 });
 
 test("an age says seconds while seconds matter", () => {
-  assert.deepEqual([-1, 4.2, 68, 599, 600, 7200, 432_000].map(age), ["0 s", "4 s", "1 min 8 s", "9 min 59 s", "10 min", "2 h", "5 d"]);
+  assert.deepEqual([-1, 1.9, 4.2, 68, 599, 600, 7200, 432_000].map(age), ["now", "now", "4 s", "1 min 8 s", "9 min 59 s", "10 min", "2 h", "5 d"]);
 });
 
 test("a time of another day has its date", () => {
@@ -65,6 +65,12 @@ test("an outcome distinguishes what is known from what is not", () => {
     ([call_successful, status]) => calls.outcome({ call_successful, status }).text,
   );
   assert.deepEqual(texts, ["Successful", "Not successful", "Completed", "Failed"]);
+});
+
+test("a failure is told in words", () => {
+  const reasons = ["no-answer", "busy", "", "Rejected by the carrier: code 21.1"];
+  const texts = reasons.map((failure_reason) => calls.failure(call({ failure_reason })));
+  assert.deepEqual(texts, ["No answer", "Busy", "", "Rejected by the carrier: code 21.1"]);
 });
 
 test("the newest are first: by their start while they run, by their end afterwards", () => {
@@ -104,6 +110,6 @@ test("it tells in words what was caught up", () => {
 test("an analysis that is not what the documentation says shows nothing, and breaks nothing", () => {
   for (const odd of [null, undefined, 7, "text", [{ result: "success" }], { a: 1, b: null }]) assert.deepEqual(entries(odd), []);
   assert.deepEqual(entries({ slot: { result: "success" } }), [["slot", { result: "success" }]]);
-  assert.equal(named("goods_received"), "Goods received");
+  assert.equal(calls.named("goods_received"), "Goods received");
   assert.deepEqual([null, "", true, 12, { a: 1 }].map(shown), ["–", "–", "Yes", "12", '{"a":1}']);
 });

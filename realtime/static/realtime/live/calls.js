@@ -37,8 +37,8 @@ export function startedAt(call) {
 /** @param {Call} call @returns {number | null} */
 export function durationSeconds(call) {
   if (call.duration_seconds !== null) return call.duration_seconds;
-  const seconds = (moment(call.call_end_time) - startedAt(call)) / 1000;
-  return call.call_start_time && seconds >= 0 ? seconds : null;
+  const seconds = (moment(call.call_end_time) - moment(call.call_start_time)) / 1000;
+  return call.status === "completed" && seconds >= 0 ? seconds : null;
 }
 
 /**
@@ -50,6 +50,17 @@ export function outcome({ status, call_successful }) {
   if (call_successful === true) return { name: "good", text: "Successful" };
   if (call_successful === false) return { name: "bad", text: "Not successful" };
   return { name: "ended", text: "Completed" };
+}
+
+/** @param {string} id as ElevenLabs keeps it @returns {string} `goods_received` → `Goods received` */
+export function named(id) {
+  const words = id.replaceAll(/[_-]+/g, " ").trim();
+  return words.charAt(0).toUpperCase() + words.slice(1);
+}
+
+/** @param {Call} call @returns {string} why it failed: ElevenLabs' code (`no-answer`) or sentence */
+export function failure(call) {
+  return /^[\w-]+$/.test(call.failure_reason) ? named(call.failure_reason) : call.failure_reason;
 }
 
 /** Newest first; ended ones by their end. @param {Call} a @param {Call} b */

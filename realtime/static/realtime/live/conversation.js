@@ -86,8 +86,8 @@ export class Conversation {
     this.#call = call;
     setText(this.heading, calls.title(call));
     const parts = [
-      calls.agent(call),
       [{ inbound: "from", outbound: "to" }[String(call.direction)] ?? "", calls.number(call)].filter(Boolean).join(" "),
+      calls.agent(call),
       call.call_sid === calls.title(call) ? "" : call.call_sid,
     ];
     setText(this.#meta, parts.filter((part) => part && part !== calls.title(call)).join(" · "));
@@ -109,7 +109,7 @@ export class Conversation {
     const since = (now - this.#heardAt) / 1000;
     const silent = (Number.isNaN(since) ? (now - calls.startedAt(call)) / 1000 : since) >= SILENT_SECONDS;
     this.#state(silent ? "silent" : "calm", silent ? "Silent" : "In progress", clock((now - calls.startedAt(call)) / 1000));
-    if (this.turns.last) this.#foot(`Last turn ${age(since)} ago`, "listening");
+    if (this.turns.last) this.#foot(since < 2 ? "Last turn just now" : `Last turn ${age(since)} ago`, "listening");
   }
 
   /** @param {CallData} data */

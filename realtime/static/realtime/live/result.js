@@ -6,7 +6,7 @@
  * @module
  */
 
-import { counted, outcome } from "./calls.js";
+import { counted, failure, named, outcome } from "./calls.js";
 import { element } from "./dom.js";
 import { clock, moment, timeOfDay } from "./time.js";
 
@@ -19,12 +19,6 @@ const RESULTS = { success: ["good", "Met"], failure: ["bad", "Not met"] };
 export function entries(value) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [];
   return Object.entries(value).filter(([, entry]) => typeof entry === "object" && entry !== null);
-}
-
-/** @param {string} id as ElevenLabs keeps it @returns {string} `goods_received` → `Goods received` */
-export function named(id) {
-  const words = id.replaceAll(/[_-]+/g, " ").trim();
-  return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
 /** @param {any} value @returns {string} */
@@ -45,7 +39,7 @@ export function resultOf(data, call, { now, recordUrl }) {
   badge.dataset.state = name;
   const made = element("section", "result", element("h3", "", "Result ", badge));
   made.ariaLabel = "Result of the call";
-  const reason = call?.failure_reason;
+  const reason = call && failure(call);
   if (reason) made.append(element("p", "problem", reason));
   if (data.transcript_summary) made.append(element("p", "summary", data.transcript_summary));
   made.append(figures(data, now));

@@ -95,7 +95,7 @@ export class Row {
     this.element.dataset.state = name;
     setText(this.#clock, seconds === null ? "" : clock(seconds));
     setText(this.#speaker, "");
-    setText(this.#line, call.failure_reason || call.transcript_summary || call.last_turn?.message_text || "No summary");
+    setText(this.#line, calls.failure(call) || call.transcript_summary || call.last_turn?.message_text || "No summary");
     setText(this.#badge, text);
     setText(this.#age, timeOfDay(moment(call.call_end_time), Date.now()));
   }

@@ -16,9 +16,10 @@ export function clock(seconds) {
   return hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
 }
 
-/** @param {number} seconds @returns {string} `4 s`, `1 min 8 s`, `12 min`, `2 h`, `5 d` */
+/** @param {number} seconds @returns {string} `now`, `4 s`, `1 min 8 s`, `12 min`, `2 h`, `5 d` */
 export function age(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
+  if (whole < 2) return "now";
   if (whole < 60) return `${whole} s`;
   if (whole < 600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
   if (whole < 3600) return `${Math.floor(whole / 60)} min`;
