@@ -27,6 +27,7 @@ class Doorbell:
         self._wanted = False
         self._changed = asyncio.Event()
         self._member = asyncio.Event()
+        self._given_up = False  # somebody waited in vain: the next ones need not, until it is back
         self._channel: str | None = None
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -38,12 +39,13 @@ class Doorbell:
             self._tasks = [asyncio.create_task(self._keep_membership())]
 
     async def ready(self) -> None:
-        """Return when the layer sends us everything; or, while it is away, after a moment all the same."""
-        if not self._member.is_set():
+        """Return when the layer sends us everything; or, while it is away, all the same: the first after a moment."""
+        if not self._member.is_set() and not self._given_up:
             try:
                 async with asyncio.timeout(TIMEOUT_SECONDS):
                     await self._member.wait()
             except TimeoutError:
+                self._given_up = True
                 logger.warning("Subscribing without the channel layer, which is away")
 
     async def _keep_membership(self) -> None:
@@ -72,6 +74,7 @@ class Doorbell:
         await layer.group_add(GROUP, self._channel)
         if not self._member.is_set():
             self._member.set()
+            self._given_up = False
             self._joined()
 
     async def _leave(self) -> None:
