@@ -7,7 +7,7 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.samples import Row, Samples, Spread, Target
+from bench.samples import Key, Row, Samples, Spread, Target
 from bench.servers import RIVALS_PYTHON
 from stack.webserver import CHECKOUT
 
@@ -104,20 +104,28 @@ def write(rows: Sequence[Row], samples: Samples, facts: dict[str, str], faults: 
         page += ["", "What went wrong on the way:", "", *(f"- {fault}" for fault in faults)]
     (FOLDER / "results.md").write_text("\n".join(page) + "\n")
     (KEPT / "samples.json").write_text(json.dumps({"facts": facts, "series": samples.series}, indent=1))
-    bars = [
-        {
-            "title": row.title,
-            "unit": row.unit,
-            "bars": [
-                [key.subject, spread.median, spread.low, spread.high]
-                for key in (row.ours, row.rival, row.limit)
-                if key and (spread := samples.spread(key))
-            ],
-        }
-        for row in rows
-        if row.plotted
-    ]
+    bars = _panels(rows, samples)
     plot = KEPT / "plot.json"
     plot.write_text(json.dumps(bars))
     subprocess.run([RIVALS_PYTHON, "-m", "bench.plot", plot, FOLDER / "results.png"], cwd=CHECKOUT, check=True)
     return FOLDER / "results.md"
+
+
+def _panels(rows: Sequence[Row], samples: Samples) -> list[dict[str, object]]:
+    """What the plot shows: rows about the same value of callsite's share a panel."""
+    panels: dict[Key, list[Row]] = {}
+    for row in rows:
+        if row.plotted:
+            panels.setdefault(row.ours, []).append(row)
+    return [
+        {
+            "title": same[0].title.partition(";")[0],
+            "unit": same[0].unit,
+            "bars": [
+                [key.subject, spread.median, spread.low, spread.high]
+                for key in dict.fromkeys((ours, *(row.rival for row in same), *(row.limit for row in same)))
+                if key and (spread := samples.spread(key))
+            ],
+        }
+        for ours, same in panels.items()
+    ]

@@ -10,14 +10,14 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
-from django.db import DatabaseError, InterfaceError, OperationalError, close_old_connections
+from django.db import InterfaceError, OperationalError, close_old_connections
 
 from calls.turns import NewTurn, Recorded, record_turns
 
 BATCH = 256
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="turn-writer")
 
-Outcome = Recorded | DatabaseError | InterfaceError
+Outcome = Recorded | Exception
 
 
 class TurnWriter:
@@ -28,7 +28,7 @@ class TurnWriter:
         self._task: asyncio.Task[None] | None = None
 
     async def write(self, turn: NewTurn) -> Recorded:
-        """Store a turn; None when there is no such call. Raises django.db's errors, of this turn alone."""
+        """Store a turn; None when there is no such call. Raises what went wrong with this turn alone."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((turn, future))
         if self._task is None or self._task.done():
@@ -67,7 +67,7 @@ def _record(turns: list[NewTurn]) -> list[Outcome]:
     except (OperationalError, InterfaceError) as error:
         if len(turns) == 1 or is_away(error):
             return [error] * len(turns)
-    except DatabaseError as error:
+    except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
         if len(turns) == 1:
             return [error]
     finally:

@@ -16,7 +16,7 @@ from django.conf import settings
 from django.db import Error, close_old_connections
 from django.http import HttpRequest, HttpResponse
 
-from webhooks.errors import DatabaseUnavailable, InvalidPayload, MethodNotAllowed, TooLarge, WebhookError
+from webhooks.errors import DatabaseUnavailable, InternalError, InvalidPayload, MethodNotAllowed, TooLarge, WebhookError
 from webhooks.inbox import Answer, receive, turn_answer
 from webhooks.models import WebhookDelivery
 from webhooks.signature import check_signature, check_tool_secret
@@ -43,6 +43,9 @@ def webhook(limit_setting: str) -> Callable[[View], View]:
                 if isinstance(error, MethodNotAllowed):
                     response["Allow"] = "POST"
                 return response
+            except Exception:
+                logger.exception("A webhook met a fault of ours")
+                return respond(Answer(InternalError.status, InternalError().body()))
 
         guarded.max_body_bytes = lambda: getattr(settings, limit_setting)  # type: ignore[attr-defined]
         guarded.csrf_exempt = True  # type: ignore[attr-defined]
@@ -67,9 +70,9 @@ async def transcription(request: HttpRequest) -> HttpResponse:
         recorded = await current_writer().write(parse_turn(decode(body)))
     except InvalidPayload:
         recorded = None
-    except Error as error:
-        logger.error("Database error on a live turn: %s", type(error).__name__)
-        if is_away(error):
+    except Exception as error:  # the inbox tries it alone, and keeps it where it fails again
+        logger.error("A live turn was not stored at once: %s", type(error).__name__)
+        if isinstance(error, Error) and is_away(error):
             raise DatabaseUnavailable from error
         recorded = None
     if recorded is None:

@@ -15,7 +15,19 @@ TURNS, POSTERS, CALLS, SOCKETS = 1000, 128, 10, 50
 def measure(stage: Stage) -> None:
     before = _turns(stage)
     result = stage.load(
-        *("callsite", "fanout", "--sockets", SOCKETS, "--calls", CALLS, "--turns", TURNS, "--posters", POSTERS)
+        *(
+            "callsite",
+            "fanout",
+            "--sockets",
+            SOCKETS,
+            "--calls",
+            CALLS,
+            "--turns",
+            TURNS,
+            "--posters",
+            POSTERS,
+            "--check",
+        )
     )
     duplicates, gaps = stage.infrastructure.sql(
         """SELECT coalesce(sum(turns - numbers), 0), coalesce(sum(abs(newest - numbers) + abs(newest - last)), 0)
@@ -50,6 +62,7 @@ ROWS = tuple(
         ("not answered 2xx", "turns", "unanswered"),
         ("turns missing in the database", "turns", "lost_turns"),
         ("deliveries missing at 50 sockets", "frames", "lost_deliveries"),
+        ("frames that are not their call's next, at 50 sockets", "frames", "not_in_order"),
         ("duplicate numbers, all calls of the round", "numbers", "duplicates"),
         ("missing numbers, all calls of the round", "numbers", "gaps"),
     )

@@ -99,7 +99,7 @@ ROWS = (
         targets=(Target("most", 1 / 20, "rival"),),
     ),
     Row(
-        *("two web processes, live turns, 64 posters; rival: one process", "turns/s", _key("callsite ×2 c=64")),
+        *("live turns by two web processes, 64 posters; rival: one", "turns/s", _key("callsite ×2 c=64")),
         rival=_key("callsite c=64"),
         targets=(Target("least", 1.3, "rival"),),
     ),

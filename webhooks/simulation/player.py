@@ -75,7 +75,7 @@ class Player:
                 return
             call.says(line)
             self.server.tool(TURN, _turn(call, number, line))
-            self.tell(call, line.role, line.text)
+            self.tell(call, "agent" if line.role == "agent" else "driver", line.text)
         self.stop.wait(self.pace_seconds)
 
 

@@ -116,7 +116,7 @@ class Server:
                 response.status, f"{self.url}{path} answers {response.status}, and not in JSON: is it callsite?"
             )
         if response.status >= 400:
-            said = " ".join(str(answer.get(key)) for key in ("message", "details", "detail") if answer.get(key))
+            said = ": ".join(str(answer.get(key)) for key in ("message", "details", "detail") if answer.get(key))
             raise Refused(response.status, f"The server answers {response.status} to {path}: {said or answer}")
         return answer
 

@@ -43,11 +43,9 @@ class Show:
 
     def run(self, calls: int, rounds: int | None) -> None:
         """`calls` lines with `rounds` calls each; None: until Ctrl-C. Says in the end what was heard of it all."""
+        lines = [partial(self._line, place, rounds) for place in range(calls)]
         try:
-            together([partial(self._line, place, rounds) for place in range(calls)], self.player.stop)
-        except KeyboardInterrupt:
-            self.terminal.out.write("")
-            raise
+            together(lines, self.player.stop, lambda: self.terminal.out.write("\nThe calls are being ended …"))
         finally:
             deadline = time.monotonic() + LAST_WORDS_SECONDS
             while self.subscriber.listening and time.monotonic() < deadline:
@@ -100,7 +98,7 @@ class Show:
 
     def _result(self) -> str:
         seen = self._seen
-        said = seen["agent"] + seen["user"]
+        said = seen["agent"] + seen["driver"]
         return (
             f"\nThe subscriber heard {seen['transcription']} of {said} turns and the end of {seen['call_completed']} "
             f"of {seen['registered']} calls: {seen['completed']} completed, {seen['failed']} failed."

@@ -10,10 +10,11 @@ from webhooks.simulation.server import SimulationError
 HANGING_UP_SECONDS = 10.0
 
 
-def together(tasks: Iterable[Callable[[], None]], stop: Event) -> None:
+def together(tasks: Iterable[Callable[[], None]], stop: Event, hanging_up: Callable[[], None]) -> None:
     """Run all tasks and return when all are done.
 
     The first SimulationError of one, or Ctrl-C, sets `stop`, gives the others time to end their calls, and is raised.
+    `hanging_up` is called at once when it is Ctrl-C.
     """
     failures: list[SimulationError] = []
 
@@ -32,6 +33,7 @@ def together(tasks: Iterable[Callable[[], None]], stop: Event) -> None:
             thread.join()
     except KeyboardInterrupt:
         stop.set()
+        hanging_up()
         for thread in threads:
             if thread.ident is not None:
                 thread.join(HANGING_UP_SECONDS)

@@ -144,7 +144,7 @@ def test_a_call_that_is_stopped_midway_ends_as_if_the_driver_hung_up(site, clerk
     stop = Event()
 
     def tell(call, word, text):
-        if word == "user":
+        if word == "driver":
             stop.set()
 
     player = Player(Server.with_local_secrets(site.url), 0, lambda: str(AccessToken.for_user(clerk)), tell, stop)

@@ -49,7 +49,8 @@ class Command(BaseCommand):
                 lambda: options["token"] or token_of(user),
                 lambda call, word, text: terminal.event(call.driver_name, word, text),
             )
-            together(tasks(player, options["calls"], options["turns"], options["fail"]), player.stop)
+            played = tasks(player, options["calls"], options["turns"], options["fail"])
+            together(played, player.stop, lambda: self.stdout.write(""))
         except SimulationError as error:
             raise CommandError(str(error)) from None
         except KeyboardInterrupt:

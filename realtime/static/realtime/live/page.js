@@ -154,8 +154,9 @@ byId("lists").addEventListener("click", (event) => {
 addEventListener("hashchange", route);
 addEventListener("popstate", route);
 setInterval(() => {
+  network.tick();
+  if (document.body.dataset.network === "lost") return; // nobody knows who is silent
   list.tick();
   opened?.tick();
-  network.tick();
 }, 1000);
 route();

@@ -1,0 +1,32 @@
+"""Users of the API: one for each kind of permission."""
+
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from rest_framework.test import APIClient
+
+
+@pytest.fixture
+def api(db):
+    """A client that may do with calls what the code names say; `api("view_call", "add_call")`."""
+
+    def client(*codenames):
+        user = get_user_model().objects.create_user(f"user{'-'.join(codenames)}", password="secret")
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        client = APIClient()
+        client.force_authenticate(user)
+        return client
+
+    return client
+
+
+@pytest.fixture
+def reader(api):
+    return api("view_call")
+
+
+@pytest.fixture
+def writer(api):
+    return api("view_call", "add_call", "change_call")

@@ -1,0 +1,80 @@
+"""record_turn: numbers without gaps, at a price that does not grow with the call."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from calls.models import Call, CallTranscription
+
+
+def grown_to(call, turns):
+    """Give a call many turns in one go; no signal is sent, and nobody need hear of them."""
+    call.refresh_from_db()
+    first = call.last_sequence_number + 1
+    CallTranscription.objects.bulk_create(
+        CallTranscription(
+            call=call, sequence_number=n, speaker_type="agent", message_text="x", timestamp=timezone.now(), turn_id=n
+        )
+        for n in range(first, turns + 1)
+    )
+    Call.objects.filter(pk=call.pk).update(last_sequence_number=turns)
+
+
+def queries_of(call, **turn):
+    with CaptureQueriesContext(connection) as captured:
+        call.record_turn(speaker_type="agent", message_text="Hello", **turn)
+    return [query["sql"] for query in captured]
+
+
+@pytest.mark.parametrize("turn_id", [None, "the next"])
+def test_turn_5000_costs_what_turn_1_costs(call, turn_id):
+    at_first = queries_of(call, turn_id=turn_id and "the first")
+    grown_to(call, 4_999)
+    at_last = queries_of(call, turn_id=turn_id)
+    assert call.transcriptions.order_by("-sequence_number").first().sequence_number == 5_000
+    assert len(at_last) == len(at_first), at_last
+    for sql in at_last:
+        assert "COUNT(" not in sql.upper()
+        assert "MAX(" not in sql.upper()
+
+
+def test_what_a_turn_costs(call):
+    queries = queries_of(call)
+    # find and lock the call; insert the turn and count up
+    begin, find, store, commit = [" ".join(sql.split()) for sql in queries]
+    assert (begin, commit) == ("BEGIN", "COMMIT")
+    assert find.startswith("SELECT")
+    assert find.endswith("FOR NO KEY UPDATE")
+    assert "INSERT INTO calls_calltranscription" in store
+    assert "UPDATE calls_call SET last_sequence_number" in store
+
+
+def test_a_turn_with_an_id_costs_one_query_more(call):
+    assert len(queries_of(call, turn_id="t-1")) == len(queries_of(call)) + 1
+
+
+def test_turns_are_numbered_one_by_one_each_call_for_itself(db):
+    calls = [Call.register(call_sid=f"EL_{n}") for n in range(2)]
+    for wanted in (1, 2, 3):
+        for call in calls:
+            turn, created = call.record_turn(speaker_type="driver", message_text="Hello")
+            assert (turn.sequence_number, created) == (wanted, True)
+    assert [Call.objects.get(pk=call.pk).last_sequence_number for call in calls] == [3, 3]
+
+
+def test_a_turn_that_fails_leaves_no_gap(call):
+    call.record_turn(speaker_type="agent", message_text="one")
+    with pytest.raises(Exception, match="turn_speaker_known"):
+        call.record_turn(speaker_type="robot", message_text="never")
+    turn, _ = call.record_turn(speaker_type="agent", message_text="two")
+    assert turn.sequence_number == 2
+
+
+def test_a_stale_instance_numbers_correctly(call):
+    stale = Call.objects.get(pk=call.pk)
+    for _ in range(3):
+        call.record_turn(speaker_type="agent", message_text="Hello")
+    assert stale.record_turn(speaker_type="agent", message_text="Hello")[0].sequence_number == 4

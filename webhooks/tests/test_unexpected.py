@@ -1,0 +1,73 @@
+"""A fault of our own: an answer that says so in JSON, never a 200, never silence, and the next one works."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.models.signals import post_save
+
+from calls.models import Call
+from calls.turns import turns_recorded
+from conftest import payload
+from webhooks.models import WebhookDelivery
+
+
+@pytest.fixture
+def broken():
+    """Make whatever hears a signal fail; `broken(signal, sender)`, mended after the test."""
+    connected = []
+
+    def fail(**_):
+        raise RuntimeError("made by the test, with a secret in it")
+
+    def connect(signal, sender):
+        signal.connect(fail, sender=sender, weak=False)
+        connected.append((signal, sender))
+
+    def mend():
+        while connected:
+            signal, sender = connected.pop()
+            signal.disconnect(fail, sender=sender)
+
+    connect.mend = mend
+    yield connect
+    mend()
+
+
+def is_internal_error(response):
+    assert response.status_code == 500
+    assert response.headers["Content-Type"] == "application/json"
+    assert set(response.json()) == {"status", "message", "details"}
+    assert response.json()["message"] == "Internal server error"
+    assert "secret" not in response.text
+    return True
+
+
+def test_in_the_effect_of_a_webhook_it_is_kept_with_the_delivery(site, call, broken):
+    broken(post_save, Call)
+    body = payload("transcription_docs_sample", call.conversation_id)
+    assert is_internal_error(site.post_call(body))
+    delivery = WebhookDelivery.objects.get()
+    assert delivery.outcome == "failed"
+    assert "made by the test" in delivery.error
+    broken.mend()
+    assert site.post_call(body).status_code == 200
+
+
+def test_outside_of_the_effect_it_is_an_answer_still(site, call, broken):
+    broken(post_save, WebhookDelivery)
+    body = payload("transcription_docs_sample", call.conversation_id)
+    assert is_internal_error(site.post_call(body))
+    call.refresh_from_db()
+    assert call.status == "in_progress", "what is not answered 2xx is not committed"
+    broken.mend()
+    assert site.post_call(body).status_code == 200
+
+
+def test_in_a_live_turn_it_is_answered_and_nothing_is_stored(site, call, broken):
+    broken(turns_recorded, None)
+    site.client.timeout = 10
+    assert is_internal_error(site.turn(call_sid=call.call_sid, speaker="agent", message="Hello"))
+    assert not call.transcriptions.exists()
+    broken.mend()
+    response = site.turn(call_sid=call.call_sid, speaker="agent", message="Hello")
+    assert (response.status_code, response.json()["sequence_number"]) == (201, 1)
