@@ -99,7 +99,7 @@ class Outbox:
 
 async def _go_on(flush: Coroutine[Any, Any, None], waits_for: Any) -> None:
     """What is left of a coroutine that was begun by hand, and now waits for something."""
-    await _rest(flush, waits_for)
+    await _rest(flush, waits_for)  # type: ignore[misc]  # types.coroutine makes it awaitable
 
 
 @types.coroutine
