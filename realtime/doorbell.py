@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from channels.layers import get_channel_layer
 
@@ -22,7 +22,7 @@ class Doorbell:
     `joined` is called when the layer has begun (or begun again) to send: what was published before is not heard.
     """
 
-    def __init__(self, heard: Callable[[Message], None], joined: Callable[[], None]) -> None:
+    def __init__(self, heard: Callable[[Message], Awaitable[None]], joined: Callable[[], None]) -> None:
         self._heard, self._joined = heard, joined
         self._wanted = False
         self._changed = asyncio.Event()
@@ -91,4 +91,4 @@ class Doorbell:
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 for message in batch.get("messages", []):
-                    self._heard(message)
+                    await self._heard(message)

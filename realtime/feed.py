@@ -112,7 +112,7 @@ class Feed:
         self._asking.add(watcher)
         self._news.set()
 
-    def _heard(self, message: Message) -> None:
+    async def _heard(self, message: Message) -> None:
         if self.watchers:
             self._rung.add(message["call_id"])
             self._news.set()

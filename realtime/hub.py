@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -48,6 +49,7 @@ class Hub:
 
     def __init__(self) -> None:
         self.listeners: set[Listener] = set()
+        self._connections: Counter[int] = Counter()  # by user
         self.topics: dict[int, Topic] = {}
         self._doorbell = Doorbell(self._heard, self._joined)
         self._cycles: list[asyncio.Task[None]] = []
@@ -57,6 +59,7 @@ class Hub:
 
     def enter(self, listener: Listener) -> None:
         self.listeners.add(listener)
+        self._connections[listener.user_id] += 1
         if not self._cycles:
             self._doorbell.want(True)
             self._cycles = [asyncio.create_task(_forever(work)) for work in (self._sweep, self._beat)]
@@ -65,7 +68,12 @@ class Hub:
         for call_id in list(listener.subscriptions):
             self.unsubscribe(listener, call_id)
         listener.outbox.close()
-        self.listeners.discard(listener)
+        if listener not in self.listeners:  # it was told why it may not come in
+            return
+        self.listeners.remove(listener)
+        self._connections[listener.user_id] -= 1
+        if not self._connections[listener.user_id]:
+            del self._connections[listener.user_id]
         if not self.listeners:
             self._doorbell.want(False)
             for cycle in self._cycles:
@@ -73,7 +81,7 @@ class Hub:
             self._cycles = []
 
     def connections_of(self, user_id: int) -> int:
-        return sum(listener.user_id == user_id for listener in self.listeners)
+        return self._connections[user_id]
 
     # --- subscriptions ----------------------------------------------------------------------------------------
 
@@ -131,18 +139,18 @@ class Hub:
         """The channel layer has begun to send; what was published a moment before is not heard."""
         self._spawn(self._settle())
 
-    def _heard(self, message: Message) -> None:
+    async def _heard(self, message: Message) -> None:
         """A message of the channel layer."""
         topic = self.topics.get(message["call_id"])
         if topic is None:
             return
         if message["type"] == "turn":
-            self._advance(topic, message["number"], message["text"])
+            await self._advance(topic, message["number"], message["text"])
         elif message["type"] == "ended":
             self._catch_up(topic)
 
-    def _advance(self, topic: Topic, number: int, text: str) -> None:
-        in_order, late = topic.advance(number, text)
+    async def _advance(self, topic: Topic, number: int, text: str) -> None:
+        in_order, late = await topic.advance(number, text)
         if not in_order:
             self._catch_up(topic)
         for subscription in late:
@@ -163,7 +171,7 @@ class Hub:
                 topic.stale = False
                 page = await log.read(topic.call_id, topic.head, until_end=True)
                 for number, text in page.turns:
-                    self._advance(topic, number, text)
+                    await self._advance(topic, number, text)
                 if page.completion is None:
                     topic.stale = topic.stale or page.is_full
                     continue

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import types
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from typing import Any
 
 LIMIT_BYTES = 256 * 1024
@@ -15,8 +16,8 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 class Outbox:
     """Writes texts to a socket as fast as it takes them.
 
-    While the socket is writable a text is written at once, without a task switch: the flushing task starts eagerly and
-    ends within `push`. A socket that does not take its texts keeps at most LIMIT_BYTES (and the one text above) here.
+    While the socket is writable a text is written at once, within `push`: a task a text would cost more than the
+    writing. A socket that does not take its texts keeps at most LIMIT_BYTES (and the one text above) here.
     """
 
     def __init__(self, send: Send) -> None:
@@ -24,6 +25,7 @@ class Outbox:
         self._waiting: deque[str] = deque()
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
+        self._flushing = False
         self._room = asyncio.Event()
         self._room.set()
         self._loop = asyncio.get_running_loop()
@@ -44,8 +46,17 @@ class Outbox:
         self._bytes += len(text)
         if not self.has_room:
             self._room.clear()
-        if self._task is None or self._task.done():
-            self._task = asyncio.Task(self._flush(), loop=self._loop, eager_start=True)
+        if not self._flushing:
+            self._flushing = True
+            self._start(self._flush())
+
+    def _start(self, flush: Coroutine[Any, Any, None]) -> None:
+        """Run it here as far as it goes: to its end, while the socket is writable; else a task goes on with it."""
+        try:
+            waits_for = flush.send(None)
+        except StopIteration:
+            return
+        self._task = self._loop.create_task(_go_on(flush, waits_for))
 
     async def room(self) -> None:
         """Return when there is room, or nothing will ever be written again."""
@@ -70,16 +81,32 @@ class Outbox:
             self._task.cancel()
 
     async def _flush(self) -> None:
-        while self._waiting:
-            text = self._waiting.popleft()
-            try:
+        try:
+            while self._waiting:
+                text = self._waiting.popleft()
                 await self._send({"type": "websocket.send", "text": text})
-            except (OSError, RuntimeError):  # the client is gone, its disconnect is on its way to the consumer
-                self.closed = True
-                self._waiting.clear()
-                self._room.set()
-                return
-            self._moved_at = self._loop.time()
-            self._bytes -= len(text)
-            if self.has_room:
-                self._room.set()
+                self._moved_at = self._loop.time()
+                self._bytes -= len(text)
+                if self.has_room:
+                    self._room.set()
+        except (OSError, RuntimeError):  # the client is gone, its disconnect is on its way to the consumer
+            self.closed = True
+            self._waiting.clear()
+            self._room.set()
+        finally:
+            self._flushing = False
+
+
+async def _go_on(flush: Coroutine[Any, Any, None], waits_for: Any) -> None:
+    """What is left of a coroutine that was begun by hand, and now waits for something."""
+    await _rest(flush, waits_for)  # type: ignore[misc]  # types.coroutine makes it awaitable
+
+
+@types.coroutine
+def _rest(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    try:
+        yield waits_for
+    except BaseException as error:
+        coroutine.throw(error)
+        raise
+    yield from coroutine

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from realtime.messages import CallState, Message, encode
 from realtime.outbox import Outbox
 
+BREATHE = 100  # sockets
+
 
 @dataclass(eq=False, slots=True)
 class Listener:
@@ -38,7 +40,7 @@ class Listener:
 class Topic:
     """One call that somebody in this process listens to. `head` is the number of its newest known turn."""
 
-    __slots__ = ("call_id", "head", "reading", "stale", "subscriptions", "users")
+    __slots__ = ("_order", "call_id", "head", "reading", "stale", "subscriptions", "users")
 
     def __init__(self, call_id: int, head: int) -> None:
         self.call_id, self.head = call_id, head
@@ -46,27 +48,35 @@ class Topic:
         self.users = 0  # subscriptions, and those that are being made
         self.reading = False  # True while missing turns are read
         self.stale = False  # True when there is something to read
+        self._order = asyncio.Lock()  # one turn is served at a time
 
-    def advance(self, number: int, text: str) -> tuple[bool, list[Subscription]]:
+    async def advance(self, number: int, text: str) -> tuple[bool, list[Subscription]]:
         """Serve a turn to whoever is next in line for it.
 
         Returns whether the turn was in order (False: there is a gap below it), and the subscriptions that could not
         take it, which have to be served from the database. A repeat is in order, and served to nobody.
         """
-        if number <= self.head:
-            return True, []
-        if number != self.head + 1:
-            return False, []
-        self.head = number
+        async with self._order:
+            if number <= self.head:
+                return True, []
+            if number != self.head + 1:
+                return False, []
+            self.head = number
+            return True, await self._serve(number, text)
+
+    async def _serve(self, number: int, text: str) -> list[Subscription]:
+        """Who joins meanwhile starts at this turn or above; between handfuls of sockets others get their turn."""
         late = []
-        for subscription in self.subscriptions:
-            if subscription.behind or subscription.position >= number:
+        for count, subscription in enumerate(list(self.subscriptions), start=1):
+            if subscription.over or subscription.behind or subscription.position >= number:
                 continue
             if subscription.listener.outbox.has_room:
                 subscription.serve(number, text)
             else:
                 late.append(subscription)
-        return True, late
+            if count % BREATHE == 0:
+                await asyncio.sleep(0)
+        return late
 
 
 class Subscription:
