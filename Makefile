@@ -61,6 +61,11 @@ check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, dep
 	@if docker compose version >/dev/null 2>&1; then \
 		echo "check: compose"; docker compose config --quiet; \
 	else echo "check: compose file not checked, docker compose is not here"; fi
+	@if command -v npm >/dev/null; then \
+		echo "check: types of the browser client"; \
+		npm --prefix realtime/tests/js ci --silent --no-audit --no-fund && npm --prefix realtime/tests/js run --silent check; \
+	else echo "check: types of the browser client not checked, npm is not here"; fi
+	@echo "check: promises";    $(PYTHON) -m faults --short
 	@$(MAKE) test
 
 .PHONY: faults
