@@ -40,7 +40,7 @@ def pretty_json(value: Any) -> str:
 @admin.register(Call)
 class CallAdmin(History):
     list_display = (
-        *("call_sid", "status", "direction", "driver_id", "agent_id", "call_start_time"),
+        *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
     )
     list_filter = ("status", "direction", "call_successful", "created_at")

@@ -16,5 +16,9 @@ urlpatterns = [
     path("token/", TokenObtainPairView.as_view(), name="token"),
     path("token/refresh/", TokenRefreshView.as_view(), name="token-refresh"),
     path("schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),
-    path("docs/", SpectacularSwaggerSplitView.as_view(permission_classes=[AllowAny]), name="docs"),
+    path(
+        "docs/",
+        SpectacularSwaggerSplitView.as_view(permission_classes=[AllowAny], template_name="calls/api_docs.html"),
+        name="docs",
+    ),
 ]
