@@ -16,10 +16,11 @@ from channels.routing import URLRouter  # noqa: E402
 
 from callsite.webhook_door import serve, webhook_view  # noqa: E402
 from realtime import publisher  # noqa: E402
-from realtime.auth import take_token_from_query  # noqa: E402
+from realtime.auth import offered_token, take_token_from_query  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
 
-websocket_application = AuthMiddlewareStack(URLRouter(websocket_urlpatterns))
+websocket_application = URLRouter(websocket_urlpatterns)
+session_websocket_application = AuthMiddlewareStack(websocket_application)
 
 
 class _Nothing:
@@ -40,7 +41,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         # uvicorn's `send` is a method of the connection; cutting it is the only way to be rid of a client that
         # reads nothing, as a close frame would wait behind what it does not read
         scope["callsite.abort"] = getattr(getattr(send, "__self__", None), "transport", _Nothing).abort
-        await websocket_application(scope, receive, send)
+        # who shows a token is not asked for a session, which costs each socket some KiB for as long as it lives
+        has_token = offered_token(scope) is not None
+        await (websocket_application if has_token else session_websocket_application)(scope, receive, send)
     elif view := webhook_view(scope["path"]):
         await serve(view, scope, receive, send)
     else:

@@ -40,7 +40,7 @@ def take_token_from_query(scope: dict[str, Any]) -> None:
 
 async def identify(scope: dict[str, Any]) -> Identity | None:
     """Who opens this socket, if they may listen. Raises django.db.Error when that cannot be found out."""
-    token = _token(scope)
+    token = offered_token(scope)
     if token is not None:
         return await identify_token(token)
     user = scope.get("user")
@@ -95,7 +95,8 @@ def echoed_subprotocol(scope: dict[str, Any]) -> str | None:
     return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", []) else None
 
 
-def _token(scope: dict[str, Any]) -> str | None:
+def offered_token(scope: dict[str, Any]) -> str | None:
+    """The JWT that a client shows: in the header, as a sub-protocol, or in the query."""
     scheme, _, credentials = _header(scope, b"authorization").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()

@@ -26,8 +26,7 @@ class Outbox:
         self._bytes = 0
         self._task: asyncio.Task[None] | None = None
         self._flushing = False
-        self._room = asyncio.Event()
-        self._room.set()
+        self._room: asyncio.Event | None = None  # while somebody waits for it
         self._loop = asyncio.get_running_loop()
         self._moved_at = self._loop.time()
         self.closed = False
@@ -44,8 +43,6 @@ class Outbox:
             self._moved_at = self._loop.time()
         self._waiting.append(text)
         self._bytes += len(text)
-        if not self.has_room:
-            self._room.clear()
         if not self._flushing:
             self._flushing = True
             self._start(self._flush())
@@ -60,7 +57,15 @@ class Outbox:
 
     async def room(self) -> None:
         """Return when there is room, or nothing will ever be written again."""
-        await self._room.wait()
+        while not (self.has_room or self.closed):
+            if self._room is None:
+                self._room = asyncio.Event()
+            await self._room.wait()
+
+    def _tell_of_room(self) -> None:
+        if self._room is not None:
+            self._room.set()
+            self._room = None
 
     async def drained(self) -> None:
         """Return when all that was pushed is written, or never will be."""
@@ -76,7 +81,7 @@ class Outbox:
         self.closed = True
         self._waiting.clear()
         self._bytes = 0
-        self._room.set()
+        self._tell_of_room()
         if self._task is not None:
             self._task.cancel()
 
@@ -88,11 +93,11 @@ class Outbox:
                 self._moved_at = self._loop.time()
                 self._bytes -= len(text)
                 if self.has_room:
-                    self._room.set()
+                    self._tell_of_room()
         except (OSError, RuntimeError):  # the client is gone, its disconnect is on its way to the consumer
             self.closed = True
             self._waiting.clear()
-            self._room.set()
+            self._tell_of_room()
         finally:
             self._flushing = False
 
