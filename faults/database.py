@@ -21,8 +21,6 @@ from faults.history import Stored
 from faults.journal import Journal
 from faults.site import CallIds
 
-PASSWORD = "dispatcher-of-the-faults"
-
 
 async def in_database[Result](work: Callable[[], Result]) -> Result:
     """Run it in a thread, and leave no connection behind."""
@@ -59,11 +57,11 @@ def register_calls(count: int) -> list[CallIds]:
 
 
 def add_user(*, may_view: bool = True) -> int:
-    """A dispatcher; the user's id."""
+    """A dispatcher, who signs in with tokens alone; the user's id."""
     from django.contrib.auth import get_user_model
     from django.contrib.auth.models import Permission
 
-    user = get_user_model()._default_manager.create_user(f"dispatcher-{uuid.uuid4().hex[:8]}", password=PASSWORD)
+    user = get_user_model()._default_manager.create_user(f"dispatcher-{uuid.uuid4().hex[:8]}")
     if may_view:
         user.user_permissions.add(Permission.objects.get(codename="view_call"))
     return int(user.pk)

@@ -15,6 +15,7 @@ from typing import Self
 
 from dotenv import dotenv_values
 
+from faults.proxy import Proxy
 from stack.postgres import Postgres
 from stack.redis import Redis
 from stack.webserver import CHECKOUT, WebServer
@@ -91,10 +92,12 @@ class Site:
         }
         self._standing: dict[str, Pair] = {}
         self._starting = asyncio.Lock()
+        self.to_redis = Proxy(self.redis.port)
 
     async def __aenter__(self) -> Self:
         try:
             await asyncio.gather(asyncio.to_thread(self.postgres.start), asyncio.to_thread(self.redis.start))
+            await self.to_redis.__aenter__()
             os.environ.update(self.env)
             from faults import database
 
@@ -106,6 +109,7 @@ class Site:
 
     async def __aexit__(self, *_: object) -> None:
         await self._close_standing()
+        await self.to_redis.__aexit__()
         await asyncio.to_thread(self.redis.close)
         await asyncio.to_thread(self.postgres.close)
         shutil.rmtree(self.media, ignore_errors=True)
@@ -118,14 +122,18 @@ class Site:
     async def without(self, mechanism: str) -> AsyncIterator[Site]:
         """The same site in a short size, but callsite lacks a mechanism."""
         site = copy.copy(self)
-        site.size, site.broken, site._standing = Size(), mechanism, {}
+        site.size, site.broken, site._standing = Size(), mechanism, {PLAIN: await self.plain()}
         try:
             yield site
         finally:
+            del site._standing[PLAIN]
             await site._close_standing()
 
     async def callsite(self) -> Pair:
-        """Two processes under the production command, shared by the scenarios that leave them as they were."""
+        """Two processes under the production command, shared by the scenarios that leave them as they were.
+
+        They reach Redis through `to_redis`.
+        """
         return await self._standing_pair(self.application)
 
     async def plain(self) -> Pair:
@@ -135,7 +143,9 @@ class Site:
     async def _standing_pair(self, application: str) -> Pair:
         async with self._starting:
             if application not in self._standing:
-                self._standing[application] = self._pair(2, application, {})
+                self._standing[application] = self._pair(
+                    2, application, {"REDIS_URL": f"redis://127.0.0.1:{self.to_redis.port}/0"}
+                )
                 await self._standing[application].start()
         return self._standing[application]
 
@@ -154,6 +164,10 @@ class Site:
     @contextlib.asynccontextmanager
     async def side_by_side(self, env: Mapping[str, str]) -> AsyncIterator[tuple[Pair, Pair]]:
         """callsite and the control, for the same faults at the same time."""
+        if self.broken:  # the control is not what is looked at
+            async with self.pair(env=env) as pair:
+                yield pair, await self.plain()
+            return
         pairs = self._pair(2, self.application, env), self._pair(2, PLAIN, env)
         try:
             await asyncio.gather(*(pair.start() for pair in pairs))

@@ -24,7 +24,7 @@ BOUND = BOUND_SECONDS + NOISE_SECONDS
 
 
 async def run(site: Site, folder: Path) -> list[Row]:
-    crashes = site.size.of(short=4, long=20)
+    crashes = site.size.of(short=3, long=20)
     application = site.application if site.broken else "faults.crash:application"
     (ours, delays), (control, _) = await asyncio.gather(
         crash_often(site, folder / "callsite", application, crashes),

@@ -18,7 +18,7 @@ PERCENTS = (1, 10, 50, 100)
 
 async def run(site: Site, folder: Path, percents: Iterable[int] = PERCENTS) -> list[Row]:
     share = Switch.new(folder / "share-that-is-dropped")
-    turns, listeners = site.size.of(short=50, long=1000), site.size.of(short=8, long=50)
+    turns, listeners = site.size.of(short=40, long=1000), site.size.of(short=8, long=50)
     rows = []
     async with site.side_by_side({"FAULTS_DROP_FILE": str(share.path)}) as (callsite, plain):
         for percent in percents:

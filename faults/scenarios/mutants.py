@@ -19,7 +19,10 @@ PROOFS: dict[str, tuple[Callable[[Site, Path], Awaitable[list[Row]]], set[str]]]
     "watch-of-listeners": (who.run, {"still listens"}),
     "gap-fill": (partial(lossy.run, percents=[50]), {"missing"}),
     "dedupe": (kill.run, {"acknowledged but missing", "stored twice"}),
-    "row-lock": (order.run, {"answered otherwise", "turns are not 1..n", "half-written", "states", "missing"}),
+    "row-lock": (
+        order.run,
+        {"answered otherwise", "turns are not 1..n", "half-written", "states", "missing", "not asked for"},
+    ),
     "store-first": (kill.run, {"acknowledged but missing"}),
     "bounded-outbox": (stuck.run, {"memory"}),
 }

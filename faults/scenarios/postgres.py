@@ -78,8 +78,8 @@ async def stopped(site: Site, folder: Path) -> Row:
 
 
 async def cut_in_commit(site: Site, folder: Path) -> Row:
-    """Every tenth COMMIT loses its connection: by turns before PostgreSQL has it, and before its answer comes."""
-    webhooks = site.size.of(short=200, long=3000)
+    """Every fifth COMMIT loses its connection: by turns before PostgreSQL has it, and before its answer comes."""
+    webhooks = site.size.of(short=100, long=3000)
     commits = 0
 
     def judge(data: bytes) -> Verdict:
@@ -87,13 +87,13 @@ async def cut_in_commit(site: Site, folder: Path) -> Row:
         if b"COMMIT" not in data:
             return "pass"
         commits += 1
-        return ("cut before", "cut after")[commits // 10 % 2] if commits % 10 == 0 else "pass"
+        return ("cut before", "cut after")[commits // 5 % 2] if commits % 5 == 0 else "pass"
 
     async with Proxy(site.postgres.port, judge=judge) as proxy:
         url = site.postgres.url.replace(f":{site.postgres.port}/", f":{proxy.port}/")
         calls = await in_database(lambda: database.register_calls(webhooks // (TURNS + 1)))
         with Journal(folder / "senders.jsonl") as sent, Journal(folder / "subscribers.jsonl"):
-            async with site.pair(env={"DATABASE_URL": url}) as pair, Sender(sent, pair.urls) as sender:
+            async with site.pair(env={"DATABASE_URL": url}, count=1) as pair, Sender(sent, pair.urls) as sender:
                 waiting = list(calls)
                 await asyncio.gather(*(speak(sender, waiting) for _ in range(SENDERS)))
         cuts = proxy.cuts

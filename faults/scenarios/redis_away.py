@@ -20,25 +20,23 @@ QUIET_SECONDS = 2.0  # is spoken on after the fault
 
 async def run(site: Site, folder: Path) -> list[Row]:
     rows = []
-    async with Proxy(site.redis.port) as proxy:
-        env = {"REDIS_URL": f"redis://127.0.0.1:{proxy.port}/0"}
-        async with site.side_by_side(env) as (callsite, plain):
-            for name, away_seconds, fault in faults(site, proxy):
-                seconds = site.size.of(short=0, long=50) + away_seconds + QUIET_SECONDS
-                turns, listeners = int(seconds * 1.5 * TURNS_PER_SECOND), site.size.of(short=8, long=50)
-                ours, control = await play_both(
-                    folder / name.replace(" ", "-"),
-                    callsite,
-                    plain,
-                    turns=turns,
-                    turns_per_second=TURNS_PER_SECOND,
-                    subscribers=listeners,
-                    fault=fault,
-                )
-                shown_by = f"{name}; {turns} turns, {listeners} subscribers on two processes"
-                # a webhook never depends on Redis
-                findings = ours.findings() + history.answered_otherwise(ours.attempts, (200, 201))
-                rows.append(Row(PROMISE, shown_by, said(ours), findings, said(control)))
+    callsite, plain = await site.callsite(), await site.plain()
+    for name, away_seconds, fault in faults(site, site.to_redis):
+        seconds = site.size.of(short=0, long=50) + away_seconds + QUIET_SECONDS
+        turns, listeners = int(seconds * 1.5 * TURNS_PER_SECOND), site.size.of(short=8, long=50)
+        ours, control = await play_both(
+            folder / name.replace(" ", "-"),
+            callsite,
+            plain,
+            turns=turns,
+            turns_per_second=TURNS_PER_SECOND,
+            subscribers=listeners,
+            fault=fault,
+        )
+        shown_by = f"{name}; {turns} turns, {listeners} subscribers on two processes"
+        # a webhook never depends on Redis
+        findings = ours.findings() + history.answered_otherwise(ours.attempts, (200, 201))
+        rows.append(Row(PROMISE, shown_by, said(ours), findings, said(control)))
     return rows
 
 

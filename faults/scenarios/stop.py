@@ -33,27 +33,27 @@ async def stopped(site: Site, folder: Path) -> tuple[Played, float, float, int |
     calls = await in_database(lambda: database.register_calls(CALLS))
     token = await in_database(database.new_token)
     waiting = list(calls)
-    async with site.pair() as pair:
-        with Journal(folder / "senders.jsonl") as sent, Journal(folder / "subscribers.jsonl") as heard:
-            sockets = [Subscriber(heard, f"socket-{i}", pair.sockets[0], token, calls) for i in range(SOCKETS)]
-            async with listening(sockets), Sender(sent, pair.urls) as sender:
+    pair = await site.callsite()
+    with Journal(folder / "senders.jsonl") as sent, Journal(folder / "subscribers.jsonl") as heard:
+        sockets = [Subscriber(heard, f"socket-{i}", pair.sockets[0], token, calls) for i in range(SOCKETS)]
+        async with listening(sockets), Sender(sent, pair.urls) as sender:
 
-                async def speak() -> None:
-                    while waiting:
-                        call = waiting.pop()
-                        for i in range(TURNS):
-                            await sender.turn(call, f"{call.call_sid}-{i}")
-                        await sender.end(call)
+            async def speak() -> None:
+                while waiting:
+                    call = waiting.pop()
+                    for i in range(TURNS):
+                        await sender.turn(call, f"{call.call_sid}-{i}")
+                    await sender.end(call)
 
-                speakers = asyncio.gather(*(speak() for _ in range(SENDERS)))
-                await sender.has_acknowledged(CALLS * TURNS // 3)
-                told_at = time.time()
-                code = await asyncio.to_thread(pair.webs[0].terminate, STOPPED_SECONDS)
-                took_seconds = time.time() - told_at
-                codes = [socket.close_code for socket in sockets]
-                await asyncio.to_thread(pair.webs[0].start)
-                await speakers
-                await all_done(sockets, 5)
+            speakers = asyncio.gather(*(speak() for _ in range(SENDERS)))
+            await sender.has_acknowledged(CALLS * TURNS // 3)
+            told_at = time.time()
+            code = await asyncio.to_thread(pair.webs[0].terminate, STOPPED_SECONDS)
+            took_seconds = time.time() - told_at
+            codes = [socket.close_code for socket in sockets]
+            await asyncio.to_thread(pair.webs[0].start)
+            await speakers
+            await all_done(sockets, 5)
     return await read_back(folder, calls), told_at, took_seconds, code, codes
 
 

@@ -25,14 +25,17 @@ from faults.table import Row
 ORDER = 80
 TEXT_BYTES = 64_000  # more in all than the kernel keeps for a socket
 AT_ONCE = 4
-READERS = 6
+READERS = 3
 BOUND_BYTES = 1_000_000  # of the process's memory, for one socket
-KINDS = ("never reads", "only writes", "reads 1 KB/s")
+KINDS = ("never reads", "only writes", "reads 1 KB/s", "asks for a whole call")
 
 
 @dataclass(slots=True)
 class Measured:
-    """One process: what its readers got beside stuck clients, and what each of these cost."""
+    """One process: what its readers got beside stuck clients, and what each of these cost.
+
+    All sockets share what is said, so the stuck ones are few, and what is said is more than all of them may keep.
+    """
 
     played: Played
     p99_seconds: float
@@ -41,10 +44,10 @@ class Measured:
 
 
 async def run(site: Site, folder: Path) -> list[Row]:
-    stuck, turns = site.size.of(short=21, long=99), site.size.of(short=100, long=500)
+    stuck, turns = site.size.of(short=8, long=40), site.size.of(short=150, long=750)
     async with site.pair(count=1) as callsite, site.pair(PLAIN, count=1) as plain:
         ours = await measure(folder / "callsite", callsite, stuck, turns)
-        control = await measure(folder / "plain", plain, stuck, turns)
+        control = await measure(folder / "plain", plain, stuck, turns, alone_turns=turns // 5)
     findings = ours.played.findings()
     if ours.bytes_per_socket > BOUND_BYTES:
         findings.append(Finding("memory", "web process", f"{ours.bytes_per_socket:,.0f} bytes for a stuck socket"))
@@ -54,7 +57,8 @@ async def run(site: Site, folder: Path) -> list[Row]:
     return [
         Row(
             "a client that does not read costs nobody",
-            f"{stuck} sockets that never read, only write or read 1 KB/s; {sent_megabytes:.1f} MB are said to each",
+            f"{stuck} sockets that never read, only write, read 1 KB/s or ask for a long call and do not take it; "
+            f"{sent_megabytes:.1f} MB are said to each",
             said(ours),
             findings,
             said(control),
@@ -69,23 +73,26 @@ def said(measured: Measured) -> str:
     )
 
 
-async def measure(folder: Path, pair: Pair, stuck: int, turns: int) -> Measured:
+async def measure(folder: Path, pair: Pair, stuck: int, turns: int, alone_turns: int = 0) -> Measured:
     """The same load three times: to warm up, with readers alone, and beside the stuck clients."""
     token = await in_database(database.new_token)
-    await speak(folder / "warm-up", pair, token, turns // 3, [])
-    alone, before = await speak(folder / "alone", pair, token, turns, [])
-    beside, after = await speak(folder / "beside", pair, token, turns, [KINDS[i % 3] for i in range(stuck)])
+    await speak(folder / "warm-up", pair, token, turns // 5, [])
+    alone, before, long_call = await speak(folder / "alone", pair, token, alone_turns or turns, [])
+    kinds = [KINDS[i % len(KINDS)] for i in range(stuck)]
+    beside, after, _ = await speak(folder / "beside", pair, token, turns, kinds, long_call)
     return Measured(beside, p99(beside), p99(alone), max(0, after - before) / stuck)
 
 
-async def speak(folder: Path, pair: Pair, token: str, turns: int, stuck: list[str]) -> tuple[Played, int]:
-    """One call to some readers and to stuck clients; the most memory that the process had meanwhile."""
+async def speak(
+    folder: Path, pair: Pair, token: str, turns: int, stuck: list[str], earlier: CallIds | None = None
+) -> tuple[Played, int, CallIds]:
+    """One call to some readers and to stuck clients; the most memory that the process had meanwhile, and the call."""
     (call,) = await in_database(lambda: database.register_calls(1))
     most = 0
     with Journal(folder / "senders.jsonl") as sent, Journal(folder / "subscribers.jsonl") as heard:
         readers = [Subscriber(heard, f"reader-{i}", pair.sockets[0], token, [call]) for i in range(READERS)]
         async with listening(readers), Sender(sent, pair.urls) as sender, contextlib.AsyncExitStack() as clients:
-            tasks = [asyncio.create_task(be_stuck(kind, pair, token, call)) for kind in stuck]
+            tasks = [asyncio.create_task(be_stuck(kind, pair, token, call, earlier or call)) for kind in stuck]
             clients.push_async_callback(cancelled, tasks)
             await asyncio.sleep(1)
             numbers = iter(range(turns))
@@ -99,10 +106,10 @@ async def speak(folder: Path, pair: Pair, token: str, turns: int, stuck: list[st
             await asyncio.gather(*(say() for _ in range(AT_ONCE)))
             await sender.end(call)
             await all_done(readers, 5)
-    return await read_back(folder, [call]), most
+    return await read_back(folder, [call]), most, call
 
 
-async def be_stuck(kind: str, pair: Pair, token: str, call: CallIds) -> None:
+async def be_stuck(kind: str, pair: Pair, token: str, call: CallIds, earlier: CallIds) -> None:
     """Comes back when it is closed, as a browser would."""
     while True:
         small = socket.socket()
@@ -111,7 +118,8 @@ async def be_stuck(kind: str, pair: Pair, token: str, call: CallIds) -> None:
         with contextlib.suppress(OSError, EOFError, TimeoutError, WebSocketException):
             await asyncio.get_running_loop().sock_connect(small, ("127.0.0.1", pair.webs[0].port))
             async with connect(pair.sockets[0], token, sock=small, max_queue=1) as connection:
-                await connection.send(json.dumps({"subscribe": call.call_sid}))
+                wish = {"subscribe": earlier.call_sid, "after": 0} if kind == KINDS[3] else {"subscribe": call.call_sid}
+                await connection.send(json.dumps(wish))
                 await behave(kind, connection)
         small.close()
         await asyncio.sleep(0.5)

@@ -22,7 +22,7 @@ from faults.table import Row
 
 ORDER = 70
 BOUND_SECONDS = 5.0
-TOKEN_SECONDS = 3.0
+TOKEN_SECONDS = 6.0
 
 
 @dataclass(frozen=True, slots=True)
