@@ -43,11 +43,9 @@ def page(client, delivery):
 
 def test_the_list_costs_the_same_with_one_row_and_with_forty(on_duty):
     def queries():
-        with CaptureQueriesContext(
-            connection,
-        ) as captured:
+        with CaptureQueriesContext(connection) as captured:
             assert on_duty.get(reverse(LIST)).status_code == 200
-        return [query["sql"][:120] for query in captured]
+        return [query["sql"] for query in captured]
 
     deliver("transcription_docs_sample", "conv_0")
     Call.register(call_sid="EL_0", conversation_id="conv_0")
@@ -57,7 +55,7 @@ def test_the_list_costs_the_same_with_one_row_and_with_forty(on_duty):
         deliver("transcription_docs_sample", f"conv_{n}")
     many = queries()
     assert len(many) == len(few), many
-    assert not any('"body"' in sql for sql in many), "bodies are not read for a list"
+    assert not any('"webhooks_webhookdelivery"."body"' in sql for sql in many), "bodies are not read for a list"
 
 
 @pytest.mark.parametrize("query", ["?outcome__exact=unmatched", "?q=conv_1", "?route__exact=post-call", "?o=2"])

@@ -139,6 +139,14 @@ def test_a_later_transcription_refreshes_and_an_older_one_changes_nothing(site, 
     assert told[30] == told[60] > told[0]
 
 
+def test_a_failure_changes_nothing_of_a_conversation_that_failed(site, call):
+    assert site.post_call(payload("transcription_status_failed", call.conversation_id)).status_code == 200
+    before = state_of(call)
+    failure = payload("failure_bare", call.conversation_id) | {"event_timestamp": 4_000_000_000}
+    assert site.post_call(failure).json()["call_status"] == "failed"
+    assert state_of(call) == before
+
+
 def test_of_two_failures_the_newer_one_holds(site, call):
     for shift, reason, wanted in ((0, "busy", "busy"), (60, "no-answer", "no-answer"), (30, "unknown", "no-answer")):
         body = payload("failure_bare", call.conversation_id)

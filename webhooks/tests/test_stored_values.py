@@ -130,6 +130,11 @@ def test_a_failed_conversation_has_its_reason(site, call):
     assert call.call_end_time == datetime.fromtimestamp(body["event_timestamp"], UTC)
 
 
+def test_why_a_completed_call_ended_is_no_failure(site, call):
+    reason = "Call ended by remote party"
+    assert post(site, call, "metadata", "termination_reason", value=reason).failure_reason == ""
+
+
 def test_a_status_that_is_not_known_is_a_completed_call(site, call):
     assert post(site, call, "status", value="done_partially").status == "completed"
 
