@@ -11,23 +11,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
+from calls.history import HistoryAdmin
 from calls.models import Call, CallRecording, CallTranscription
-
-
-class History(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What happened can be looked at, and neither added nor changed nor deleted."""
-
-    show_full_result_count = False
-    list_per_page = 50
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def pretty_json(value: Any) -> str:
@@ -38,13 +23,13 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(History):
+class CallAdmin(HistoryAdmin):
     list_display = (
         *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
     )
     list_filter = ("status", "direction", "call_successful", "created_at")
-    search_fields = ("=call_sid", "=conversation_id", "=driver_id", "=agent_id")
+    search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
     fieldsets = (
         (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "deliveries")}),
@@ -95,11 +80,11 @@ class CallAdmin(History):
 
 
 @admin.register(CallTranscription)
-class CallTranscriptionAdmin(History):
+class CallTranscriptionAdmin(HistoryAdmin):
     list_display = ("call", "sequence_number", "speaker_type", "message_text", "timestamp")
     list_select_related = ("call",)
     list_filter = ("speaker_type", "timestamp")
-    search_fields = ("=call__call_sid", "=call__conversation_id")
+    search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
     ordering = ("-id",)
 
@@ -112,10 +97,10 @@ class CallTranscriptionAdmin(History):
 
 
 @admin.register(CallRecording)
-class CallRecordingAdmin(History):
+class CallRecordingAdmin(HistoryAdmin):
     list_display = ("call", "size_bytes", "event_time", "created_at")
     list_select_related = ("call",)
-    search_fields = ("=call__call_sid", "=call__conversation_id")
+    search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
     fields = ("call", "audio", "size_bytes", "sha256", "event_time", "created_at")
 

@@ -122,6 +122,8 @@ class Call(models.Model):
             models.Index(fields=["status", "-id"], name="call_status"),
             models.Index(fields=["driver_id", "-id"], name="call_driver"),
             models.Index(fields=["agent_id", "-id"], name="call_agent"),
+            models.Index(fields=["direction", "-id"], name="call_direction"),
+            models.Index(fields=["call_successful", "-id"], name="call_successful"),
             models.Index(Coalesce("call_start_time", "created_at"), name="call_started"),
             models.Index(fields=["-call_end_time", "-id"], name="call_ended"),
         ]
@@ -268,7 +270,8 @@ class CallTranscription(models.Model):
         AGENT = "agent", "Agent"
         DRIVER = "driver", "Driver"
 
-    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="transcriptions")
+    # no index of its own: the unique number within the call begins with it
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="transcriptions", db_index=False)
     sequence_number = models.PositiveIntegerField()
     speaker_type = models.CharField(max_length=16, choices=SpeakerType)
     message_text = models.TextField()
@@ -283,7 +286,9 @@ class CallTranscription(models.Model):
         ordering = ["call", "sequence_number"]
         constraints = [
             models.UniqueConstraint(fields=["call", "sequence_number"], name="turn_number_unique_in_call"),
-            models.UniqueConstraint(fields=["call", "turn_id"], name="turn_id_unique_in_call"),
+            models.UniqueConstraint(
+                fields=["call", "turn_id"], condition=Q(turn_id__isnull=False), name="turn_id_unique_in_call"
+            ),
             models.CheckConstraint(name="turn_number_from_one", condition=Q(sequence_number__gte=1)),
             models.CheckConstraint(name="turn_speaker_known", condition=Q(speaker_type__in=["agent", "driver"])),
         ]

@@ -54,6 +54,9 @@ class WebhookDelivery(models.Model):
         indexes = [
             models.Index(fields=["outcome", "-id"], name="delivery_outcome"),
             models.Index(fields=["conversation_id", "-id"], name="delivery_conversation"),
+            models.Index(fields=["call_sid", "-id"], name="delivery_call_sid"),
+            models.Index(fields=["event_type", "-id"], name="delivery_event_type"),
+            models.Index(fields=["digest"], name="delivery_digest"),
             models.Index(fields=["call_sid"], condition=Q(outcome="unmatched"), name="delivery_waiting_sid"),
             models.Index(fields=["conversation_id"], condition=Q(outcome="unmatched"), name="delivery_waiting"),
         ]
