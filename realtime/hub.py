@@ -176,7 +176,8 @@ class Hub:
                     topic.stale = topic.stale or page.is_full
                     continue
                 for subscription in [s for s in topic.subscriptions if not s.behind]:
-                    if subscription.listener.outbox.has_room:
+                    # one below the head: the last turn is just being served, and has not come to this socket yet
+                    if subscription.position >= topic.head and subscription.listener.outbox.has_room:
                         self._finish(subscription, page.completion)
                     else:
                         self._serve_from_log(subscription)

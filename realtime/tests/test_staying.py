@@ -9,7 +9,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group, Permission
 from rest_framework_simplejwt.tokens import AccessToken
 
-from realtime.tests.conftest import in_database
+from realtime.tests.conftest import in_database, until
 
 
 async def is_shown_out(socket, within=5):
@@ -100,5 +100,5 @@ async def test_nothing_is_heard_after_being_shown_out(site, talk, dispatcher, to
         dispatcher.is_active = False
         await in_database(dispatcher.save)()
         assert await is_shown_out(socket)
-        assert not hub.listeners
+        await until(lambda: not hub.listeners)
         assert not hub.topics
