@@ -144,6 +144,15 @@ def answered_otherwise(
     ]
 
 
+def answered_slowly(attempts: Iterable[Attempt], bound_seconds: float) -> list[Finding]:
+    """Requests that took longer than the bound, answered or not."""
+    return [
+        Finding("answered slowly", sent.call, f"{sent.kind} {sent.key} took {seconds:.1f} s")
+        for sent in attempts
+        if (seconds := sent.ended_at - sent.began_at) > bound_seconds
+    ]
+
+
 # --- what subscribers got, against what is stored ------------------------------------------------------------------
 
 

@@ -40,7 +40,9 @@ class Played:
 
     def findings(self, bound_seconds: float = BOUND_SECONDS + NOISE_SECONDS) -> list[Finding]:
         """All that callsite promises about such a scene. Webhooks never notice what happens to Redis or to sockets."""
+        nothing = [] if self.hearing.expected else [Finding("not shown", "subscribers", "there was nothing to hear")]
         return [
+            *nothing,
             *history.acknowledged_but_missing(self.attempts, self.stored),
             *history.stored_twice(self.stored),
             *history.not_one_to_n(self.stored),

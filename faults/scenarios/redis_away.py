@@ -15,6 +15,7 @@ from faults.table import Row
 ORDER = 40
 PROMISE = "a subscriber gets every turn and the completion, in order, once"
 TURNS_PER_SECOND = 25.0
+WEBHOOK_SECONDS = 2.0
 QUIET_SECONDS = 2.0  # is spoken on after the fault
 
 
@@ -36,6 +37,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
         shown_by = f"{name}; {turns} turns, {listeners} subscribers on two processes"
         # a webhook never depends on Redis
         findings = ours.findings() + history.answered_otherwise(ours.attempts, (200, 201))
+        findings += history.answered_slowly(ours.attempts, WEBHOOK_SECONDS)
         rows.append(Row(PROMISE, shown_by, said(ours), findings, said(control)))
     return rows
 

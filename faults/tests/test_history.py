@@ -79,6 +79,12 @@ def test_it_finds_other_answers_than_allowed():
     assert len(history.answered_otherwise(attempts, (500,), during=[(0.5, 1.5)])) == 1
 
 
+def test_it_finds_slow_answers():
+    slow = dataclasses.replace(sent(1), ended_at=2.5)
+    assert kinds(history.answered_slowly([slow, sent(2)], 2)) == ["answered slowly"]
+    assert history.answered_slowly([slow], 3) == []
+
+
 @pytest.mark.parametrize(
     ("heard", "kind"),
     [
