@@ -173,7 +173,7 @@ class Hub:
                 for number, text in page.turns:
                     await self._advance(topic, number, text)
                 if page.completion is None:
-                    topic.stale = topic.stale or page.is_full
+                    topic.stale = topic.stale or not page.is_last
                     continue
                 for subscription in [s for s in topic.subscriptions if not s.behind]:
                     # one below the head: the last turn is just being served, and has not come to this socket yet

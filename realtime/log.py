@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from django.db import close_old_connections
+from django.db.models.functions import Length
 
 from calls.models import Call, CallTranscription
 from calls.turn_store import LockedCall, RecordedTurn
@@ -18,20 +19,18 @@ from realtime import messages
 from realtime.messages import CallState
 
 PAGE = 500
+PAGE_CHARACTERS = 256 * 1024
 _threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime-log")
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Turns above a number, as (number, text), at most PAGE; on an ended call's last page the completion pair."""
+    """Turns above a number, as (number, text), no more than a page; on an ended call's last one the completion pair."""
 
     state: CallState
     turns: list[tuple[int, str]]
+    is_last: bool
     completion: tuple[str, str] | None
-
-    @property
-    def is_full(self) -> bool:
-        return len(self.turns) == PAGE
 
 
 _STATE = (
@@ -145,7 +144,19 @@ def _read(call_id: int, after: int, until_end: bool) -> Page:
     turns: list[tuple[int, str]] = []
     if after < last:
         above = call.transcriptions.filter(sequence_number__gt=after, sequence_number__lte=last)
-        page = above.order_by("sequence_number")[:PAGE]
-        turns = [(turn.sequence_number, turn_message(turn, call)) for turn in page]
-    is_last = len(turns) < PAGE
-    return Page(state, turns, completion_messages(call) if state.ended and is_last else None)
+        sizes = above.order_by("sequence_number").values_list("sequence_number", Length("message_text"))
+        page = above.filter(sequence_number__lte=_end_of_page(sizes[:PAGE]))
+        turns = [(turn.sequence_number, turn_message(turn, call)) for turn in page.order_by("sequence_number")]
+    is_last = not turns or turns[-1][0] >= last
+    return Page(state, turns, is_last, completion_messages(call) if state.ended and is_last else None)
+
+
+def _end_of_page(sizes: Iterable[tuple[int, int]]) -> int:
+    """The number of the last turn that still fits: a page waits in memory for a socket that is slow to take it."""
+    end = total = 0
+    for number, size in sizes:
+        total += size
+        if end and total > PAGE_CHARACTERS:
+            break
+        end = number
+    return end
