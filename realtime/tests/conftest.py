@@ -16,8 +16,9 @@ from conftest import Site, payload
 from realtime import hub as hub_module
 from realtime import publisher
 from realtime.hub import Hub, current_hub
+from realtime.tests.promise import world
 
-__all__ = ["Talk", "Wire", "in_database", "until"]
+__all__ = ["Talk", "Wire", "in_database", "until", "world"]
 NEVER = (3600.0, 3600.0)
 
 

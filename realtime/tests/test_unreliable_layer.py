@@ -25,7 +25,7 @@ async def lose(batch):
     return True
 
 
-async def test_turns_and_the_pair_that_the_layer_lost_are_found_in_the_database(site, talk, token, monkeypatch):
+async def test_turns_and_the_pair_that_the_layer_lost_are_found_in_the_database(site, talk, token, hub, monkeypatch):
     monkeypatch.setattr("realtime.hub.Hub._settle", lambda hub: asyncio.sleep(0))
     monkeypatch.setattr(publisher, "_send", lose)
     async with site.socket(token) as socket:

@@ -1,0 +1,64 @@
+"""callsite with one of its safeguards taken out, each in one place."""
+
+from __future__ import annotations
+
+import asyncio
+
+from calls import turn_store
+from realtime import log
+from realtime.hub import Hub
+from realtime.subscriptions import Topic
+
+
+def sweep(patch):
+    """The hub no longer compares itself with the database by the clock."""
+
+    async def rest(hub):
+        await asyncio.sleep(3600)
+
+    patch.setattr(Hub, "_sweep", rest)
+
+
+def gap_fill(patch):
+    """A number that skips others is let go by, and nothing is read for it."""
+    advance = Topic.advance
+
+    async def overlook(topic, number, text):
+        return (True, []) if number > topic.head + 1 else await advance(topic, number, text)
+
+    patch.setattr(Topic, "advance", overlook)
+
+
+def dedupe(patch):
+    """A number that was served is served again."""
+    advance = Topic.advance
+
+    async def repeat(topic, number, text):
+        if number <= topic.head:
+            for subscription in topic.subscriptions:
+                subscription.serve(number, text)
+            return True, []
+        return await advance(topic, number, text)
+
+    patch.setattr(Topic, "advance", repeat)
+
+
+def join_first(patch):
+    """The state that is confirmed was read before the layer knew us, in place of after."""
+    find, found = log.find, {}
+
+    async def find_and_keep(identifier):
+        state = await find(identifier)
+        found[state.call_id] = state
+        return state
+
+    async def what_was_found(call_id):
+        return found[call_id]
+
+    patch.setattr(log, "find", find_and_keep)
+    patch.setattr(log, "state", what_was_found)
+
+
+def row_lock(patch):
+    """A turn's call is read without holding others off."""
+    patch.setattr(turn_store, "LOCK_CALLS", turn_store.LOCK_CALLS.replace("FOR NO KEY UPDATE", ""))
