@@ -9,6 +9,7 @@ import itertools
 import pkgutil
 import resource
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -59,6 +60,10 @@ def arguments(known: list[str]) -> argparse.Namespace:
 async def run(chosen: dict[str, Scenario], size: Size, folder: Path, without: str) -> list[Row]:
     """In their order; those of the same number run side by side, as they mostly wait."""
     rows: list[Row] = []
+    main_task = asyncio.current_task()
+    assert main_task is not None
+    # Ctrl-C does so already: whatever ends the run, the servers go down with it.
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main_task.cancel)
     async with Site(size, folder, broken=without) as site:
         for _, together in itertools.groupby(chosen.items(), key=lambda item: order_of(item[1])):
             of_scenarios = await asyncio.gather(*(one(name, scenario, site) for name, scenario in together))
@@ -92,7 +97,10 @@ def main() -> int:
     size = Size(1.0 if wanted.long else wanted.scale)
     folder: Path = wanted.journals or Path(tempfile.mkdtemp(prefix="callsite-faults-"))
     chosen = {name: scenario for name, scenario in known.items() if not wanted.only or name in wanted.only}
-    rows = asyncio.run(run(chosen, size, folder, wanted.broken))
+    try:
+        rows = asyncio.run(run(chosen, size, folder, wanted.broken))
+    except asyncio.CancelledError:
+        return 128 + signal.SIGTERM
     print("\n" + as_text(rows))
     if wanted.markdown:
         wanted.markdown.write_text(as_markdown(rows))
