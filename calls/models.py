@@ -7,6 +7,7 @@ hear of it. The database is the log that everything else can be read back from.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -133,7 +134,7 @@ class Call(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         """Save, and let the listeners of `post_save` act in the same transaction."""
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             super().save(*args, **kwargs)
 
     @property
@@ -156,7 +157,8 @@ class Call(models.Model):
 
         Returns the turn and whether it is new. `calls.turns` does the same for many at once.
         """
-        from calls.turns import NewTurn, record_turns  # which stands on this module
+        from calls.turn_store import NewTurn  # which stands on this module
+        from calls.turns import record_turns
 
         (recorded,) = record_turns(
             [
@@ -178,33 +180,29 @@ class Call(models.Model):
 
         The newest telling wins, whatever the order of arrival; a completed call never goes back to failed.
         """
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             call = self._locked()
-            completed = not data.failed or call.status == self.Status.COMPLETED
-            changed = call._end(self.Status.COMPLETED if completed else self.Status.FAILED)
-            if call.transcription_time is None or data.event_time > call.transcription_time:
-                changed += call._take_parties(data.parties)
-                changed += call._set(
-                    transcription_time=data.event_time,
-                    call_end_time=data.event_time,
-                    call_start_time=call.call_start_time or data.start_time,
-                    call_duration_seconds=data.duration_seconds,
-                    cost=data.cost,
-                    cost_usd=data.cost_usd,
-                    call_successful=data.call_successful,
-                    transcript_summary=data.transcript_summary,
-                    failure_reason=data.failure_reason,
-                    analysis_data=data.analysis,
-                    metadata_json=data.metadata,
-                    final_transcript=data.final_transcript,
-                )
-            if changed:
+            if changed := call._take_post_call_data(data):
                 call.save(update_fields=[*changed, "updated_at"])
             return call
 
+    @classmethod
+    def update_post_call_data_of(cls, tellings: Mapping[str, CallData]) -> dict[str, Call]:
+        """The same for several calls, by `conversation_id`, in one transaction; gives back those whose calls there are.
+
+        A call that somebody else is changing is left out: the others do not wait for it.
+        """
+        with transaction.atomic(savepoint=False):
+            locked = cls.objects.select_for_update(no_key=True, skip_locked=True).order_by("pk")
+            found = {str(call.conversation_id): call for call in locked.filter(conversation_id__in=tellings)}
+            for conversation_id, call in found.items():
+                if changed := call._take_post_call_data(tellings[conversation_id]):
+                    call.save(update_fields=[*changed, "updated_at"])
+            return found
+
     def record_failed(self, failure: CallFailure) -> Call:
         """The call never became a conversation. Once a transcription has been applied it only adds who took part."""
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             call = self._locked()
             changed = call._take_parties(failure.parties, over_known=False)
             newest = call.call_end_time is None or failure.event_time > call.call_end_time
@@ -221,7 +219,7 @@ class Call(models.Model):
 
     def keep_recording(self, *, file: str, size_bytes: int, sha256: str, event_time: datetime) -> Call:
         """Link a recording that already lies in the storage; a newer one takes the older one's place."""
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             call = self._locked()
             recording = CallRecording.objects.filter(call=call).first() or CallRecording(call=call)
             if recording.event_time is None or event_time > recording.event_time:
@@ -232,7 +230,7 @@ class Call(models.Model):
 
     def link_conversation(self, conversation_id: str) -> Call:
         """Learn ElevenLabs' identifier of a call that had none yet."""
-        with transaction.atomic():
+        with transaction.atomic(savepoint=False):
             call = self._locked()
             if call.conversation_id is None:
                 call.conversation_id = conversation_id
@@ -243,6 +241,27 @@ class Call(models.Model):
 
     def _locked(self) -> Call:
         return Call.objects.select_for_update(no_key=True).get(pk=self.pk)
+
+    def _take_post_call_data(self, data: CallData) -> list[str]:
+        completed = not data.failed or self.status == self.Status.COMPLETED
+        changed = self._end(self.Status.COMPLETED if completed else self.Status.FAILED)
+        if self.transcription_time is None or data.event_time > self.transcription_time:
+            changed += self._take_parties(data.parties)
+            changed += self._set(
+                transcription_time=data.event_time,
+                call_end_time=data.event_time,
+                call_start_time=self.call_start_time or data.start_time,
+                call_duration_seconds=data.duration_seconds,
+                cost=data.cost,
+                cost_usd=data.cost_usd,
+                call_successful=data.call_successful,
+                transcript_summary=data.transcript_summary,
+                failure_reason=data.failure_reason,
+                analysis_data=data.analysis,
+                metadata_json=data.metadata,
+                final_transcript=data.final_transcript,
+            )
+        return changed
 
     def _end(self, status: str) -> list[str]:
         """Reach a terminal state; the first time, note up to which turn subscribers hear the call."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from typing import Any
 
@@ -18,6 +19,7 @@ from callsite.webhook_door import serve, webhook_view  # noqa: E402
 from realtime import publisher  # noqa: E402
 from realtime.auth import offered_token, take_token_from_query  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
+from webhooks.turn_writer import current_writer  # noqa: E402
 
 websocket_application = URLRouter(websocket_urlpatterns)
 session_websocket_application = AuthMiddlewareStack(websocket_application)
@@ -52,8 +54,11 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 async def lifespan(receive: Any, send: Any) -> None:
     """Start and stop as uvicorn announces them; daphne does without."""
-    while True:
-        message = await receive()
-        await send({"type": f"{message['type']}.complete"})
-        if message["type"] == "lifespan.shutdown":
-            return
+    await receive()
+    current_writer().begin()
+    webhook_view("/")  # loads the URLconf, so that no webhook has to wait for it
+    gc.freeze()  # what is loaded stays: looking through it again and again would stop everything for 50 ms each time
+    await send({"type": "lifespan.startup.complete"})
+    await receive()
+    await current_writer().end()
+    await send({"type": "lifespan.shutdown.complete"})

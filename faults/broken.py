@@ -50,7 +50,7 @@ def no_row_lock() -> None:
     from calls import turn_store
     from calls.models import Call
 
-    _replace(turn_store, "LOCK_CALLS", turn_store.LOCK_CALLS.replace("FOR NO KEY UPDATE", ""))
+    _replace(turn_store, "RECORD_TURNS", turn_store.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
     _replace(Call, "_locked", lambda call: Call.objects.get(pk=call.pk))
 
 

@@ -28,9 +28,8 @@ from django.urls import re_path  # noqa: E402
 from calls.models import Call  # noqa: E402
 from calls.turn_store import RecordedTurn  # noqa: E402
 from calls.turns import turns_recorded  # noqa: E402
-from callsite.asgi import lifespan  # noqa: E402
 from faults.failpoint import VARIABLE, crashing  # noqa: E402
-from realtime import log, signals  # noqa: E402
+from realtime import log, messages, signals  # noqa: E402
 
 turns_recorded.disconnect(signals.publish_turns)
 post_save.disconnect(signals.publish_call, sender=Call)
@@ -59,7 +58,7 @@ def publish_after_commit(call_id: int, text: str) -> None:
 def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
     for turn in turns:
         if not turn.call.ended:
-            publish_after_commit(turn.call.pk, log.turn_message(turn, turn.call))
+            publish(turn.call.pk, messages.encode(log.turn_message(turn, turn.call)))
 
 
 @receiver(post_save, sender=Call)
@@ -87,9 +86,6 @@ websocket_application = URLRouter([re_path(r"", PlainConsumer.as_asgi())])
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     global _server
-    if scope["type"] == "lifespan":
-        await lifespan(receive, send)
-        return
     _server = asyncio.get_running_loop()
     app: Any = websocket_application if scope["type"] == "websocket" else django_application
     await app(scope, receive, send)

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 
 from channels.layers import get_channel_layer
 
-from realtime.publisher import GROUP, LAYER_ERRORS, Message
+from realtime.publisher import GROUP, LAYER_ERRORS, Message, own_doorbells, sender
 
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 JOIN_AGAIN_SECONDS = 30.0
+OWN_BATCHES = 1_000  # that may wait; what comes on top is read from the database
 
 
 class Doorbell:
-    """While it is wanted, hands every message of the channel layer to `heard`, once.
+    """While it is wanted, hands every message of this process, and of the channel layer, to `heard`, once.
 
     `joined` is called when the layer has begun (or begun again) to send: what was published before is not heard.
     """
@@ -29,14 +31,28 @@ class Doorbell:
         self._member = asyncio.Event()
         self._given_up = False  # somebody waited in vain: the next ones need not, until it is back
         self._channel: str | None = None
+        self._own: asyncio.Queue[list[Message]] = asyncio.Queue(OWN_BATCHES)
         self._tasks: list[asyncio.Task[None]] = []
 
     def want(self, wanted: bool) -> None:
         """Join, or leave, as soon as the layer can be reached."""
         self._wanted = wanted
         self._changed.set()
+        if wanted:
+            own_doorbells.add(self._ring)
+        else:
+            own_doorbells.discard(self._ring)
         if not self._tasks:
-            self._tasks = [asyncio.create_task(self._keep_membership())]
+            self._tasks = [asyncio.create_task(work()) for work in (self._keep_membership, self._hear_own)]
+
+    def _ring(self, batch: list[Message]) -> None:
+        with contextlib.suppress(asyncio.QueueFull):
+            self._own.put_nowait(batch)
+
+    async def _hear_own(self) -> None:
+        while True:
+            for message in await self._own.get():
+                await self._heard(message)
 
     async def ready(self) -> None:
         """Return when the layer sends us everything; or, while it is away, all the same: the first after a moment."""
@@ -90,5 +106,6 @@ class Doorbell:
                 logger.warning("The channel layer is away: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
             else:
-                for message in batch.get("messages", []):
-                    await self._heard(message)
+                if (own := sender()) is None or batch.get("from") != own:  # else it was heard already
+                    for message in batch["messages"]:
+                        await self._heard(message)

@@ -145,7 +145,8 @@ class Hub:
         if topic is None:
             return
         if message["type"] == "turn":
-            await self._advance(topic, message["number"], message["text"])
+            turn: messages.Transcription = message["turn"]
+            await self._advance(topic, turn["sequence_number"], messages.encode(turn))
         elif message["type"] == "ended":
             self._catch_up(topic)
 

@@ -76,20 +76,17 @@ async def read(call_id: int, after: int, *, until_end: bool = False) -> Page:
     return await in_thread(lambda: _read(call_id, after, until_end))
 
 
-def turn_message(turn: CallTranscription | RecordedTurn, call: Call | LockedCall) -> str:
-    """The frame of one turn."""
-    return messages.encode(
-        {
-            "type": "transcription",
-            "conversation_id": call.conversation_id,
-            "call_sid": call.call_sid,
-            "transcription_id": turn.pk,
-            "sequence_number": turn.sequence_number,
-            "speaker_type": turn.speaker_type,
-            "message_text": turn.message_text,
-            "timestamp": messages.iso(turn.timestamp) or "",
-        }
-    )
+def turn_message(turn: CallTranscription | RecordedTurn, call: Call | LockedCall) -> messages.Transcription:
+    return {
+        "type": "transcription",
+        "conversation_id": call.conversation_id,
+        "call_sid": call.call_sid,
+        "transcription_id": turn.pk,
+        "sequence_number": turn.sequence_number,
+        "speaker_type": turn.speaker_type,
+        "message_text": turn.message_text,
+        "timestamp": messages.iso(turn.timestamp) or "",
+    }
 
 
 def completion_messages(call: Call) -> tuple[str, str]:
@@ -146,7 +143,8 @@ def _read(call_id: int, after: int, until_end: bool) -> Page:
         above = call.transcriptions.filter(sequence_number__gt=after, sequence_number__lte=last)
         sizes = above.order_by("sequence_number").values_list("sequence_number", Length("message_text"))
         page = above.filter(sequence_number__lte=_end_of_page(sizes[:PAGE]))
-        turns = [(turn.sequence_number, turn_message(turn, call)) for turn in page.order_by("sequence_number")]
+        spoken = page.order_by("sequence_number")
+        turns = [(turn.sequence_number, messages.encode(turn_message(turn, call))) for turn in spoken]
     is_last = not turns or turns[-1][0] >= last
     return Page(state, turns, is_last, completion_messages(call) if state.ended and is_last else None)
 

@@ -118,9 +118,12 @@ Message = (
 )
 
 
+_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+
+
 def encode(message: Message) -> str:
     """The text of a frame."""
-    return json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    return _encoder.encode(message)
 
 
 @dataclass(frozen=True, slots=True)

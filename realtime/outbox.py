@@ -10,7 +10,9 @@ from typing import Any
 
 LIMIT_BYTES = 256 * 1024
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]
+GONE = (OSError, RuntimeError)  # the client is gone, its disconnect is on its way to the consumer
+
+Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
 
 
 class Outbox:
@@ -24,8 +26,7 @@ class Outbox:
         self._send = send
         self._waiting: deque[str] = deque()
         self._bytes = 0
-        self._task: asyncio.Task[None] | None = None
-        self._flushing = False
+        self._task: asyncio.Task[None] | None = None  # while something waits to be written
         self._room: asyncio.Event | None = None  # while somebody waits for it
         self._loop = asyncio.get_running_loop()
         self._moved_at = self._loop.time()
@@ -39,21 +40,22 @@ class Outbox:
         """Queue a text behind the others. Who sends many asks `has_room`, or waits for `room`, first."""
         if self.closed:
             return
-        if not self._waiting:
-            self._moved_at = self._loop.time()
-        self._waiting.append(text)
-        self._bytes += len(text)
-        if not self._flushing:
-            self._flushing = True
-            self._start(self._flush())
-
-    def _start(self, flush: Coroutine[Any, Any, None]) -> None:
-        """Run it here as far as it goes: to its end, while the socket is writable; else a task goes on with it."""
-        try:
-            waits_for = flush.send(None)
-        except StopIteration:
+        if self._task is not None:
+            self._waiting.append(text)
+            self._bytes += len(text)
             return
-        self._task = self._loop.create_task(_go_on(flush, waits_for))
+        sending = self._send({"type": "websocket.send", "text": text})
+        try:
+            waits_for = sending.send(None)
+        except StopIteration:
+            return  # written: the socket was writable
+        except GONE:
+            self.closed = True
+            return
+        self._moved_at = self._loop.time()
+        self._bytes += len(text)
+        rest: Any = _rest(sending, waits_for)  # types.coroutine makes it awaitable
+        self._task = self._loop.create_task(self._flush(rest, text))
 
     async def room(self) -> None:
         """Return when there is room, or nothing will ever be written again."""
@@ -74,7 +76,7 @@ class Outbox:
 
     def stalled_seconds(self) -> float:
         """For how long the socket has taken nothing although something waits."""
-        return self._loop.time() - self._moved_at if self._waiting else 0.0
+        return self._loop.time() - self._moved_at if self._task is not None else 0.0
 
     def close(self) -> None:
         """Forget what waits, and take nothing more."""
@@ -85,30 +87,30 @@ class Outbox:
         if self._task is not None:
             self._task.cancel()
 
-    async def _flush(self) -> None:
+    async def _flush(self, sending: Awaitable[None], text: str) -> None:
+        """Write what is being sent, and all that came behind it meanwhile."""
         try:
-            while self._waiting:
-                text = self._waiting.popleft()
-                await self._send({"type": "websocket.send", "text": text})
+            while True:
+                await sending
                 self._moved_at = self._loop.time()
                 self._bytes -= len(text)
                 if self.has_room:
                     self._tell_of_room()
-        except (OSError, RuntimeError):  # the client is gone, its disconnect is on its way to the consumer
+                if not self._waiting:
+                    break
+                text = self._waiting.popleft()
+                sending = self._send({"type": "websocket.send", "text": text})
+        except GONE:
             self.closed = True
             self._waiting.clear()
             self._tell_of_room()
         finally:
-            self._flushing = False
-
-
-async def _go_on(flush: Coroutine[Any, Any, None], waits_for: Any) -> None:
-    """What is left of a coroutine that was begun by hand, and now waits for something."""
-    await _rest(flush, waits_for)  # type: ignore[misc]  # types.coroutine makes it awaitable
+            self._task = None
 
 
 @types.coroutine
 def _rest(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """What is left of a coroutine that was begun by hand, and now waits for something."""
     try:
         yield waits_for
     except BaseException as error:

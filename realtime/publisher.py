@@ -2,8 +2,8 @@
 
 All of callsite shares one group: a hub drops what nobody of its own listens to faster than Redis could sort it. In a
 server process messages leave through one ordered task, and those that wait leave together; elsewhere (management
-commands, tests) at once. A layer that is away costs a message, nothing else: every hub compares itself with the
-database anyway.
+commands, tests) at once. This process's own doorbells are rung directly, without the way through Redis and back. A
+layer that is away costs a message, nothing else: every hub compares itself with the database anyway.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import uuid
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -33,6 +35,7 @@ class Publisher:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
+        self.id = uuid.uuid4().hex
         self._waiting: deque[Message] = deque(maxlen=BACKLOG)
         self._woken = False
         self._task: asyncio.Task[None] | None = None
@@ -57,6 +60,7 @@ class Publisher:
 
 
 _publisher: Publisher | None = None
+own_doorbells: set[Callable[[list[Message]], None]] = set()  # rung with what this process publishes, in its loop
 
 
 def attach(loop: asyncio.AbstractEventLoop) -> None:
@@ -64,6 +68,11 @@ def attach(loop: asyncio.AbstractEventLoop) -> None:
     global _publisher
     if _publisher is None or _publisher.loop is not loop:
         _publisher = Publisher(loop)
+
+
+def sender() -> str | None:
+    """Says of a message of the channel layer that this process sent it."""
+    return _publisher.id if _publisher is not None else None
 
 
 def publish(*messages: Message) -> None:
@@ -77,9 +86,11 @@ def publish(*messages: Message) -> None:
 
 
 async def _send(batch: list[Message]) -> bool:
+    for ring in own_doorbells:
+        ring(batch)
     try:
         async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-            await get_channel_layer().group_send(GROUP, {"type": "batch", "messages": batch})
+            await get_channel_layer().group_send(GROUP, {"type": "batch", "from": sender(), "messages": batch})
     except LAYER_ERRORS as error:
         logger.warning("The channel layer is away, listeners will read the database: %s", type(error).__name__)
         return False

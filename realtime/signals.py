@@ -21,8 +21,7 @@ from realtime.publisher import Message, publish
 @receiver(turns_recorded)
 def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
     """New turns. Those of a call that has ended are pushed to nobody: they only change it."""
-    messages = [_turn_message(turn) for turn in turns]
-    transaction.on_commit(lambda: publish(*messages), robust=True)
+    publish(*map(_turn_message, turns))
 
 
 @receiver(post_save, sender=Call)
@@ -36,5 +35,4 @@ def publish_call(instance: Call, created: bool, **_: Any) -> None:
 def _turn_message(turn: RecordedTurn) -> Message:
     if turn.call.ended:
         return {"type": "changed", "call_id": turn.call.pk}
-    text = log.turn_message(turn, turn.call)
-    return {"type": "turn", "call_id": turn.call.pk, "number": turn.sequence_number, "text": text}
+    return {"type": "turn", "call_id": turn.call.pk, "turn": log.turn_message(turn, turn.call)}

@@ -37,6 +37,8 @@ def optional_identifier(value: Any) -> str | None:
 def moment(value: Any) -> datetime | None:
     """Unix seconds (a number or a string of one; milliseconds are recognised) or ISO 8601, as aware UTC; else None."""
     if isinstance(value, str):
+        if value[4:5] == "-":  # as almost every one; trying a number first would cost three times as much
+            return _iso_moment(value.strip())
         try:
             value = float(value) if value.isascii() else None
         except ValueError:

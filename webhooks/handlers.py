@@ -11,8 +11,8 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from calls.models import Call
-from calls.turn_store import RecordedTurn
-from calls.turns import NewTurn, record_turns
+from calls.turn_store import NewTurn, RecordedTurn
+from calls.turns import record_turns
 from webhooks.errors import CallNotFound
 from webhooks.payloads import Audio, CallReference, Ignored, InitiationFailure, Transcription
 from webhooks.tool_payloads import Initiation
@@ -20,7 +20,11 @@ from webhooks.tool_payloads import Initiation
 
 def handle_transcription(event: Transcription) -> tuple[Call, dict[str, Any]]:
     call = find_call(event.call).update_post_call_data(event.data)
-    return call, _success("Call completion data processed successfully", call)
+    return call, transcription_answer(call)
+
+
+def transcription_answer(call: Call) -> dict[str, Any]:
+    return _success("Call completion data processed successfully", call)
 
 
 def handle_initiation_failure(event: InitiationFailure) -> tuple[Call, dict[str, Any]]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import logging
 import random
 import time
@@ -21,8 +22,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from calls.models import Call
-from calls.turn_store import RecordedTurn
-from calls.turns import NewTurn
+from calls.turn_store import NewTurn, RecordedTurn
 from webhooks import handlers
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.models import WebhookDelivery
@@ -52,6 +52,10 @@ class Answer:
 
     status: int
     body: dict[str, Any]
+
+    @property
+    def json(self) -> bytes:
+        return json.dumps(self.body).encode()
 
 
 def receive(route: str, body: bytes) -> Answer:
@@ -129,6 +133,10 @@ def _known_or_new(route: str, body: bytes) -> WebhookDelivery:
         if locked := rows.select_for_update().filter(pk=known.pk).first():
             locked.times_received += 1
             return locked
+    return new_delivery(route, body, digest)
+
+
+def new_delivery(route: str, body: bytes, digest: str) -> WebhookDelivery:
     return WebhookDelivery(route=route, digest=digest, body=body, size_bytes=len(body), received_at=timezone.now())
 
 
@@ -176,14 +184,21 @@ def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str]:
         delivery.call_sid = initiation.call_sid
         call, answer = handlers.handle_initiation(initiation)
         return call, Answer(200, answer), Outcome.APPLIED
+    event = event_of(delivery, body)
+    if isinstance(event, Ignored):
+        return None, Answer(200, handlers.handle_ignored(event)[1]), Outcome.IGNORED
+    call, answer = _handle(event)
+    return call, Answer(200, answer), Outcome.APPLIED
+
+
+def event_of(delivery: WebhookDelivery, body: dict[str, Any]) -> Event:
+    """What a post-call webhook says."""
     kind = body.get("type")
     delivery.event_type = kind[:64] if isinstance(kind, str) else ""
     event = parse_event(body)
-    if isinstance(event, Ignored):
-        return None, Answer(200, handlers.handle_ignored(event)[1]), Outcome.IGNORED
-    delivery.conversation_id, delivery.call_sid = event.call.conversation_id, event.call.call_sid or ""
-    call, answer = _handle(event)
-    return call, Answer(200, answer), Outcome.APPLIED
+    if not isinstance(event, Ignored):
+        delivery.conversation_id, delivery.call_sid = event.call.conversation_id, event.call.call_sid or ""
+    return event
 
 
 def _handle(event: Event) -> tuple[Call, dict[str, Any]]:

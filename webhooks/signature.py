@@ -11,6 +11,8 @@ import hmac
 import logging
 import re
 import time
+from collections.abc import Sequence
+from functools import lru_cache
 
 from django.conf import settings
 from prometheus_client import Counter
@@ -25,9 +27,10 @@ _TIMESTAMP = re.compile(rb"[0-9]{1,12}")
 REFUSED = Counter("callsite_webhooks_refused", "Webhooks refused with 401, by reason", ["reason"])
 
 
-def secrets_of(setting: str) -> list[bytes]:
+@lru_cache(maxsize=8)
+def secrets_of(setting: str) -> tuple[bytes, ...]:
     """The secrets of a comma separated setting; several are valid at once, so that one can be rotated."""
-    return [secret.encode() for part in setting.split(",") if (secret := part.strip())]
+    return tuple(secret.encode() for part in setting.split(",") if (secret := part.strip()))
 
 
 def check_signature(body: bytes, header: str | None) -> None:
@@ -70,7 +73,7 @@ _FIXES = {
 }
 
 
-def signature_fault(body: bytes, header: bytes, secrets: list[bytes], now: float) -> str | None:
+def signature_fault(body: bytes, header: bytes, secrets: Sequence[bytes], now: float) -> str | None:
     """What is wrong with a header: a key of the table above, or None when it is good. `now` in unix seconds."""
     parts = [part.partition(b"=") for part in header.split(b",")]
     stamps = [value for name, _, value in parts if name == b"t"]

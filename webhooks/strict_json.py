@@ -9,18 +9,21 @@ from __future__ import annotations
 import json
 import math
 import re
+from codecs import BOM_UTF8
 from typing import Any, NoReturn
 
 from webhooks.errors import InvalidPayload
 
 MAX_DEPTH = 200
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+# Only an escape can say them: UTF-8 has no surrogates, and JSON no bare control characters.
+_ESCAPED_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def decode(raw: bytes) -> dict[str, Any]:
     """The JSON object that `raw` holds; raises InvalidPayload that says what is wrong with it."""
     try:
-        text = raw.decode("utf-8-sig")
+        text = raw.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
         raise InvalidPayload(f"The body is not UTF-8 (byte {error.start}).") from None
     try:
@@ -33,8 +36,9 @@ def decode(raw: bytes) -> dict[str, Any]:
         raise InvalidPayload("The body has a number with too many digits.") from None
     if not isinstance(value, dict):
         raise InvalidPayload("The body must be a JSON object.")
-    cleaned: dict[str, Any] = _clean(value, 0)
-    return cleaned
+    _check_depth(value)
+    mended: dict[str, Any] = _mended(value) if _ESCAPED_UNSTORABLE.search(text) else value
+    return mended
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -48,18 +52,36 @@ def _refuse_constant(name: str) -> NoReturn:
     raise InvalidPayload(f"The body has the number {name}, which is not JSON.")
 
 
-_decoder = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+def _finite(digits: str) -> float:
+    value = float(digits)
+    if not math.isfinite(value):
+        raise InvalidPayload("The body has a number that is too large.")
+    return value
 
 
-def _clean(value: Any, depth: int) -> Any:
+_decoder = json.JSONDecoder(object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite)
+
+
+def _check_depth(value: dict[str, Any]) -> None:
+    """Level by level: what is nested deepest is reached last."""
+    level: list[Any] = [value]
+    for _ in range(MAX_DEPTH + 1):
+        level = [
+            item
+            for container in level
+            for item in (container.values() if type(container) is dict else container)
+            if type(item) is dict or type(item) is list
+        ]
+        if not level:
+            return
+    raise InvalidPayload(f"The body is nested deeper than {MAX_DEPTH} levels.")
+
+
+def _mended(value: Any) -> Any:
     if isinstance(value, str):
         return _UNSTORABLE.sub("\ufffd", value)
-    if isinstance(value, float) and not math.isfinite(value):
-        raise InvalidPayload("The body has a number that is too large.")
-    if depth > MAX_DEPTH:
-        raise InvalidPayload(f"The body is nested deeper than {MAX_DEPTH} levels.")
     if isinstance(value, dict):
-        return {_UNSTORABLE.sub("\ufffd", key): _clean(item, depth + 1) for key, item in value.items()}
+        return {_mended(key): _mended(item) for key, item in value.items()}
     if isinstance(value, list):
-        return [_clean(item, depth + 1) for item in value]
+        return [_mended(item) for item in value]
     return value

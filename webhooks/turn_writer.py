@@ -1,19 +1,26 @@
-"""Group commit of live turns: requests that arrive while a transaction runs share the next one.
+"""Group commit of live turns. One batch at a time, so turns of a call keep the order in which they came.
 
-There is no timer: an idle server writes a turn at once, load makes the batches. Each request is answered after its own
-commit. One thread writes, so turns of a call keep the order in which they came.
+Under a server that announces its start and end, and on PostgreSQL, the writer has a connection of its own in the event
+loop: a thread would have to be woken for every batch, and would fight with the loop for the interpreter. Elsewhere, and
+whenever anything is in the way, a thread does the same through Django's connection.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import select
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
-from django.db import InterfaceError, OperationalError, close_old_connections
+import psycopg
+from django.db import InterfaceError, OperationalError, close_old_connections, connection
 
-from calls.turns import NewTurn, Recorded, record_turns
+from calls.turn_store import NewTurn, Recorded
+from calls.turns import record_turns, record_turns_through
+from webhooks.group_commit import GroupCommit
 
+logger = logging.getLogger(__name__)
 BATCH = 256
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="turn-writer")
 
@@ -24,28 +31,54 @@ class TurnWriter:
     """The writer of one event loop."""
 
     def __init__(self) -> None:
-        self._waiting: list[tuple[NewTurn, asyncio.Future[Outcome]]] = []
-        self._task: asyncio.Task[None] | None = None
+        self._group = GroupCommit[NewTurn, Outcome](self._record, BATCH)
+        self._serving = False
+        self._own: psycopg.AsyncConnection | None = None
 
     async def write(self, turn: NewTurn) -> Recorded:
         """Store a turn; None when there is no such call. Raises what went wrong with this turn alone."""
-        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((turn, future))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._write_all())
-        outcome = await future
+        outcome = await self._group.put(turn)
         if isinstance(outcome, Exception):
             raise outcome
         return outcome
 
-    async def _write_all(self) -> None:
-        loop = asyncio.get_running_loop()
-        while self._waiting:
-            batch, self._waiting = self._waiting[:BATCH], self._waiting[BATCH:]
-            outcomes = await loop.run_in_executor(_thread, _record, [turn for turn, _ in batch])
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if not future.done():
-                    future.set_result(outcome)
+    def begin(self) -> None:
+        """The server has started: a connection of the writer's own is closed with `end`."""
+        self._serving = connection.vendor == "postgresql"
+
+    async def end(self) -> None:
+        """The server has answered everybody and stops."""
+        self._serving = False
+        await self._hang_up()
+
+    async def _record(self, turns: list[NewTurn]) -> list[Outcome]:
+        if self._serving:
+            try:
+                with connection.wrap_database_errors:
+                    return list(await record_turns_through(await self._connection(), turns))
+            except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
+                if is_away(error):
+                    await self._hang_up()
+                    return [error] * len(turns)
+                logger.warning("Live turns are stored one by one: %s", type(error).__name__)
+        return await asyncio.get_running_loop().run_in_executor(_thread, _record, turns)
+
+    async def _connection(self) -> psycopg.AsyncConnection:
+        """One that lives: what PostgreSQL closed while nobody used it is opened again."""
+        if self._own is not None and _can_be_read(self._own.fileno()):
+            await self._hang_up()  # nothing was asked, so what can be read is its end
+        if self._own is None:
+            # one statement, planned once: planning it takes as long as storing ten turns
+            parameters = connection.get_connection_params() | {"autocommit": True, "prepare_threshold": 0}
+            for ours in ("cursor_factory", "context"):  # Django's, for its own cursors
+                del parameters[ours]
+            self._own = await psycopg.AsyncConnection.connect(**parameters)
+        return self._own
+
+    async def _hang_up(self) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            await own.close()
 
 
 _writers: WeakKeyDictionary[asyncio.AbstractEventLoop, TurnWriter] = WeakKeyDictionary()
@@ -54,9 +87,16 @@ _writers: WeakKeyDictionary[asyncio.AbstractEventLoop, TurnWriter] = WeakKeyDict
 def current_writer() -> TurnWriter:
     """The writer of the running event loop: in a server, of the process."""
     loop = asyncio.get_running_loop()
-    if loop not in _writers:
-        _writers[loop] = TurnWriter()
-    return _writers[loop]
+    writer = _writers.get(loop)
+    if writer is None:
+        writer = _writers[loop] = TurnWriter()
+    return writer
+
+
+def _can_be_read(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def _record(turns: list[NewTurn]) -> list[Outcome]:
@@ -64,18 +104,15 @@ def _record(turns: list[NewTurn]) -> list[Outcome]:
     close_old_connections()
     try:
         return list(record_turns(turns))
-    except (OperationalError, InterfaceError) as error:
+    except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
         if len(turns) == 1 or is_away(error):
             return [error] * len(turns)
-    except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
-        if len(turns) == 1:
-            return [error]
     finally:
         close_old_connections()
     return [outcome for turn in turns for outcome in _record([turn])]
 
 
 def is_away(error: Exception) -> bool:
-    """No SQLSTATE of a statement: the connection itself is gone, or was never made."""
+    """The connection itself is gone, or was never made: there is no SQLSTATE of a statement."""
     state = getattr(error.__cause__, "sqlstate", None)
-    return state is None or state[:2] in ("08", "57")
+    return isinstance(error, (OperationalError, InterfaceError)) and (state is None or state[:2] in ("08", "57"))

@@ -5,14 +5,20 @@ from __future__ import annotations
 from typing import ClassVar
 
 import django_filters
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
+from calls.api.search import matching
 from calls.models import Call
+
+STARTED = Coalesce("call_start_time", "created_at")
 
 
 class CallFilter(django_filters.FilterSet):
-    """`started_*` compare the start, or the registration of a call whose start is not known yet."""
+    """`started_*` compare the start, or the registration of a call whose start is not known yet.
+
+    Where they are given the pages are in the order of that time, so that none has to look for its beginning.
+    """
 
     status = django_filters.ChoiceFilter(choices=Call.Status.choices)
     direction = django_filters.ChoiceFilter(choices=Call.Direction.choices)
@@ -22,7 +28,8 @@ class CallFilter(django_filters.FilterSet):
     started_after = django_filters.IsoDateTimeFilter(method="filter_started_after")
     started_before = django_filters.IsoDateTimeFilter(method="filter_started_before")
     search = django_filters.CharFilter(
-        method="filter_search", help_text="In identifiers, agent, numbers and the summary."
+        method="filter_search",
+        help_text="Words of identifiers, agent, numbers, summary and transcript; the last may be the beginning of one.",
     )
 
     class Meta:
@@ -30,17 +37,10 @@ class CallFilter(django_filters.FilterSet):
         fields: ClassVar[list[str]] = []
 
     def filter_started_after(self, calls: QuerySet[Call], name: str, value: object) -> QuerySet[Call]:
-        return calls.alias(started=Coalesce("call_start_time", "created_at")).filter(started__gte=value)
+        return calls.annotate(started=STARTED).filter(started__gte=value)
 
     def filter_started_before(self, calls: QuerySet[Call], name: str, value: object) -> QuerySet[Call]:
-        return calls.alias(started=Coalesce("call_start_time", "created_at")).filter(started__lt=value)
+        return calls.annotate(started=STARTED).filter(started__lt=value)
 
     def filter_search(self, calls: QuerySet[Call], name: str, value: str) -> QuerySet[Call]:
-        fields = (
-            *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name"),
-            *("from_number", "to_number", "transcript_summary"),
-        )
-        found = Q()
-        for field in fields:
-            found |= Q(**{f"{field}__icontains": value.replace("\x00", "")})
-        return calls.filter(found)
+        return matching(calls, value)

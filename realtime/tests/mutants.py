@@ -61,4 +61,4 @@ def join_first(patch):
 
 def row_lock(patch):
     """A turn's call is read without holding others off."""
-    patch.setattr(turn_store, "LOCK_CALLS", turn_store.LOCK_CALLS.replace("FOR NO KEY UPDATE", ""))
+    patch.setattr(turn_store, "RECORD_TURNS", turn_store.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 from django.db.models.signals import post_save
 
-from calls.models import Call
+from calls import turn_store
+from calls.models import Call, CallRecording
 from calls.turns import turns_recorded
 from conftest import payload
 from webhooks.models import WebhookDelivery
@@ -55,19 +56,27 @@ def test_in_the_effect_of_a_webhook_it_is_kept_with_the_delivery(site, call, bro
 
 def test_outside_of_the_effect_it_is_an_answer_still(site, call, broken):
     broken(post_save, WebhookDelivery)
-    body = payload("transcription_docs_sample", call.conversation_id)
+    body = payload("audio_small_mp3", call.conversation_id)
     assert is_internal_error(site.post_call(body))
-    call.refresh_from_db()
-    assert call.status == "in_progress", "what is not answered 2xx is not committed"
+    assert not CallRecording.objects.exists(), "what is not answered 2xx is not committed"
     broken.mend()
     assert site.post_call(body).status_code == 200
 
 
-def test_in_a_live_turn_it_is_answered_and_nothing_is_stored(site, call, broken):
+def test_a_listener_that_fails_fails_no_turn(site, call, broken):
     broken(turns_recorded, None)
+    assert site.turn(call_sid=call.call_sid, speaker="agent", message="Hello").status_code == 201
+    assert call.transcriptions.count() == 1
+
+
+def test_in_a_live_turn_it_is_answered_and_nothing_is_stored(site, call, monkeypatch):
+    def fail(new):
+        raise RuntimeError("made by the test, with a secret in it")
+
     site.client.timeout = 10
-    assert is_internal_error(site.turn(call_sid=call.call_sid, speaker="agent", message="Hello"))
+    with monkeypatch.context() as patch:
+        patch.setattr(turn_store, "parameters", fail)
+        assert is_internal_error(site.turn(call_sid=call.call_sid, speaker="agent", message="Hello"))
     assert not call.transcriptions.exists()
-    broken.mend()
     response = site.turn(call_sid=call.call_sid, speaker="agent", message="Hello")
     assert (response.status_code, response.json()["sequence_number"]) == (201, 1)

@@ -1,0 +1,106 @@
+"""`search`: whole words, wherever they stand; what was said as well as who and about what."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from calls.models import Call
+from calls.outcome import CallData
+from calls.tests.test_api_list import sids
+
+NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
+
+
+def ended(sid, *said, **more):
+    call = Call.register(call_sid=sid, conversation_id=f"conv_01jy-{sid}", driver_id="DRV.7", from_number="+49301234")
+    transcript = [{"role": "agent", "message": text} for text in said]
+    return call.update_post_call_data(CallData(event_time=NOON, final_transcript=transcript, **more))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("demurrage", "DEMURRAGE", "demurr", "charge demurrage", "the  demurr", "demurrage, charge"),
+        *("Übergabe", "cold chain", "cold-chain", "gate", "A4/B7", "b7", "hello"),
+        *("EL_one", "el_o", "conv_01jy-EL_one", "DRV.7", "+49301234", "49301234", "4930", "agreed"),
+    ],
+)
+def test_a_call_is_found_by_words(reader, db, text):
+    said = (
+        "Hello.How much is the DEMURRAGE charge?",
+        "Übergabe at gate A4/B7, the cold-chain <b>truck</b>",
+        "it's \\fine\n",
+    )
+    ended("EL_one", *said, transcript_summary="They agreed.")
+    ended("XX_other", "nothing of it")
+    found = sids(reader.get("/api/calls/", {"search": text}))
+    assert "EL_one" in found
+    assert found == ["EL_one"] or text in ("conv_01jy-EL_one", "DRV.7", "+49301234", "49301234", "4930")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["emurrage", "demurrage xylophone", "demurr charge", "'", "''", "\\", "' | 'x", "!demurrage & x", "%", "*", ":*"],
+)
+def test_what_is_not_there_is_not_found(reader, db, text):
+    ended("EL_one", "the demurrage charge")
+    assert sids(reader.get("/api/calls/", {"search": text})) == []
+
+
+@pytest.mark.parametrize(
+    "transcript", [None, [], {}, "text", 5, [None, 5, "x", {"message": None}, {"message": {"a": 1}}, {}]]
+)
+def test_whatever_a_transcript_is_it_stops_no_webhook(reader, db, transcript):
+    call = Call.register(call_sid="EL_odd")
+    call.update_post_call_data(CallData(event_time=NOON, final_transcript=transcript, transcript_summary="odd one"))
+    assert sids(reader.get("/api/calls/?search=odd")) == ["EL_odd"]
+
+
+def test_of_a_very_long_call_the_beginning_is_searched(reader, db):
+    words = [f"w{n:06}ä" for n in range(300_000)]  # more than a tsvector can hold
+    ended("EL_long", " ".join(words))
+    assert sids(reader.get("/api/calls/", {"search": words[10_000]})) == ["EL_long"]
+    assert sids(reader.get("/api/calls/", {"search": words[-1]})) == []
+
+
+def test_a_call_in_progress_is_found_by_what_was_just_said(reader, db):
+    call = Call.register(call_sid="EL_now")
+    call.record_turn(speaker_type="driver", message_text="The demurrage, please")
+    assert sids(reader.get("/api/calls/?search=demurrage")) == ["EL_now"]
+    assert sids(reader.get("/api/calls/?search=demurrage&status=completed")) == []
+
+
+def test_a_changed_call_is_found_by_its_new_words(reader, db):
+    call = Call.register(call_sid="EL_1", driver_id="before")
+    call.driver_id = "afterwards"
+    call.save(update_fields=["driver_id"])
+    assert sids(reader.get("/api/calls/?search=before")) == []
+    assert sids(reader.get("/api/calls/?search=afterwards")) == ["EL_1"]
+
+
+def test_search_narrows_the_other_filters_and_is_walked_by_cursor(reader, db):
+    for n in range(5):
+        ended(f"EL_{n}", "the pallet", failed=n % 2 == 0)
+    page = reader.get("/api/calls/?search=pallet&status=failed&page_size=2")
+    assert sids(page) == ["EL_4", "EL_2"]
+    assert sids(reader.get(page.json()["next"])) == ["EL_0"]
+
+
+def test_words_are_looked_up_in_an_index(db):
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL enable_seqscan = off")
+        cursor.execute("EXPLAIN SELECT id FROM calls_call WHERE search_words @@ 'demurrage'::tsquery")
+        assert "call_search" in str(cursor.fetchall())
+
+
+def test_pages_by_start_are_in_its_order_and_walked_by_cursor(reader, db):
+    for n in (3, 1, 4, 1, 5):
+        Call.register(call_sid=f"EL_{n}_{Call.objects.count()}", call_start_time=NOON + timedelta(hours=n))
+    page = reader.get("/api/calls/?started_before=2025-06-01T17:00:00Z&page_size=2")
+    assert sids(page) == ["EL_4_2", "EL_3_0"]
+    second = reader.get(page.json()["next"])
+    assert sids(second) == ["EL_1_3", "EL_1_1"]
+    assert sids(reader.get(second.json()["previous"])) == ["EL_4_2", "EL_3_0"]

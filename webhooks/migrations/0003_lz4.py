@@ -1,0 +1,28 @@
+"""PostgreSQL compresses large values with lz4 from here on, where it can: that costs it half of what its own method does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import migrations
+
+LZ4 = """
+DO $$ BEGIN
+    ALTER TABLE webhooks_webhookdelivery
+        ALTER COLUMN body SET COMPRESSION lz4,
+        ALTER COLUMN answer_body SET COMPRESSION lz4;
+EXCEPTION WHEN feature_not_supported THEN
+    NULL;  -- this PostgreSQL was built without lz4
+END $$
+"""
+
+
+def use_lz4(apps: Any, schema_editor: Any) -> None:
+    if schema_editor.connection.vendor == "postgresql":
+        schema_editor.execute(LZ4)
+
+
+class Migration(migrations.Migration):
+    dependencies = [("webhooks", "0002_indexes")]
+
+    operations = [migrations.RunPython(use_lz4, migrations.RunPython.noop)]

@@ -1,0 +1,74 @@
+"""Post-call webhooks that come together: each has its own answer, and none waits for another's call."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import transaction
+
+from calls.models import Call
+from conftest import payload
+from webhooks import post_call_batch
+from webhooks.models import WebhookDelivery
+
+
+def bodies_of(count, first=0):
+    return [payload("transcription_docs_sample", f"conv_{n}") for n in range(first, first + count)]
+
+
+def registered(count):
+    return [Call.register(call_sid=f"EL_{n}", conversation_id=f"conv_{n}") for n in range(count)]
+
+
+def test_they_are_taken_in_one_transaction_and_each_is_kept_and_answered(db):
+    registered(3)
+    raw = [json.dumps(body).encode() for body in bodies_of(3)]
+    answers = post_call_batch.take_batch(raw)
+    assert [answer.body["call_sid"] for answer in answers] == ["EL_0", "EL_1", "EL_2"]
+    assert {answer.status for answer in answers} == {200}
+    for delivery in WebhookDelivery.objects.all():
+        assert (delivery.outcome, delivery.times_received, delivery.times_applied) == ("applied", 1, 1)
+        assert delivery.answer_body["conversation_id"] == delivery.call.conversation_id == delivery.conversation_id
+        assert bytes(delivery.body) in raw
+        assert delivery.call.status == "completed"
+        assert delivery.call.final_transcript
+
+
+def test_what_is_not_usual_is_left_to_be_taken_alone(db):
+    registered(3)
+    usual, repeated, later = (json.dumps(body).encode() for body in bodies_of(3))
+    post_call_batch.take_batch([repeated])
+    unknown = json.dumps(payload("transcription_docs_sample", "conv_nobody")).encode()
+    failure = json.dumps(payload("failure_twilio", "conv_2")).encode()
+    others = [unknown, failure, b"{", b'{"type": "voice_removed"}']
+    again = usual + b" "  # the same conversation, told once more
+    answers = post_call_batch.take_batch([usual, repeated, *others, later, usual, again])
+    assert [bool(answer) for answer in answers] == [True, False, *[False] * 4, True, False, False]
+    assert WebhookDelivery.objects.count() == 3
+
+
+def test_where_anything_is_in_the_way_nothing_is_kept_and_all_are_taken_alone(site, monkeypatch):
+    def fail(*_):
+        raise RuntimeError("made by the test")
+
+    calls = registered(2)
+    with monkeypatch.context() as patch:
+        patch.setattr(post_call_batch, "_tellings", fail)
+        assert post_call_batch.take_batch([b"{}"]) == [None]
+        for body in bodies_of(2):
+            assert site.post_call(body).status_code == 200
+    assert {call.status for call in Call.objects.all()} == {"completed"}
+    assert WebhookDelivery.objects.filter(outcome="applied").count() == len(calls)
+
+
+def test_nobody_waits_for_a_call_that_is_held(site):
+    held, *_ = registered(4)
+    with ThreadPoolExecutor() as threads, transaction.atomic():
+        Call.objects.select_for_update().get(pk=held.pk)
+        waiting = threads.submit(site.post_call, bodies_of(1)[0])
+        for body in bodies_of(3, first=1):
+            assert threads.submit(site.post_call, body).result(4).status_code == 200
+        assert not waiting.done()
+        transaction.on_commit(lambda: None)
+    assert waiting.result(10).status_code == 200
