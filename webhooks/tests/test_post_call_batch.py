@@ -21,7 +21,7 @@ def registered(count):
     return [Call.register(call_sid=f"EL_{n}", conversation_id=f"conv_{n}") for n in range(count)]
 
 
-def test_they_are_taken_in_one_transaction_and_each_is_kept_and_answered(db):
+def test_they_are_taken_in_one_transaction_and_each_is_kept_and_answered(transactional_db):
     registered(3)
     raw = [json.dumps(body).encode() for body in bodies_of(3)]
     answers = post_call_batch.take_batch(raw)
@@ -35,7 +35,7 @@ def test_they_are_taken_in_one_transaction_and_each_is_kept_and_answered(db):
         assert delivery.call.final_transcript
 
 
-def test_what_is_not_usual_is_left_to_be_taken_alone(db):
+def test_what_is_not_usual_is_left_to_be_taken_alone(transactional_db):
     registered(3)
     usual, repeated, later = (json.dumps(body).encode() for body in bodies_of(3))
     post_call_batch.take_batch([repeated])
@@ -70,5 +70,4 @@ def test_nobody_waits_for_a_call_that_is_held(site):
         for body in bodies_of(3, first=1):
             assert threads.submit(site.post_call, body).result(4).status_code == 200
         assert not waiting.done()
-        transaction.on_commit(lambda: None)
     assert waiting.result(10).status_code == 200
