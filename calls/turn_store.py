@@ -72,16 +72,20 @@ RECORD_TURNS = """
         WHERE call_sid = ANY (ARRAY(SELECT call_sid FROM given))
            OR conversation_id = ANY (ARRAY(SELECT conversation_id FROM given))
         ORDER BY id FOR NO KEY UPDATE
-    ), called AS MATERIALIZED (
+    ), met AS MATERIALIZED (
         SELECT given.*, coalesce(by_sid.id, by_conversation.id) AS call_id FROM given
         LEFT JOIN locked AS by_sid ON by_sid.call_sid = given.call_sid
         LEFT JOIN locked AS by_conversation ON by_conversation.conversation_id = given.conversation_id
+    ), called AS MATERIALIZED (
+        SELECT *, CASE WHEN turn_id IS NULL THEN place ELSE min(place) OVER (PARTITION BY call_id, turn_id) END
+            AS first_place
+        FROM met
     ), known AS MATERIALIZED (
         SELECT called.place, turn.* FROM called JOIN calls_calltranscription AS turn USING (call_id, turn_id)
     ), fresh AS MATERIALIZED (
         SELECT called.*, last_sequence_number + row_number() OVER (PARTITION BY call_id ORDER BY place) AS number
         FROM called JOIN locked ON locked.id = call_id
-        WHERE place NOT IN (SELECT place FROM known)
+        WHERE place = first_place AND place NOT IN (SELECT place FROM known)
     ), moved AS (
         UPDATE calls_call SET last_sequence_number = newest.number, updated_at = %(now)s
         FROM (SELECT DISTINCT ON (call_id) call_id, number FROM fresh ORDER BY call_id, number DESC) AS newest
@@ -92,12 +96,13 @@ RECORD_TURNS = """
         SELECT call_id, number, speaker_type, message_text, "timestamp", turn_id, %(now)s FROM fresh
         RETURNING id, call_id, sequence_number, "timestamp"
     )
-    SELECT place, locked.id, locked.call_sid, locked.conversation_id, status, known.id IS NULL AS created,
+    SELECT called.place, called.first_place, locked.id, locked.call_sid, locked.conversation_id, status,
+        known.id IS NULL AND called.place = called.first_place AS created,
         coalesce(known.id, stored.id), coalesce(known.sequence_number, stored.sequence_number),
         coalesce(known."timestamp", stored."timestamp"), known.speaker_type, known.message_text
     FROM called JOIN locked ON locked.id = called.call_id
-    LEFT JOIN known USING (place)
-    LEFT JOIN fresh USING (place)
+    LEFT JOIN known ON known.place = called.place
+    LEFT JOIN fresh ON fresh.place = called.first_place
     LEFT JOIN stored ON stored.call_id = fresh.call_id AND stored.sequence_number = fresh.number
 """
 
@@ -123,8 +128,9 @@ def parameters(new: Sequence[NewTurn]) -> dict[str, Any]:
 def recorded(new: Sequence[NewTurn], rows: Iterable[tuple[Any, ...]]) -> list[Recorded]:
     """What the rows of RECORD_TURNS say of each turn."""
     result: list[Recorded] = [None] * len(new)
-    for place, call_id, call_sid, conversation_id, status, created, pk, number, timestamp, *known in rows:
-        speaker_type, message_text = (new[place].speaker_type, new[place].message_text) if created else known
+    for place, first_place, call_id, call_sid, conversation_id, status, created, pk, number, timestamp, *known in rows:
+        first = new[first_place]
+        speaker_type, message_text = known if known[0] is not None else (first.speaker_type, first.message_text)
         call = LockedCall(call_id, call_sid, conversation_id, status)
         result[place] = RecordedTurn(pk, call, number, speaker_type, message_text, timestamp), created
     return result
@@ -153,6 +159,8 @@ def record_through_orm(new: NewTurn) -> Recorded:
 
 def _call_of(new: NewTurn) -> Call | None:
     """A `call_sid` wins over another call's equal `conversation_id`."""
-    found = Call.objects.filter(Q(call_sid=new.call_sid) | Q(conversation_id=new.conversation_id))
-    fields = ("call_sid", "conversation_id", "status", "last_sequence_number")
-    return min(found.only(*fields), key=lambda call: call.call_sid != new.call_sid, default=None)
+    named = Q(call_sid=new.call_sid)
+    if new.conversation_id is not None:
+        named |= Q(conversation_id=new.conversation_id)
+    found = Call.objects.filter(named).only("call_sid", "conversation_id", "status", "last_sequence_number")
+    return min(found, key=lambda call: call.call_sid != new.call_sid, default=None)

@@ -19,8 +19,7 @@ turns_recorded = Signal()
 def record_turns(new: Sequence[NewTurn]) -> list[Recorded]:
     """Store turns, in the order given; all of them, or none and an error.
 
-    Two new turns of a call that come with the same `turn_id`, here or elsewhere at the same moment, are an
-    IntegrityError: tried again one by one the later one finds the earlier.
+    A `turn_id` that another process stores at the same moment is an IntegrityError: tried again it is found.
     """
     with transaction.atomic():
         if connection.vendor == "postgresql":

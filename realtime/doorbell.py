@@ -51,8 +51,15 @@ class Doorbell:
 
     async def _hear_own(self) -> None:
         while True:
-            for message in await self._own.get():
+            await self._hear(await self._own.get())
+
+    async def _hear(self, batch: list[Message]) -> None:
+        """A message that is not understood ends nothing: what it would have said is read from the database."""
+        for message in batch:
+            try:
                 await self._heard(message)
+            except Exception:
+                logger.exception("A message of the channel layer was not understood")
 
     async def ready(self) -> None:
         """Return when the layer sends us everything; or, while it is away, all the same: the first after a moment."""
@@ -107,5 +114,4 @@ class Doorbell:
                 await asyncio.sleep(RETRY_SECONDS)
             else:
                 if (own := sender()) is None or batch.get("from") != own:  # else it was heard already
-                    for message in batch["messages"]:
-                        await self._heard(message)
+                    await self._hear(batch["messages"])

@@ -100,10 +100,12 @@ class Outbox:
                     break
                 text = self._waiting.popleft()
                 sending = self._send({"type": "websocket.send", "text": text})
-        except GONE:
+        except BaseException as error:
             self.closed = True
             self._waiting.clear()
             self._tell_of_room()
+            if not isinstance(error, GONE):
+                raise
         finally:
             self._task = None
 

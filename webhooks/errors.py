@@ -5,6 +5,8 @@ The status decides what ElevenLabs does: 5xx, 429 and 408 are tried again (where
 
 from __future__ import annotations
 
+from django.db import InterfaceError, OperationalError
+
 
 class WebhookError(Exception):
     """`message` says in a line what is wrong, `details` what to fix; neither quotes secrets or other calls' data."""
@@ -53,7 +55,7 @@ class TooLarge(WebhookError):
 
 
 class DatabaseUnavailable(WebhookError):
-    """Nothing was stored; the sender should try again."""
+    """Nobody knows of anything stored; the sender should try again."""
 
     def __init__(self) -> None:
         super().__init__("Database error while processing webhook", "Database temporarily unavailable")
@@ -64,6 +66,12 @@ class InternalError(WebhookError):
 
     def __init__(self) -> None:
         super().__init__("Internal server error", "The webhook could not be processed; it can be sent again.")
+
+
+def is_away(error: Exception) -> bool:
+    """The database, not what was asked of it: there is no SQLSTATE of a statement, or it is one of shutting down."""
+    state = getattr(error.__cause__, "sqlstate", None)
+    return isinstance(error, (OperationalError, InterfaceError)) and (state is None or state[:2] in ("08", "57"))
 
 
 def printable(text: str) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 class GroupCommit[Item, Outcome]:
     """Hands what came, in order, to `write`, which is never called again before it has returned.
 
-    `write` gets at most `batch` items and returns an outcome for each; it must not raise.
+    `write` gets at most `batch` items and returns an outcome for each; what it raises all of them get.
     """
 
     def __init__(self, write: Callable[[list[Item]], Awaitable[list[Outcome]]], batch: int) -> None:
@@ -31,7 +31,13 @@ class GroupCommit[Item, Outcome]:
     async def _write_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
-            outcomes = await self._write([item for item, _ in batch])
+            try:
+                outcomes = await self._write([item for item, _ in batch])
+            except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
+                for _, future in batch:
+                    if not future.done():
+                        future.set_exception(error)
+                continue
             for (_, future), outcome in zip(batch, outcomes, strict=True):
                 if not future.done():
                     future.set_result(outcome)

@@ -19,7 +19,7 @@ from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from calls.models import Call
-from webhooks.errors import WebhookError
+from webhooks.errors import DatabaseUnavailable, WebhookError, is_away
 from webhooks.group_commit import GroupCommit
 from webhooks.handlers import transcription_answer
 from webhooks.inbox import DELIVERIES, Answer, event_of, new_delivery
@@ -40,17 +40,24 @@ async def take_with_others(body: bytes) -> Answer | None:
     loop = asyncio.get_running_loop()
     group = _groups.get(loop)
     if group is None:
-        group = _groups[loop] = GroupCommit(lambda bodies: loop.run_in_executor(_thread, take_batch, bodies), BATCH)
+        group = _groups[loop] = GroupCommit(_take_in_thread, BATCH)
     return await group.put(body)
+
+
+async def _take_in_thread(bodies: list[bytes]) -> list[Answer | None]:
+    return await asyncio.get_running_loop().run_in_executor(_thread, take_batch, bodies)
 
 
 def take_batch(bodies: Sequence[bytes]) -> list[Answer | None]:
     """The answers to those that could be taken in together."""
-    close_old_connections()
     try:
+        close_old_connections()
         with transaction.atomic():
             taken = _take(bodies)
     except Exception as error:  # noqa: BLE001  (whatever it is, taken alone it becomes data)
+        if is_away(error):
+            away = DatabaseUnavailable()
+            return [Answer(away.status, away.body())] * len(bodies)
         logger.warning("Post-call webhooks are taken one by one: %s", type(error).__name__)
         return [None] * len(bodies)
     finally:

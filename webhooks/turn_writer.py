@@ -14,10 +14,11 @@ from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import InterfaceError, OperationalError, close_old_connections, connection
+from django.db import close_old_connections, connection
 
 from calls.turn_store import NewTurn, Recorded
 from calls.turns import record_turns, record_turns_through
+from webhooks.errors import is_away
 from webhooks.group_commit import GroupCommit
 
 logger = logging.getLogger(__name__)
@@ -54,13 +55,22 @@ class TurnWriter:
     async def _record(self, turns: list[NewTurn]) -> list[Outcome]:
         if self._serving:
             try:
+                own = await self._connection()
+            except psycopg.Error as error:
+                logger.warning("The turn writer has no connection: %s", type(error).__name__)
+                await self._hang_up()
+                return await self._record_in_thread(turns)
+            try:
                 with connection.wrap_database_errors:
-                    return list(await record_turns_through(await self._connection(), turns))
+                    return list(await record_turns_through(own, turns))
             except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
                 if is_away(error):
                     await self._hang_up()
                     return [error] * len(turns)
-                logger.warning("Live turns are stored one by one: %s", type(error).__name__)
+                logger.warning("Live turns go through a thread: %s", type(error).__name__)
+        return await self._record_in_thread(turns)
+
+    async def _record_in_thread(self, turns: list[NewTurn]) -> list[Outcome]:
         return await asyncio.get_running_loop().run_in_executor(_thread, _record, turns)
 
     async def _connection(self) -> psycopg.AsyncConnection:
@@ -68,8 +78,10 @@ class TurnWriter:
         if self._own is not None and _can_be_read(self._own.fileno()):
             await self._hang_up()  # nothing was asked, so what can be read is its end
         if self._own is None:
-            # one statement, planned once: planning it takes as long as storing ten turns
+            # one statement, planned once, as planning it takes as long as storing ten turns; so it must not be planned
+            # for tables that are still empty
             parameters = connection.get_connection_params() | {"autocommit": True, "prepare_threshold": 0}
+            parameters["options"] = f"{parameters.get('options', '')} -c timezone=UTC -c enable_seqscan=off"
             for ours in ("cursor_factory", "context"):  # Django's, for its own cursors
                 del parameters[ours]
             self._own = await psycopg.AsyncConnection.connect(**parameters)
@@ -101,8 +113,8 @@ def _can_be_read(descriptor: int) -> bool:
 
 def _record(turns: list[NewTurn]) -> list[Outcome]:
     """All together; where that fails, one by one, so that a bad turn never fails its neighbours."""
-    close_old_connections()
     try:
+        close_old_connections()
         return list(record_turns(turns))
     except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
         if len(turns) == 1 or is_away(error):
@@ -110,9 +122,3 @@ def _record(turns: list[NewTurn]) -> list[Outcome]:
     finally:
         close_old_connections()
     return [outcome for turn in turns for outcome in _record([turn])]
-
-
-def is_away(error: Exception) -> bool:
-    """The connection itself is gone, or was never made: there is no SQLSTATE of a statement."""
-    state = getattr(error.__cause__, "sqlstate", None)
-    return isinstance(error, (OperationalError, InterfaceError)) and (state is None or state[:2] in ("08", "57"))

@@ -18,14 +18,22 @@ from django.conf import settings
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 
-from webhooks.errors import DatabaseUnavailable, InternalError, InvalidPayload, MethodNotAllowed, TooLarge, WebhookError
+from webhooks.errors import (
+    DatabaseUnavailable,
+    InternalError,
+    InvalidPayload,
+    MethodNotAllowed,
+    TooLarge,
+    WebhookError,
+    is_away,
+)
 from webhooks.inbox import Answer, receive, turn_answer
 from webhooks.models import WebhookDelivery
 from webhooks.post_call_batch import take_with_others
 from webhooks.signature import check_signature, check_tool_secret
 from webhooks.strict_json import decode
 from webhooks.tool_payloads import parse_turn
-from webhooks.turn_writer import current_writer, is_away
+from webhooks.turn_writer import current_writer
 
 logger = logging.getLogger(__name__)
 _threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="inbox")

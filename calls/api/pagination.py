@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 
 class NewestFirst(CursorPagination):
-    """By key; by start where the filters ask for a start."""
+    """By key; by start where the filters ask for a start, which a call may only learn when it ends."""
 
     ordering = "-id"
     page_size = 50

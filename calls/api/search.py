@@ -1,4 +1,4 @@
-"""Search: the calls that have all the words of a text, in identifiers, agent, numbers, summary or transcript.
+"""Search: the calls that have all the words of a text, in identifiers, agent, numbers, failure, summary or transcript.
 
 On PostgreSQL words are looked up in an index (`calls/migrations/0004_search_words.py`), so it costs the same however
 many calls there are; the last word may be the beginning of one. The index has a call's final transcript. What is said
@@ -20,12 +20,21 @@ PLAIN_FIELDS = (
     *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "from_number", "to_number"),
     *("failure_reason", "transcript_summary"),
 )
-# Words are told apart by what tells them apart in the index. The text of the query is a constant to the planner: from
-# the words' frequency it knows whether to walk the index of words, or the newest calls until the page is full.
+# Words are told apart by what tells them apart in the index.
 WORDS = """
     SELECT lexeme FROM unnest(to_tsvector('simple', translate(%s, '-_./:@+<>&', '          ')))
     ORDER BY positions[array_upper(positions, 1)]
 """
+
+# What many calls say fills a page while the newest are walked. For all else the index of words is looked up first, and
+# whole: the planner, who wants to fill a page, would guess how many calls say it, and where it is wrong walk them all.
+FREQUENT, OF_NEWEST = 10, 1000
+NEWEST_THAT_MATCH = """
+    SELECT count(*) FROM (SELECT search_words FROM calls_call ORDER BY id DESC LIMIT %s) AS newest
+    WHERE search_words @@ %s::tsquery
+"""
+MATCHES = "calls_call.search_words @@ %s::tsquery"
+MATCHES_BY_INDEX = "calls_call.id = ANY (ARRAY(SELECT id FROM calls_call WHERE search_words @@ %s::tsquery))"
 
 
 def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
@@ -36,7 +45,8 @@ def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
     query = _words_query(text)
     if not query:
         return calls.none()
-    found = Q(RawSQL("calls_call.search_words @@ %s::tsquery", [query], output_field=BooleanField()))
+    condition = MATCHES if _is_frequent(query) else MATCHES_BY_INDEX
+    found = Q(RawSQL(condition, [query], output_field=BooleanField()))  # noqa: S611  (the text is a parameter)
     if spoken := _spoken_just_now(text):
         found |= Q(pk__in=spoken)
     return calls.filter(found)
@@ -47,6 +57,13 @@ def _words_query(text: str) -> str:
         cursor.execute(WORDS, [text])
         words = ["'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for (word,) in cursor.fetchall()]
     return " & ".join(words) + ":*" if words else ""
+
+
+def _is_frequent(query: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST_THAT_MATCH, [OF_NEWEST, query])
+        matches: int = cursor.fetchone()[0]
+        return matches >= FREQUENT
 
 
 def _spoken_just_now(text: str) -> list[int]:

@@ -6,7 +6,9 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
+from calls.api.search import FREQUENT
 from calls.models import Call
 from calls.outcome import CallData
 from calls.tests.test_api_list import sids
@@ -87,6 +89,18 @@ def test_search_narrows_the_other_filters_and_is_walked_by_cursor(reader, db):
     page = reader.get("/api/calls/?search=pallet&status=failed&page_size=2")
     assert sids(page) == ["EL_4", "EL_2"]
     assert sids(reader.get(page.json()["next"])) == ["EL_0"]
+
+
+def test_what_is_frequent_is_found_as_what_is_rare(reader, db):
+    for n in range(FREQUENT + 1):
+        ended(f"EL_{n}", "the pallet" + " and demurrage" * (n == 3))
+    assert len(sids(reader.get("/api/calls/?search=pallet"))) == FREQUENT + 1
+    assert sids(reader.get("/api/calls/?search=pallet demurrage")) == ["EL_3"]
+    with CaptureQueriesContext(connection) as captured:
+        reader.get("/api/calls/?search=pallet")
+        reader.get("/api/calls/?search=demurrage")
+    frequent, rare = [query["sql"] for query in captured if "has_recording" in query["sql"]]
+    assert ("ANY (ARRAY(" in frequent, "ANY (ARRAY(" in rare) == (False, True)
 
 
 def test_words_are_looked_up_in_an_index(db):

@@ -8,6 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls.models import Call, CallTranscription
+from calls.turn_store import NewTurn
+from calls.turns import record_turns
 
 
 def grown_to(call, turns):
@@ -73,3 +75,26 @@ def test_a_stale_instance_numbers_correctly(call):
     for _ in range(3):
         call.record_turn(speaker_type="agent", message_text="Hello")
     assert stale.record_turn(speaker_type="agent", message_text="Hello")[0].sequence_number == 4
+
+
+def test_a_turn_id_twice_in_one_batch_is_one_turn(call):
+    other = Call.register(call_sid="EL_other")
+    calls_and_ids = [(call, "t-1"), (other, "t-1"), (call, "t-1"), (call, None), (call, None), (call, "t-2")]
+    batch = [
+        NewTurn(call_sid=of.call_sid, speaker_type="agent", message_text=f"said {n}", turn_id=turn_id)
+        for n, (of, turn_id) in enumerate(calls_and_ids)
+    ]
+    for _ in range(2):
+        recorded = record_turns(batch)
+        assert [turn.message_text for turn, _ in recorded][:3] == ["said 0", "said 1", "said 0"]
+        assert recorded[0][0].pk == recorded[2][0].pk
+    assert [created for _, created in recorded] == [False, False, False, True, True, False]
+    numbers = call.transcriptions.order_by("sequence_number").values_list("sequence_number", "message_text")
+    assert list(numbers) == [(1, "said 0"), (2, "said 3"), (3, "said 4"), (4, "said 5"), (5, "said 3"), (6, "said 4")]
+
+
+def test_a_turn_finds_only_the_call_that_it_names(call):
+    Call.register(call_sid="EL_no_conversation")
+    new = NewTurn(call_sid="EL_not_there", speaker_type="agent", message_text="Hello")
+    assert record_turns([new]) == [None]
+    assert record_turns([NewTurn(conversation_id="conv_no", speaker_type="agent", message_text="Hello")]) == [None]

@@ -111,6 +111,7 @@ def test_copies_of_a_webhook_at_once_are_one(elevenlabs, api, call):
 
 def test_what_comes_before_its_call_waits_for_it(elevenlabs, api, call):
     early = f"{call['call_sid']}_early"
+    assert api("POST", "/api/calls/", json={"call_sid": f"EL_other_{early}"}).status_code == 201  # no conversation yet
     assert elevenlabs.turn(call_sid=early, speaker="agent", message="Hello").status_code == 404
     assert elevenlabs.post_call(payload("transcription_docs_sample", f"conv_{early}")).status_code == 404
     registered = {"call_sid": early, "conversation_id": f"conv_{early}"}

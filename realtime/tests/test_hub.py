@@ -9,7 +9,7 @@ import json
 import pytest
 
 from calls.models import Call
-from realtime import auth, log
+from realtime import auth, doorbell, log, publisher
 from realtime import hub as hub_module
 from realtime.doorbell import Doorbell
 from realtime.tests.conftest import in_database, until
@@ -167,6 +167,17 @@ async def test_sockets_that_are_idle_for_longer_than_redis_py_waits_still_hear(s
     async with site.socket(token) as socket:
         await socket.subscribe(talk.call.call_sid)
         assert await socket.hears_nothing(7)
+        await talk.say("hello?")
+        assert (await socket.next())["message_text"] == "hello?"
+
+
+@pytest.mark.parametrize("of_this_process", [True, False])
+async def test_a_message_that_is_not_understood_ends_nothing(site, talk, token, no_clock, monkeypatch, of_this_process):
+    if not of_this_process:
+        monkeypatch.setattr(doorbell, "sender", lambda: "another")
+    async with site.socket(token) as socket:
+        await socket.subscribe(talk.call.call_sid)
+        await in_database(lambda: publisher.publish({"type": "turn", "call_id": talk.call.pk}))()
         await talk.say("hello?")
         assert (await socket.next())["message_text"] == "hello?"
 
