@@ -7,15 +7,16 @@ hear of it. The database is the log that everything else can be read back from.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 
 from calls.outcome import CallData, CallFailure, Parties
+from calls.words import SOURCES, WordsField, words_of
 
 if TYPE_CHECKING:
     from calls.turn_store import RecordedTurn
@@ -38,6 +39,16 @@ class CallQuerySet(models.QuerySet["Call"]):
         if not found:
             raise self.model.DoesNotExist(f"No call with call_sid or conversation_id {identifier!r}")
         return min(found, key=lambda call: call.call_sid != identifier)
+
+
+CallManagerFromQuerySet = models.Manager.from_queryset(CallQuerySet)
+
+
+class CallManager(CallManagerFromQuerySet["Call"]):
+    """Calls without their words, which only the database compares."""
+
+    def get_queryset(self) -> CallQuerySet:
+        return cast(CallQuerySet, super().get_queryset().defer("search_words"))
 
 
 class Call(models.Model):
@@ -94,7 +105,9 @@ class Call(models.Model):
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
-    objects = CallQuerySet.as_manager()
+    search_words = WordsField(null=True, editable=False)
+
+    objects = CallManager()
 
     class Meta:
         ordering = ["-id"]
@@ -132,10 +145,13 @@ class Call(models.Model):
     def __str__(self) -> str:
         return self.call_sid
 
-    def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save, and let the listeners of `post_save` act in the same transaction."""
+    def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
+        """Save, with the words that are searched, and let the listeners of `post_save` act in the same transaction."""
+        if update_fields is None or not SOURCES.isdisjoint(update_fields):
+            self.search_words = words_of(self)
+            update_fields = None if update_fields is None else [*update_fields, "search_words"]
         with transaction.atomic(savepoint=False):
-            super().save(*args, **kwargs)
+            super().save(update_fields=update_fields, **kwargs)
 
     @property
     def ended(self) -> bool:

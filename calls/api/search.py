@@ -1,8 +1,8 @@
 """Search: the calls that have all the words of a text, in identifiers, agent, numbers, failure, summary or transcript.
 
-On PostgreSQL words are looked up in an index (`calls/migrations/0004_search_words.py`), so it costs the same however
-many calls there are; the last word may be the beginning of one. The index has a call's final transcript. What is said
-in calls in progress is compared as plain text, in the newest of them. Elsewhere everything is compared as plain text.
+On PostgreSQL words are looked up in an index (`calls/words.py`), so it costs the same however many calls there are; the
+last word may be the beginning of one. The index has a call's final transcript. What is said in calls in progress is
+compared as plain text, in the newest of them. Elsewhere everything is compared as plain text.
 """
 
 from __future__ import annotations
@@ -14,18 +14,9 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from calls.models import Call, CallTranscription
+from calls.words import FIELDS, words
 
 IN_PROGRESS_SEARCHED = 200
-PLAIN_FIELDS = (
-    *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "from_number", "to_number"),
-    *("failure_reason", "transcript_summary"),
-)
-# Words are told apart by what tells them apart in the index.
-WORDS = """
-    SELECT lexeme FROM unnest(to_tsvector('simple', translate(%s, '-_./:@+<>&', '          ')))
-    ORDER BY positions[array_upper(positions, 1)]
-"""
-
 # What many calls say fills a page while the newest are walked. For all else the index of words is looked up first, and
 # whole: the planner, who wants to fill a page, would guess how many calls say it, and where it is wrong walk them all.
 FREQUENT, OF_NEWEST = 10, 1000
@@ -53,10 +44,9 @@ def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
 
 
 def _words_query(text: str) -> str:
-    with connection.cursor() as cursor:
-        cursor.execute(WORDS, [text])
-        words = ["'" + word.replace("\\", "\\\\").replace("'", "''") + "'" for (word,) in cursor.fetchall()]
-    return " & ".join(words) + ":*" if words else ""
+    """All the words, the last of which may go on; a word has nothing in it that means something in a query."""
+    found = words(text)
+    return " & ".join(f"'{word}'" for word in found) + ":*" if found else ""
 
 
 def _is_frequent(query: str) -> bool:
@@ -76,6 +66,6 @@ def _plain(text: str) -> Q:
     escaped = json.dumps(text)[1:-1]  # as it stands in the JSON
     turns = CallTranscription.objects.filter(call=OuterRef("pk"), message_text__icontains=text)
     found = Q(Exists(turns)) | Q(final_transcript__icontains=escaped)
-    for field in PLAIN_FIELDS:
+    for field in FIELDS:
         found |= Q(**{f"{field}__icontains": text})
     return found

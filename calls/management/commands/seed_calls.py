@@ -22,6 +22,7 @@ from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
 from calls.models import Call, CallTranscription
+from calls.words import words
 
 CALLS_A_TRANSACTION = 10_000
 CALLS_A_DRIVER = 100
@@ -124,7 +125,10 @@ class Seeding:
         metadata = (
             f'{{"call_duration_secs": {seconds}, "cost": {seconds}, "start_time_unix_secs": {int(start.timestamp())}}}'
         )
+        said = " ".join(spoken) if status == "completed" else ""
+        who = f"CA{number:032} conv_{number}"
         call = self.tables[Call].row(
+            search_words=" ".join(f"'{word}'" for word in set(words(f"{who} {summary} {said}"))),
             id=number,
             call_sid=f"CA{number:032}",
             conversation_id=f"conv_{number}",

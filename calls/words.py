@@ -1,0 +1,48 @@
+"""The words by which `search` finds a call: what is between spaces and signs, in lower case, whatever the language."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from django.db import models
+
+if TYPE_CHECKING:
+    from calls.models import Call
+
+_WORD = re.compile(r"[^\W_]+")
+# A tsvector holds a megabyte, and 2 KB a word: of a very long call the beginning is searched.
+MAX_CHARACTERS, MAX_WORD_LENGTH = 200_000, 255
+FIELDS = (
+    *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "from_number", "to_number"),
+    *("failure_reason", "transcript_summary"),
+)
+# a change of any of these changes the words
+SOURCES = frozenset((*FIELDS, "final_transcript"))
+
+
+def words(text: str) -> list[str]:
+    """The words of a text, in its order."""
+    return [word[:MAX_WORD_LENGTH] for word in _WORD.findall(text[:MAX_CHARACTERS].lower())]
+
+
+def words_of(call: Call) -> list[str]:
+    """Each word of a call once, of its final transcript too."""
+    transcript = call.final_transcript if isinstance(call.final_transcript, list) else []
+    said = [item.get("message") for item in transcript if isinstance(item, dict)]
+    texts = [*(getattr(call, name) or "" for name in FIELDS), *(text for text in said if isinstance(text, str))]
+    return sorted(set(words(" ".join(texts))))
+
+
+class WordsField(models.Field):  # type: ignore[type-arg]
+    """Words for PostgreSQL's index: a tsvector, written from a list. Elsewhere it stays empty."""
+
+    def db_type(self, connection: Any) -> str:
+        return "tsvector" if connection.vendor == "postgresql" else "text"
+
+    def get_db_prep_value(self, value: Sequence[str] | None, connection: Any, prepared: bool = False) -> Any:
+        return list(value) if value is not None and connection.vendor == "postgresql" else None
+
+    def get_placeholder_sql(self, value: Any, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
+        return ("%s" if value is None else "array_to_tsvector(%s::text[])"), [value]
