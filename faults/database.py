@@ -107,12 +107,31 @@ def write_stored(path: Path, calls: Iterable[CallIds]) -> None:
                 journal.write(**asdict(stored))
 
 
+def stored_at(calls: Iterable[CallIds]) -> dict[str, float]:
+    """When what senders sent was stored: the time of each turn, by `turn_id`, and of each delivery, by digest."""
+    from calls.models import CallTranscription
+    from webhooks.models import WebhookDelivery
+
+    sids = [call.call_sid for call in calls]
+    turns = CallTranscription.objects.filter(call__call_sid__in=sids).values_list("turn_id", "created_at")
+    deliveries = WebhookDelivery.objects.filter(call__call_sid__in=sids).values_list("digest", "received_at")
+    return {str(key): moment.timestamp() for rows in (turns, deliveries) for key, moment in rows}
+
+
 def final_state(call: CallIds) -> str:
     """What the outside sees of a call, but for what names it and when it was written; equal texts, equal states."""
     from calls.models import Call
 
     row = Call.objects.prefetch_related("transcriptions").get(call_sid=call.call_sid)
-    left_out = {"id", "call_sid", "conversation_id", "created_at", "updated_at", "final_sequence_number"}
+    left_out = {
+        "id",
+        "call_sid",
+        "conversation_id",
+        "created_at",
+        "updated_at",
+        "final_sequence_number",
+        "search_words",
+    }
     state = {
         field.attname: str(getattr(row, field.attname))
         for field in row._meta.concrete_fields

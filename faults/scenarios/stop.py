@@ -28,8 +28,8 @@ async def run(site: Site, folder: Path) -> list[Row]:
     return [row([await stopped(site, folder / str(i)) for i in range(stops)])]
 
 
-async def stopped(site: Site, folder: Path) -> tuple[Played, float, float, int | None, list[int | None]]:
-    """The scene; when SIGTERM was sent, how long the process took, its exit code, the close codes of its sockets."""
+async def stopped(site: Site, folder: Path) -> tuple[Played, dict[str, float], float, int | None, list[int | None]]:
+    """The scene; when what was stored; how long the process took, its exit code, the close codes of its sockets."""
     calls = await in_database(lambda: database.register_calls(CALLS))
     token = await in_database(database.new_token)
     waiting = list(calls)
@@ -54,15 +54,17 @@ async def stopped(site: Site, folder: Path) -> tuple[Played, float, float, int |
             await asyncio.to_thread(pair.webs[0].start)
             await speakers
             await all_done(sockets, 5)
-    return await read_back(folder, calls), told_at, took_seconds, code, codes
+    stored_at = await in_database(lambda: database.stored_at(calls))
+    return await read_back(folder, calls), stored_at, took_seconds, code, codes
 
 
-def row(stops: list[tuple[Played, float, float, int | None, list[int | None]]]) -> Row:
+def row(stops: list[tuple[Played, dict[str, float], float, int | None, list[int | None]]]) -> Row:
     findings: list[Finding] = []
     unanswered = missing = 0
-    for played, told_at, took_seconds, code, codes in stops:
-        # what the stopped process had taken in was answered; later ones found it gone, and came again
-        taken = [sent for sent in played.attempts if sent.server == 0 and sent.began_at < told_at]
+    for played, stored_at, took_seconds, code, codes in stops:
+        # What the stopped process stored it answered. What was on its way to a connection that it closed was not read,
+        # and came again.
+        taken = [sent for sent in played.attempts if sent.began_at <= stored_at.get(sent.key, 0) <= sent.ended_at]
         unanswered += sum(sent.status == 0 for sent in taken)
         missing += len(history.acknowledged_but_missing(played.attempts, played.stored))
         findings += history.answered_otherwise(taken, (200, 201))
