@@ -11,9 +11,9 @@ from django.db import models
 if TYPE_CHECKING:
     from calls.models import Call
 
-_WORD = re.compile(r"[^\W_]+")
 # A tsvector holds a megabyte, and 2 KB a word: of a very long call the beginning is searched.
-MAX_CHARACTERS, MAX_WORD_LENGTH = 200_000, 255
+MAX_CHARACTERS = 200_000
+_WORD = re.compile(r"[^\W_]{1,255}")
 FIELDS = (
     *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "from_number", "to_number"),
     *("failure_reason", "transcript_summary"),
@@ -24,7 +24,7 @@ SOURCES = frozenset((*FIELDS, "final_transcript"))
 
 def words(text: str) -> list[str]:
     """The words of a text, in its order."""
-    return [word[:MAX_WORD_LENGTH] for word in _WORD.findall(text[:MAX_CHARACTERS].lower())]
+    return _WORD.findall(text[:MAX_CHARACTERS].lower())
 
 
 def words_of(call: Call) -> list[str]:
