@@ -19,6 +19,7 @@ class Attempt:
     """One request of a sender. `key` says what it carries: a turn_id, or the digest of a post-call body.
 
     `status` is 0 when no answer came; `number` is the turn's, as answered. A repeat has the same key.
+    `sent_at`: when the last byte was handed to the kernel; None if it never was.
     """
 
     call: str
@@ -29,6 +30,7 @@ class Attempt:
     status: int
     number: int | None = None
     server: int = 0
+    sent_at: float | None = None
 
     @property
     def acknowledged(self) -> bool:

@@ -122,15 +122,25 @@ class Sender:
         else:
             headers["ElevenLabs-Signature"] = sign(body)
         began_at, status, number = time.time(), 0, None
+        sent_at: float | None = None
+
+        async def note(event: str, _: Any) -> None:
+            nonlocal sent_at
+            if event == "http11.send_request_body.complete":
+                sent_at = time.time()
+
         try:
             response = await self._client.post(
-                self.urls[where] + (TURN if kind == "turn" else POST_CALL), content=body, headers=headers
+                self.urls[where] + (TURN if kind == "turn" else POST_CALL),
+                content=body,
+                headers=headers,
+                extensions={"trace": note},
             )
             status = response.status_code
             number = response.json().get("sequence_number") if status in (200, 201) else None
         except (httpx.TransportError, ValueError):
             pass
-        attempt = Attempt(call.call_sid, kind, key, began_at, time.time(), status, number, where)
+        attempt = Attempt(call.call_sid, kind, key, began_at, time.time(), status, number, where, sent_at)
         self.acknowledged += attempt.acknowledged
         self._progress.set()
         self._journal.write(**asdict(attempt))

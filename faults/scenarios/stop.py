@@ -28,8 +28,14 @@ async def run(site: Site, folder: Path) -> list[Row]:
     return [row([await stopped(site, folder / str(i)) for i in range(stops)])]
 
 
-async def stopped(site: Site, folder: Path) -> tuple[Played, dict[str, float], float, int | None, list[int | None]]:
-    """The scene; when what was stored; how long the process took, its exit code, the close codes of its sockets."""
+Stop = tuple[Played, dict[str, float], float, float, int | None, list[int | None]]
+
+
+async def stopped(site: Site, folder: Path) -> Stop:
+    """The scene, and when what was stored.
+
+    When SIGTERM was sent, how long the process took, its exit code, the close codes of its sockets.
+    """
     calls = await in_database(lambda: database.register_calls(CALLS))
     token = await in_database(database.new_token)
     waiting = list(calls)
@@ -55,16 +61,20 @@ async def stopped(site: Site, folder: Path) -> tuple[Played, dict[str, float], f
             await speakers
             await all_done(sockets, 5)
     stored_at = await in_database(lambda: database.stored_at(calls))
-    return await read_back(folder, calls), stored_at, took_seconds, code, codes
+    return await read_back(folder, calls), stored_at, told_at, took_seconds, code, codes
 
 
-def row(stops: list[tuple[Played, dict[str, float], float, int | None, list[int | None]]]) -> Row:
+def row(stops: list[Stop]) -> Row:
     findings: list[Finding] = []
     unanswered = missing = 0
-    for played, stored_at, took_seconds, code, codes in stops:
-        # What the stopped process stored it answered. What was on its way to a connection that it closed was not read,
-        # and came again.
-        taken = [sent for sent in played.attempts if sent.began_at <= stored_at.get(sent.key, 0) <= sent.ended_at]
+    for played, stored_at, told_at, took_seconds, code, codes in stops:
+        # what the stopped process had taken in, or stored, was answered; later ones found it gone, and came again
+        taken = [
+            sent
+            for sent in played.attempts
+            if (sent.server == 0 and sent.sent_at is not None and sent.sent_at < told_at)
+            or sent.began_at <= stored_at.get(sent.key, 0) <= sent.ended_at
+        ]
         unanswered += sum(sent.status == 0 for sent in taken)
         missing += len(history.acknowledged_but_missing(played.attempts, played.stored))
         findings += history.answered_otherwise(taken, (200, 201))
@@ -73,7 +83,7 @@ def row(stops: list[tuple[Played, dict[str, float], float, int | None, list[int 
         findings += [Finding("closed otherwise", "socket", f"{c}") for c in codes if c != SERVICE_RESTART]
         if code not in (0, -15) or took_seconds >= STOPPED_SECONDS:
             findings.append(Finding("did not stop", "web process", f"exit code {code} after {took_seconds:.1f} s"))
-    slowest = max(took for _, _, took, _, _ in stops)
+    slowest = max(took for *_, took, _, _ in stops)
     acknowledged = sum(sent.acknowledged for played, *_ in stops for sent in played.attempts)
     return Row(
         "a stop in good order loses nothing",
