@@ -136,7 +136,8 @@ PAGES = (
     Page("admin turns: first page", _always(TURNS)),
     Page("admin turns: of a call", _number_path(f"{TURNS}?call__id__exact=")),
     Page("admin deliveries: first page", _always(DELIVERIES)),
-    # which fill a page whatever the size
+    Page("admin deliveries: failed", _always(f"{DELIVERIES}?outcome__exact=failed")),
+    # the same on a page that is full whatever the size
     Page("admin deliveries: applied", _always(f"{DELIVERIES}?outcome__exact=applied")),
     Page("admin deliveries: of a call", _number_path(f"{DELIVERIES}?call__id__exact=")),
     Page("admin deliveries: search", lambda site, rng: f"{DELIVERIES}?q=conv_{_number(site, rng)}"),
