@@ -125,27 +125,29 @@ class Seeding:
         metadata = (
             f'{{"call_duration_secs": {seconds}, "cost": {seconds}, "start_time_unix_secs": {int(start.timestamp())}}}'
         )
-        said = " ".join(spoken) if status == "completed" else ""
-        who = f"CA{number:032} conv_{number}"
+        texts = {
+            "call_sid": f"CA{number:032}",
+            "conversation_id": f"conv_{number}",
+            "driver_id": f"DRV_{int(draw() * self.drivers)}",
+            "agent_id": f"agent_{int(draw() ** 2 * 20)}",
+            "agent_name": "Dispatch",
+            "from_number": f"+1555{number % 10_000_000:07}",
+            "to_number": f"+4930{int(draw() * 10_000_000):07}",
+            "transcript_summary": summary,
+            "failure_reason": "no-answer" if status == "failed" else "",
+        }
+        said = spoken if status == "completed" else []
         call = self.tables[Call].row(
-            search_words=" ".join(f"'{word}'" for word in set(words(f"{who} {summary} {said}"))),
+            **texts,
+            search_words=" ".join(f"'{word}'" for word in set(words(" ".join([*texts.values(), *said])))),
             id=number,
-            call_sid=f"CA{number:032}",
-            conversation_id=f"conv_{number}",
-            driver_id=f"DRV_{int(draw() * self.drivers)}",
-            agent_id=f"agent_{int(draw() ** 2 * 20)}",
-            agent_name="Dispatch",
             status=status,
             direction="outbound" if draw() < 0.7 else "inbound",
-            from_number=f"+1555{number % 10_000_000:07}",
-            to_number=f"+4930{int(draw() * 10_000_000):07}",
             call_start_time=began,
             call_end_time=over if ended else None,
             call_duration_seconds=seconds if status == "completed" else None,
             cost=seconds if status == "completed" else None,
             call_successful=("t" if draw() < 0.8 else "f") if status == "completed" else None,
-            transcript_summary=summary,
-            failure_reason="no-answer" if status == "failed" else "",
             analysis_data=analysis if status == "completed" else None,
             metadata_json=metadata if ended else None,
             final_transcript=transcript if status == "completed" else None,
