@@ -55,7 +55,7 @@ class TooLarge(WebhookError):
 
 
 class DatabaseUnavailable(WebhookError):
-    """Nobody knows of anything stored; the sender should try again."""
+    """Nothing was stored, or nobody knows whether it is; the sender should try again."""
 
     def __init__(self) -> None:
         super().__init__("Database error while processing webhook", "Database temporarily unavailable")

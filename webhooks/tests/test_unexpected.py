@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from django.db.models import QuerySet
 from django.db.models.signals import post_save
 
 from calls import turn_store
@@ -59,6 +60,23 @@ def test_outside_of_the_effect_it_is_an_answer_still(site, call, broken):
     body = payload("audio_small_mp3", call.conversation_id)
     assert is_internal_error(site.post_call(body))
     assert not CallRecording.objects.exists(), "what is not answered 2xx is not committed"
+    broken.mend()
+    assert site.post_call(body).status_code == 200
+
+
+def test_where_no_delivery_can_be_kept_its_call_is_not_changed(site, call, broken, monkeypatch):
+    """Neither with others, whose deliveries are kept in one go, nor alone."""
+
+    def fail(*_, **__):
+        raise RuntimeError("made by the test, with a secret in it")
+
+    broken(post_save, WebhookDelivery)
+    body = payload("transcription_docs_sample", call.conversation_id)
+    with monkeypatch.context() as patch:
+        patch.setattr(QuerySet, "bulk_create", fail)
+        assert is_internal_error(site.post_call(body))
+    call.refresh_from_db()
+    assert call.status == "in_progress", "what is not answered 2xx is not committed"
     broken.mend()
     assert site.post_call(body).status_code == 200
 
