@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
+from calls import bulk
 from calls.outcome import CallData, CallFailure, Parties
 from calls.words import SOURCES, WordsField, words_of
 
@@ -206,14 +208,18 @@ class Call(models.Model):
     def update_post_call_data_of(cls, tellings: Mapping[str, CallData]) -> dict[str, Call]:
         """The same for several calls, by `conversation_id`, in one transaction; gives back those whose calls there are.
 
-        A call that somebody else is changing is left out: the others do not wait for it.
+        A call that somebody else is changing is left out: the others do not wait for it. PostgreSQL alone does this.
         """
         with transaction.atomic(savepoint=False):
             locked = cls.objects.select_for_update(no_key=True, skip_locked=True).order_by("pk")
             found = {str(call.conversation_id): call for call in locked.filter(conversation_id__in=tellings)}
-            for conversation_id, call in found.items():
-                if changed := call._take_post_call_data(tellings[conversation_id]):
-                    call.save(update_fields=[*changed, "updated_at"])
+            changed = {call: call._take_post_call_data(tellings[key]) for key, call in found.items()}
+            if columns := set().union(*changed.values()):
+                saved = [call for call, fields in changed.items() if fields]
+                now = timezone.now()
+                for call in saved:
+                    call.search_words, call.updated_at = words_of(call), now
+                bulk.update(saved, columns | {"search_words", "updated_at"})
             return found
 
     def record_failed(self, failure: CallFailure) -> Call:

@@ -6,16 +6,18 @@ batches never wait for each other crosswise. It costs the same however long a ca
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from django.db.models import Q
 from django.utils import timezone
 
 from calls.models import Call
+
+_json = msgspec.json.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,12 +119,12 @@ def parameters(new: Sequence[NewTurn]) -> dict[str, Any]:
             "conversation_id": turn.conversation_id,
             "speaker_type": turn.speaker_type,
             "message_text": turn.message_text,
-            "timestamp": (turn.timestamp or now).isoformat(),
+            "timestamp": turn.timestamp or now,
             "turn_id": turn.turn_id,
         }
         for place, turn in enumerate(new)
     ]
-    return {"turns": json.dumps(turns), "now": now}
+    return {"turns": _json(turns).decode(), "now": now}
 
 
 def recorded(new: Sequence[NewTurn], rows: Iterable[tuple[Any, ...]]) -> list[Recorded]:

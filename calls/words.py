@@ -32,7 +32,8 @@ def words_of(call: Call) -> list[str]:
     transcript = call.final_transcript if isinstance(call.final_transcript, list) else []
     said = [item.get("message") for item in transcript if isinstance(item, dict)]
     texts = [*(getattr(call, name) or "" for name in FIELDS), *(text for text in said if isinstance(text, str))]
-    return sorted(set(words(" ".join(texts))))
+    spaced = " ".join(texts)[:MAX_CHARACTERS].lower().split()
+    return sorted(set(words(" ".join(set(spaced)))))  # most words come often, and are taken apart once
 
 
 class WordsField(models.Field):  # type: ignore[type-arg]

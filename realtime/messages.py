@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Literal, TypedDict
+
+import msgspec
 
 
 class SubscriptionConfirmed(TypedDict):
@@ -118,12 +119,12 @@ Message = (
 )
 
 
-_encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
+_encoder = msgspec.json.Encoder()
 
 
 def encode(message: Message) -> str:
     """The text of a frame."""
-    return _encoder.encode(message)
+    return _encoder.encode(message).decode()
 
 
 @dataclass(frozen=True, slots=True)

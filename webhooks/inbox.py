@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import logging
 import random
 import time
@@ -17,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+import msgspec
 from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from prometheus_client import Counter
@@ -32,6 +32,7 @@ from webhooks.tool_payloads import parse_initiation, parse_turn
 from webhooks.waiting import lock_identifiers
 
 logger = logging.getLogger(__name__)
+_json = msgspec.json.Encoder().encode
 ATTEMPTS = 5
 # serialisation failure, deadlock, lock timeout; SQLite's locked
 _WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03", "SQLITE_BUSY"}
@@ -55,7 +56,7 @@ class Answer:
 
     @property
     def json(self) -> bytes:
-        return json.dumps(self.body).encode()
+        return _json(self.body)
 
 
 def receive(route: str, body: bytes) -> Answer:

@@ -12,16 +12,40 @@ import re
 from codecs import BOM_UTF8
 from typing import Any, NoReturn
 
+import msgspec
+
 from webhooks.errors import InvalidPayload
 
 MAX_DEPTH = 200
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Only an escape can say them: UTF-8 has no surrogates, and JSON no bare control characters.
-_ESCAPED_UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
+_ESCAPED_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
+_read, _write = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 
 
 def decode(raw: bytes) -> dict[str, Any]:
     """The JSON object that `raw` holds; raises InvalidPayload that says what is wrong with it."""
+    value = _usual(raw)
+    return _unusual(raw) if value is None else value
+
+
+def _usual(raw: bytes) -> dict[str, Any] | None:
+    """What a fast decoder reads that is as strict but for keys given twice. None: the careful one has to see to it."""
+    if _ESCAPED_UNSTORABLE.search(raw) or b"\\u0022" in raw:
+        return None
+    try:
+        value: dict[str, Any] = _read(raw)
+        # Of a key given twice the first is gone, and so are its quotes. All others are there again.
+        complete = type(value) is dict and _write(value).count(b'"') == raw.count(b'"')
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return None
+    if not complete:
+        return None
+    _check_depth(value)
+    return value
+
+
+def _unusual(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:
@@ -37,7 +61,7 @@ def decode(raw: bytes) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidPayload("The body must be a JSON object.")
     _check_depth(value)
-    mended: dict[str, Any] = _mended(value) if _ESCAPED_UNSTORABLE.search(text) else value
+    mended: dict[str, Any] = _mended(value) if _ESCAPED_UNSTORABLE.search(raw) else value
     return mended
 
 

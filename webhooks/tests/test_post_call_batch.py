@@ -6,10 +6,13 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 from django.db import transaction
+from django.db.models import F
+from django.db.models.signals import post_save
 
 from calls.models import Call
 from conftest import payload
 from webhooks import post_call_batch
+from webhooks.inbox import receive
 from webhooks.models import WebhookDelivery
 
 
@@ -33,6 +36,55 @@ def test_they_are_taken_in_one_transaction_and_each_is_kept_and_answered(transac
         assert bytes(delivery.body) in raw
         assert delivery.call.status == "completed"
         assert delivery.call.final_transcript
+
+
+def test_together_they_leave_the_same_rows_as_alone(transactional_db):
+    """Whatever the values are: the statement for many binds them in its own way."""
+    said = [
+        {"cost": 0.1, "cost_fiat": 12345.678901, "call_duration_secs": 0, "big": 2**70, "small": 5e-324, "no": None},
+        {"cost": 10**14, "start_time_unix_secs": 1784966400.123456, "texts": ['"', "\\", "\t\u2028 é 😀", "{}", ""]},
+        {"cost": None, "call_duration_secs": "no number", "phone_call": {"direction": "inbound"}},
+        None,
+    ]
+    bodies = [payload("transcription_docs_sample", f"conv_{n}") for n in range(len(said))]
+    for body, metadata in zip(bodies, said, strict=True):
+        body["data"] |= {"metadata": metadata, "analysis": {"call_successful": "failure"} if metadata else []}
+    bodies[2]["data"] |= {"status": "failed", "transcript": None, "agent_name": "Zoë \\ 'x'"}
+    raw = [json.dumps(body).encode() for body in bodies]
+
+    def rows(model, order):
+        left_out = {"id", "call_id", "updated_at", "created_at", "received_at", "applied_at"}
+        rows = model.objects.order_by(order).values(*(f.attname for f in model._meta.concrete_fields))
+        return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
+
+    taken = []
+    for take in (post_call_batch.take_batch, lambda raw: [receive("post-call", body) for body in raw]):
+        registered(len(said))
+        answers = take(raw)
+        assert all(answers)
+        taken.append((answers, rows(Call, "call_sid"), rows(WebhookDelivery, "digest")))
+        assert Call.objects.filter(updated_at__gt=F("created_at")).count() == len(said)
+        assert not WebhookDelivery.objects.exclude(call__conversation_id=F("conversation_id")).exists()
+        WebhookDelivery.objects.all().delete()
+        Call.objects.all().delete()
+    together, alone = taken
+    assert together == alone
+    assert together[1][0]["metadata_json"]["big"] == 2**70
+    assert together[1][0]["search_words"]
+
+
+def test_every_call_that_changes_is_announced(transactional_db):
+    calls, saved = registered(3), []
+
+    def hear(instance, created, update_fields, raw, **_):
+        saved.append((instance.call_sid, created, raw, {"status", "final_transcript"} <= update_fields))
+
+    post_save.connect(hear, sender=Call)
+    try:
+        post_call_batch.take_batch([json.dumps(body).encode() for body in bodies_of(3)])
+    finally:
+        post_save.disconnect(hear, sender=Call)
+    assert saved == [(call.call_sid, False, False, True) for call in calls]
 
 
 def test_what_is_not_usual_is_left_to_be_taken_alone(transactional_db):

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from django.db.models import QuerySet
 from django.db.models.signals import post_save
 
-from calls import turn_store
+from calls import bulk, turn_store
 from calls.models import Call, CallRecording
 from calls.turns import turns_recorded
 from conftest import payload
@@ -73,7 +72,7 @@ def test_where_no_delivery_can_be_kept_its_call_is_not_changed(site, call, broke
     broken(post_save, WebhookDelivery)
     body = payload("transcription_docs_sample", call.conversation_id)
     with monkeypatch.context() as patch:
-        patch.setattr(QuerySet, "bulk_create", fail)
+        patch.setattr(bulk, "insert", fail)
         assert is_internal_error(site.post_call(body))
     call.refresh_from_db()
     assert call.status == "in_progress", "what is not answered 2xx is not committed"
