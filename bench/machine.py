@@ -12,7 +12,10 @@ from pathlib import Path
 
 from bench.servers import RIVALS_PYTHON, Infrastructure
 
-OURS = ("Django", "channels", "channels-redis", "redis", "uvicorn", "uvloop", "httptools", "websockets", "psycopg")
+OURS = (
+    *("Django", "channels", "channels-redis", "redis", "uvicorn", "uvloop", "httptools", "websockets", "psycopg"),
+    "msgspec",
+)
 THEIRS = ("fastapi", "starlette", "SQLAlchemy", "psycopg2-binary", "asyncpg", "uvicorn", "uvloop", "pydantic")
 _VERSIONS = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.version(n) for n in sys.argv[1:]}))"
 

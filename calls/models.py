@@ -1,7 +1,7 @@
 """Call, its turns and its recording.
 
-A call changes only through its verbs and `save()`: `update()` and `bulk_create()` send no signal, and nobody would
-hear of it. The database is the log that everything else can be read back from.
+A call changes only through its verbs and `save()`: a queryset's `update()` and `bulk_create()` send no signal, and
+nobody would hear of it. The database is the log that everything else can be read back from.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, cast
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
-from django.utils import timezone
 
 from calls import bulk
 from calls.outcome import CallData, CallFailure, Parties
@@ -149,9 +148,10 @@ class Call(models.Model):
 
     def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """Save, with the words that are searched, and let the listeners of `post_save` act in the same transaction."""
-        if update_fields is None or not SOURCES.isdisjoint(update_fields):
+        if update_fields is None:
             self.search_words = words_of(self)
-            update_fields = None if update_fields is None else [*update_fields, "search_words"]
+        else:
+            update_fields = self._with_words(update_fields)
         with transaction.atomic(savepoint=False):
             super().save(update_fields=update_fields, **kwargs)
 
@@ -208,18 +208,15 @@ class Call(models.Model):
     def update_post_call_data_of(cls, tellings: Mapping[str, CallData]) -> dict[str, Call]:
         """The same for several calls, by `conversation_id`, in one transaction; gives back those whose calls there are.
 
-        A call that somebody else is changing is left out: the others do not wait for it. PostgreSQL alone does this.
+        A call that somebody else is changing is left out: the others do not wait for it.
         """
         with transaction.atomic(savepoint=False):
             locked = cls.objects.select_for_update(no_key=True, skip_locked=True).order_by("pk")
             found = {str(call.conversation_id): call for call in locked.filter(conversation_id__in=tellings)}
-            changed = {call: call._take_post_call_data(tellings[key]) for key, call in found.items()}
-            if columns := set().union(*changed.values()):
-                saved = [call for call, fields in changed.items() if fields]
-                now = timezone.now()
-                for call in saved:
-                    call.search_words, call.updated_at = words_of(call), now
-                bulk.update(saved, columns | {"search_words", "updated_at"})
+            changes = {call: call._take_post_call_data(tellings[key]) for key, call in found.items()}
+            changes = {call: call._with_words([*names, "updated_at"]) for call, names in changes.items() if names}
+            if changes:
+                bulk.update(changes)
             return found
 
     def record_failed(self, failure: CallFailure) -> Call:
@@ -258,6 +255,14 @@ class Call(models.Model):
                 call.conversation_id = conversation_id
                 call.save(update_fields=["conversation_id", "updated_at"])
             return call
+
+    def _with_words(self, names: Iterable[str]) -> list[str]:
+        """Fields that are to be saved; where one of them changes the words, with these, as they are now."""
+        names = list(names)
+        if SOURCES.isdisjoint(names):
+            return names
+        self.search_words = words_of(self)
+        return [*names, "search_words"]
 
     # --- inside the lock ------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -119,7 +119,7 @@ def parameters(new: Sequence[NewTurn]) -> dict[str, Any]:
             "conversation_id": turn.conversation_id,
             "speaker_type": turn.speaker_type,
             "message_text": turn.message_text,
-            "timestamp": turn.timestamp or now,
+            "timestamp": (turn.timestamp or now).astimezone(UTC),
             "turn_id": turn.turn_id,
         }
         for place, turn in enumerate(new)

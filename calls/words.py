@@ -33,7 +33,7 @@ def words_of(call: Call) -> list[str]:
     said = [item.get("message") for item in transcript if isinstance(item, dict)]
     texts = [*(getattr(call, name) or "" for name in FIELDS), *(text for text in said if isinstance(text, str))]
     spaced = " ".join(texts)[:MAX_CHARACTERS].lower().split()
-    return sorted(set(words(" ".join(set(spaced)))))  # most words come often, and are taken apart once
+    return sorted(set(_WORD.findall(" ".join(set(spaced)))))  # most words come often, and are taken apart once
 
 
 class WordsField(models.Field):  # type: ignore[type-arg]

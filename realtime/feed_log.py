@@ -56,7 +56,7 @@ class FeedCall(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Differs whenever something of the call differs: a call is saved, never updated past `save()`."""
+    """Differs whenever something of the call differs: a call is never written without its `updated_at`."""
 
     status: str
     last_sequence_number: int

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
-from django.db import close_old_connections, connection, transaction
+from django.db import close_old_connections, transaction
 from django.utils import timezone
 
 from calls import bulk
@@ -50,9 +50,7 @@ async def _take_in_thread(bodies: list[bytes]) -> list[Answer | None]:
 
 
 def take_batch(bodies: Sequence[bytes]) -> list[Answer | None]:
-    """The answers to those that could be taken in together; in SQLite, whose writers come one by one, nothing is."""
-    if connection.vendor != "postgresql":
-        return [None] * len(bodies)
+    """The answers to those that could be taken in together."""
     try:
         close_old_connections()
         with transaction.atomic():

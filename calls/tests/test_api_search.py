@@ -12,6 +12,7 @@ from calls.api.search import FREQUENT
 from calls.models import Call
 from calls.outcome import CallData
 from calls.tests.test_api_list import sids
+from calls.words import words, words_of
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
@@ -66,6 +67,17 @@ def test_of_a_very_long_call_the_beginning_is_searched(reader, db):
     ended("EL_long", " ".join(words))
     assert sids(reader.get("/api/calls/", {"search": words[10_000]})) == ["EL_long"]
     assert sids(reader.get("/api/calls/", {"search": words[-1]})) == []
+
+
+def test_the_words_of_a_call_are_those_of_its_text_each_once():
+    texts = [
+        "Grüße, GRÜSSE — straße_weg\x1cto-morrow\u2028x²",
+        "x" * 600,
+        *(f"İ{n:05d}" for n in range(27_000)),  # the one letter that grows in lower case
+    ]
+    said = [*texts[:2], None, 7, *texts]
+    call = Call(call_sid="EL_1", final_transcript=[{"message": text} for text in said])
+    assert words_of(call) == sorted({"el", "1", *(word for text in texts for word in words(text))})
 
 
 def test_a_call_in_progress_is_found_by_what_was_just_said(reader, db):

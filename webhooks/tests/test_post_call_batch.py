@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
 
+import pytest
 from django.db import transaction
 from django.db.models import F
 from django.db.models.signals import post_save
@@ -48,7 +50,8 @@ def test_together_they_leave_the_same_rows_as_alone(transactional_db):
     ]
     bodies = [payload("transcription_docs_sample", f"conv_{n}") for n in range(len(said))]
     for body, metadata in zip(bodies, said, strict=True):
-        body["data"] |= {"metadata": metadata, "analysis": {"call_successful": "failure"} if metadata else []}
+        body["data"] |= {"metadata": metadata, "analysis": None}
+    bodies[0]["data"]["analysis"] = {"call_successful": "failure"}
     bodies[2]["data"] |= {"status": "failed", "transcript": None, "agent_name": "Zoë \\ 'x'"}
     raw = [json.dumps(body).encode() for body in bodies]
 
@@ -58,33 +61,55 @@ def test_together_they_leave_the_same_rows_as_alone(transactional_db):
         return [{name: value for name, value in row.items() if name not in left_out} for row in rows]
 
     taken = []
-    for take in (post_call_batch.take_batch, lambda raw: [receive("post-call", body) for body in raw]):
+    for take in (
+        post_call_batch.take_batch,
+        lambda raw: [*post_call_batch.take_batch(raw[:1]), *post_call_batch.take_batch(raw[1:])],  # all NULL
+        lambda raw: [receive("post-call", body) for body in raw],
+    ):
         registered(len(said))
         answers = take(raw)
         assert all(answers)
         taken.append((answers, rows(Call, "call_sid"), rows(WebhookDelivery, "digest")))
+        assert isinstance(taken[-1][1][0]["cost"], Decimal)
         assert Call.objects.filter(updated_at__gt=F("created_at")).count() == len(said)
         assert not WebhookDelivery.objects.exclude(call__conversation_id=F("conversation_id")).exists()
         WebhookDelivery.objects.all().delete()
         Call.objects.all().delete()
-    together, alone = taken
-    assert together == alone
+    together, in_two, alone = taken
+    assert repr(together) == repr(in_two) == repr(alone)
     assert together[1][0]["metadata_json"]["big"] == 2**70
     assert together[1][0]["search_words"]
 
 
-def test_every_call_that_changes_is_announced(transactional_db):
-    calls, saved = registered(3), []
+@pytest.mark.parametrize("together", [True, False])
+def test_every_call_that_changes_is_announced_with_what_changed(together, transactional_db):
+    registered(3)
+    failed, older, newest = bodies_of(3)
+    failed = payload("transcription_docs_sample", "conv_1")
+    failed["data"]["status"], failed["event_timestamp"] = "failed", older["event_timestamp"] + 1
+    receive("post-call", json.dumps(failed).encode())
+    first = Call.objects.get(call_sid="EL_1")
+    told, saved = [bodies_of(1)[0], older, newest], {}
 
     def hear(instance, created, update_fields, raw, **_):
-        saved.append((instance.call_sid, created, raw, {"status", "final_transcript"} <= update_fields))
+        saved[instance.call_sid] = sorted(update_fields), created, raw
 
     post_save.connect(hear, sender=Call)
     try:
-        post_call_batch.take_batch([json.dumps(body).encode() for body in bodies_of(3)])
+        raw = [json.dumps(body).encode() for body in told]
+        assert all(post_call_batch.take_batch(raw) if together else [receive("post-call", body) for body in raw])
     finally:
         post_save.disconnect(hear, sender=Call)
-    assert saved == [(call.call_sid, False, False, True) for call in calls]
+    part = ["final_sequence_number", "status", "updated_at"]
+    assert saved["EL_1"] == (part, False, False)
+    assert saved["EL_0"] == saved["EL_2"]
+    assert {"final_transcript", "search_words", "transcription_time", *part} < set(saved["EL_0"][0])
+    call = Call.objects.get(call_sid="EL_1")
+    assert (call.status, call.call_end_time, call.final_transcript) == (
+        "completed",
+        first.call_end_time,
+        first.final_transcript,
+    )
 
 
 def test_what_is_not_usual_is_left_to_be_taken_alone(transactional_db):

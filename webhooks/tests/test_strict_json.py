@@ -64,6 +64,7 @@ def test_what_the_fast_decoder_takes_the_careful_one_takes_for_the_same(raw):
 
 def test_the_fast_decoder_takes_what_is_usual():
     assert _usual(json.dumps(payload("transcription_docs_sample")).encode())
+    assert _usual(rb'{"a": "\ud83d\ude00"}') == {"a": "😀"}
     assert _usual('{"a": ["\\"é\\"", "\\u00e9", {"b": 1.5e3, "c": null}]}'.encode())
 
 
