@@ -48,10 +48,10 @@ def no_dedupe() -> None:
 def no_row_lock() -> None:
     """The next number is read without holding the call."""
     from calls import turn_store
-    from calls.models import Call
+    from calls.models import CallQuerySet
 
     _replace(turn_store, "RECORD_TURNS", turn_store.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
-    _replace(Call, "_locked", lambda call: Call.objects.get(pk=call.pk))
+    _replace(CallQuerySet, "select_for_update", lambda calls, **_: calls)
 
 
 def answer_first() -> None:
