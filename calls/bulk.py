@@ -15,8 +15,6 @@ import psycopg
 from django.db import connection, models
 from django.db.models.signals import post_save
 
-_json = msgspec.json.Encoder().encode  # numerics as strings, times as ISO 8601
-
 
 def update[Row: models.Model](changes: Mapping[Row, Collection[str]]) -> None:
     """Write of each row the named fields, a statement for those with the same ones; then send `post_save` for each."""
@@ -45,6 +43,8 @@ def _update(instances: Sequence[models.Model], names: tuple[str, ...]) -> None:
 
 def insert(instances: Sequence[models.Model]) -> None:
     """Write new rows: no signal is sent, the database's defaults are not used, and the instances learn no key."""
+    if not instances:
+        return
     model = type(instances[0])
     if connection.vendor != "postgresql":
         model._default_manager.bulk_create(instances)
@@ -67,9 +67,12 @@ class _Rows(NamedTuple):
 
 def _execute(statement: str, rows: _Rows, instances: Sequence[models.Model]) -> None:
     """Through psycopg's own cursor: Django's writes the values into the text. Its query log does not see this."""
+    # msgspec writes numerics as strings, times as ISO 8601
     add = instances[0]._state.adding
     parameters = [
-        _json([{field.column: field.pre_save(one, add) for field in rows.plain} for one in instances]).decode(),
+        msgspec.json.encode(
+            [{field.column: field.pre_save(one, add) for field in rows.plain} for one in instances]
+        ).decode(),
         *([_json_or_null(field.pre_save(one, add)) for one in instances] for field in rows.nested),
         *([field.pre_save(one, add) for one in instances] for field in rows.binary),
     ]
@@ -79,7 +82,7 @@ def _execute(statement: str, rows: _Rows, instances: Sequence[models.Model]) -> 
 
 
 def _json_or_null(value: Any) -> str | None:
-    return None if value is None else _json(value).decode()
+    return None if value is None else msgspec.json.encode(value).decode()
 
 
 @lru_cache(maxsize=16)

@@ -215,8 +215,7 @@ class Call(models.Model):
             found = {str(call.conversation_id): call for call in locked.filter(conversation_id__in=tellings)}
             changes = {call: call._take_post_call_data(tellings[key]) for key, call in found.items()}
             changes = {call: call._with_words([*names, "updated_at"]) for call, names in changes.items() if names}
-            if changes:
-                bulk.update(changes)
+            bulk.update(changes)
             return found
 
     def record_failed(self, failure: CallFailure) -> Call:

@@ -17,8 +17,6 @@ from django.utils import timezone
 
 from calls.models import Call
 
-_json = msgspec.json.Encoder().encode
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTurn:
@@ -124,7 +122,7 @@ def parameters(new: Sequence[NewTurn]) -> dict[str, Any]:
         }
         for place, turn in enumerate(new)
     ]
-    return {"turns": _json(turns).decode(), "now": now}
+    return {"turns": msgspec.json.encode(turns).decode(), "now": now}
 
 
 def recorded(new: Sequence[NewTurn], rows: Iterable[tuple[Any, ...]]) -> list[Recorded]:

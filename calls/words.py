@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.db import models
@@ -27,13 +27,18 @@ def words(text: str) -> list[str]:
     return _WORD.findall(text[:MAX_CHARACTERS].lower())
 
 
+def distinct_words(texts: Iterable[str]) -> list[str]:
+    """Each word of the texts once."""
+    spaced = " ".join(texts)[:MAX_CHARACTERS].lower().split()
+    return sorted(set(_WORD.findall(" ".join(set(spaced)))))  # most words come often, and are taken apart once
+
+
 def words_of(call: Call) -> list[str]:
     """Each word of a call once, of its final transcript too."""
     transcript = call.final_transcript if isinstance(call.final_transcript, list) else []
     said = [item.get("message") for item in transcript if isinstance(item, dict)]
-    texts = [*(getattr(call, name) or "" for name in FIELDS), *(text for text in said if isinstance(text, str))]
-    spaced = " ".join(texts)[:MAX_CHARACTERS].lower().split()
-    return sorted(set(_WORD.findall(" ".join(set(spaced)))))  # most words come often, and are taken apart once
+    told = [getattr(call, name) or "" for name in FIELDS]
+    return distinct_words([*told, *(text for text in said if isinstance(text, str))])
 
 
 class WordsField(models.Field):  # type: ignore[type-arg]

@@ -119,12 +119,9 @@ Message = (
 )
 
 
-_encoder = msgspec.json.Encoder()
-
-
 def encode(message: Message) -> str:
     """The text of a frame."""
-    return _encoder.encode(message).decode()
+    return msgspec.json.encode(message).decode()
 
 
 @dataclass(frozen=True, slots=True)

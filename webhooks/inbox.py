@@ -32,7 +32,6 @@ from webhooks.tool_payloads import parse_initiation, parse_turn
 from webhooks.waiting import lock_identifiers
 
 logger = logging.getLogger(__name__)
-_json = msgspec.json.Encoder().encode
 ATTEMPTS = 5
 # serialisation failure, deadlock, lock timeout; SQLite's locked
 _WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03", "SQLITE_BUSY"}
@@ -56,7 +55,7 @@ class Answer:
 
     @property
     def json(self) -> bytes:
-        return _json(self.body)
+        return msgspec.json.encode(self.body)
 
 
 def receive(route: str, body: bytes) -> Answer:

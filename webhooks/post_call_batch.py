@@ -83,8 +83,7 @@ def _take(bodies: Sequence[bytes]) -> dict[bytes, WebhookDelivery]:
         delivery.applied_at, delivery.times_applied = timezone.now(), 1
         delivery.answer_status, delivery.answer_body = 200, transcription_answer(call)
         taken.append(delivery)
-    if taken:
-        bulk.insert(taken)
+    bulk.insert(taken)
     return {bytes(delivery.body): delivery for delivery in taken}
 
 

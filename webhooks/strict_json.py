@@ -20,7 +20,6 @@ MAX_DEPTH = 200
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 # Only an escape can say them: UTF-8 has no surrogates, and JSON no bare control characters.
 _ESCAPED_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
-_read, _write = msgspec.json.Decoder().decode, msgspec.json.Encoder().encode
 
 
 def decode(raw: bytes) -> dict[str, Any]:
@@ -34,9 +33,9 @@ def _usual(raw: bytes) -> dict[str, Any] | None:
     if b"\\u0000" in raw or b"\\u0022" in raw:
         return None
     try:
-        value: dict[str, Any] = _read(raw)
+        value: dict[str, Any] = msgspec.json.decode(raw)
         # Of a key given twice the first is gone, and so are its quotes. All others are there again.
-        complete = type(value) is dict and _write(value).count(b'"') == raw.count(b'"')
+        complete = type(value) is dict and msgspec.json.encode(value).count(b'"') == raw.count(b'"')
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         return None
     if not complete:

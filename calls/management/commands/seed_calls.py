@@ -22,7 +22,7 @@ from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
 from calls.models import Call, CallTranscription
-from calls.words import words
+from calls.words import distinct_words
 
 CALLS_A_TRANSACTION = 10_000
 CALLS_A_DRIVER = 100
@@ -139,7 +139,7 @@ class Seeding:
         said = spoken if status == "completed" else []
         call = self.tables[Call].row(
             **texts,
-            search_words=" ".join(f"'{word}'" for word in set(words(" ".join([*texts.values(), *said])))),
+            search_words=" ".join(f"'{word}'" for word in distinct_words([*texts.values(), *said])),
             id=number,
             status=status,
             direction="outbound" if draw() < 0.7 else "inbound",
