@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from faults.subscribers import Subscriber, all_done, all_ready
 BOUND_SECONDS = 3.0  # how late a message may come
 NOISE_SECONDS = 1.0  # what a busy machine with two cores may add
 PLAIN_OVERDUE_SECONDS = 2.0
+PLAIN_LATER_SECONDS = 60.0  # how much longer than callsite the control may take
+BROKE_OFF = "broke off"
 
 Fault = Callable[[], Awaitable[object]]
 
@@ -81,13 +84,14 @@ async def play(
     subscribers: int,
     fault: Fault | None = None,
     fault_from_turn: int | None = None,
+    begin: Callable[[], Awaitable[object]] | None = None,
     sockets: Sequence[str] | None = None,
     calls: int = 1,
     patience_seconds: float = 10,
     overdue_seconds: float = BOUND_SECONDS + NOISE_SECONDS + 1,
 ) -> Played:
     """`turns` of `calls` calls go to both processes while `fault` runs beside them, from the first third on
-    if `fault_from_turn` does not say otherwise.
+    if `fault_from_turn` does not say otherwise. Nothing is said before `begin` returns.
 
     `subscribers` listen to all of the calls, on the processes' `sockets` in turn. Ends when all have heard the end, or
     what they have not heard is overdue.
@@ -100,38 +104,79 @@ async def play(
             Subscriber(heard, f"subscriber-{i}", urls[i % len(urls)], token, spoken) for i in range(subscribers)
         ]
         async with listening(listeners), Sender(sent, pair.urls, patience_seconds=patience_seconds) as sender:
+            if begin is not None:
+                await begin()
             await _speak(sender, spoken, turns, turns_per_second, fault, fault_from_turn)
             await all_done(listeners, overdue_seconds)
             await asyncio.sleep(0.2)  # for what should not come any more
     return await read_back(folder, spoken)
 
 
-async def play_both(folder: Path, callsite: Pair, plain: Pair, **scene: Any) -> tuple[Played, Played]:
+async def beside[T, U](ours: Coroutine[Any, Any, T], control: Coroutine[Any, Any, U]) -> tuple[T, U | None]:
+    """What came of callsite and, at the same time, of the control: None if it broke off or hung.
+
+    That is the control's own affair, and breaks no promise of callsite's.
+    """
+    task = asyncio.create_task(control)
+    try:
+        played = await ours
+        await asyncio.wait([task], timeout=PLAIN_LATER_SECONDS)
+    finally:
+        task.cancel()
+    (came_of_it,) = await asyncio.gather(task, return_exceptions=True)
+    if isinstance(came_of_it, BaseException):
+        print(f"plain Channels broke off: {type(came_of_it).__name__} {came_of_it}", file=sys.stderr, flush=True)
+        return played, None
+    return played, came_of_it
+
+
+async def play_both(folder: Path, callsite: Pair, plain: Pair, **scene: Any) -> tuple[Played, Played | None]:
     """The same scene on callsite and on the control, side by side under the very same fault.
 
     What the control has not delivered it never will: it is waited for less long.
     """
+    in_step = InStep()
+    scene["begin"] = in_step.meet
     if scene.get("fault") is not None:
-        scene["fault"] = Shared(scene["fault"], 2)
-    return await asyncio.gather(
-        play(folder / "callsite", callsite, **scene),
-        play(folder / "plain", plain, **scene, overdue_seconds=PLAIN_OVERDUE_SECONDS),
-    )
+        scene["fault"] = in_step.share(scene["fault"])
+
+    async def control() -> Played:
+        try:
+            return await play(folder / "plain", plain, **scene, overdue_seconds=PLAIN_OVERDUE_SECONDS)
+        finally:
+            await in_step.leave()
+
+    return await beside(play(folder / "callsite", callsite, **scene), control())
 
 
-class Shared:
-    """One fault for scenes that are played side by side: it happens when the last of them is ready for it."""
+class InStep:
+    """Two scenes that are played side by side begin together, and have one fault between them."""
 
-    def __init__(self, fault: Fault, scenes: int) -> None:
-        self._fault = fault
-        self._barrier = asyncio.Barrier(scenes)
-        self._over = asyncio.Event()
+    def __init__(self) -> None:
+        self._barrier = asyncio.Barrier(2)
 
-    async def __call__(self) -> None:
-        if await self._barrier.wait() == 0:
-            await self._fault()
-            self._over.set()
-        await self._over.wait()
+    async def meet(self) -> bool:
+        """Wait for the other scene, unless it has left; True in one of the two."""
+        try:
+            return await self._barrier.wait() == 0
+        except asyncio.BrokenBarrierError:
+            return True
+
+    def share(self, fault: Fault) -> Fault:
+        """It happens once, when both are ready for it."""
+        over = asyncio.Event()
+
+        async def shared() -> None:
+            if await self.meet():
+                await fault()
+                over.set()
+            await over.wait()
+
+        return shared
+
+    async def leave(self) -> None:
+        """One of the scenes is over: nobody waits for it any more."""
+        await self._barrier.abort()
 
 
 async def _speak(

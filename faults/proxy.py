@@ -114,7 +114,7 @@ class Proxy:
         link: Link,
         judge: Callable[[bytes], Verdict] | None,
     ) -> None:
-        with contextlib.suppress(OSError):
+        try:
             while data := await reader.read(CHUNK):
                 await self._open.wait()
                 verdict = judge(data) if judge else "pass"
@@ -128,3 +128,5 @@ class Proxy:
                 if self.bytes_per_second:
                     await asyncio.sleep(len(data) / self.bytes_per_second)
             writer.close()  # one side has ended; the other may still say something
+        except OSError:  # one side was reset: so is the other, which may be waiting for an answer
+            link.cut()

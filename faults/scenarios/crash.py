@@ -11,7 +11,7 @@ from faults.database import in_database
 from faults.failpoint import ARMED, VARIABLE
 from faults.history import Finding
 from faults.journal import Journal
-from faults.play import BOUND_SECONDS, NOISE_SECONDS, Played, listening, read_back
+from faults.play import BOUND_SECONDS, BROKE_OFF, NOISE_SECONDS, Played, beside, listening, read_back
 from faults.senders import Sender, completion
 from faults.site import PLAIN, CallIds, Pair, Site
 from faults.subscribers import Subscriber, all_done
@@ -26,7 +26,7 @@ BOUND = BOUND_SECONDS + NOISE_SECONDS
 async def run(site: Site, folder: Path) -> list[Row]:
     crashes = site.size.of(short=3, long=20)
     application = site.application if site.broken else "faults.crash:application"
-    (ours, delays), (control, _) = await asyncio.gather(
+    (ours, delays), control = await beside(
         crash_often(site, folder / "callsite", application, crashes),
         crash_often(site, folder / "plain", PLAIN, (crashes + 1) // 2),
     )
@@ -41,7 +41,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
             f"fail point there: {crashes} crashes, in a turn or in the completion; listeners on both processes",
             f"{ours.share()} messages; by the other process {worst:.1f} s after the crash",
             findings,
-            f"{control.share()} messages",
+            f"{control[0].share()} messages" if control else BROKE_OFF,
         )
     ]
 

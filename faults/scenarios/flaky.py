@@ -11,7 +11,7 @@ import math
 from pathlib import Path
 
 from faults.history import Finding
-from faults.play import Played, play
+from faults.play import BROKE_OFF, Played, beside, play
 from faults.proxy import Proxy
 from faults.site import SOCKET_PATH, Pair, Site
 from faults.table import Row
@@ -24,7 +24,7 @@ TURNS_PER_SECOND = 10.0
 async def run(site: Site, folder: Path) -> list[Row]:
     clients, cuts = site.size.of(short=20, long=100), site.size.of(short=2, long=12)
     callsite, plain = await site.callsite(), await site.plain()
-    ours, control = await asyncio.gather(
+    ours, control = await beside(
         with_flaky_clients(folder / "callsite", callsite, clients, cuts),
         with_flaky_clients(folder / "plain", plain, clients, cuts),
     )
@@ -38,7 +38,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
             f"{clients} clients, each cut for {AWAY_SECONDS:g} s every {EVERY_SECONDS:g} s, {cuts} times",
             f"{ours.share()} messages",
             findings,
-            f"{control.share()} messages",
+            f"{control.share()} messages" if control else BROKE_OFF,
         )
     ]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from faults.play import play_both
+from faults.play import BROKE_OFF, play_both
 from faults.site import Site
 from faults.switch import Switch
 from faults.table import Row
@@ -32,5 +32,6 @@ async def run(site: Site, folder: Path, percents: Iterable[int] = PERCENTS) -> l
                 subscribers=listeners,
             )
             shown_by = f"{percent} % dropped; {turns} turns, {listeners} subscribers on two processes"
-            rows.append(Row(PROMISE, shown_by, ours.figure(), ours.findings(), control.figure()))
+            of_control = control.figure() if control else BROKE_OFF
+            rows.append(Row(PROMISE, shown_by, ours.figure(), ours.findings(), of_control))
     return rows
