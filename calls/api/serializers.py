@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
+from operator import attrgetter
 from typing import Any, ClassVar
 
+from django.db import models
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -23,7 +28,34 @@ class NumberField(serializers.Field):  # type: ignore[type-arg]
         return int(value) if value == value.to_integral_value() else float(value)
 
 
-class CallSerializer(serializers.ModelSerializer[Call]):
+class MomentField(serializers.DateTimeField):
+    """A time in UTC, which is how the database gives them: DRF would look for the time zone of each."""
+
+    def to_representation(self, value: datetime) -> str:
+        return value.isoformat().removesuffix("+00:00") + "Z"
+
+
+class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
+    """A model's plain columns, read as such: a page has 1,200 values, and DRF expects anything of each of them."""
+
+    serializer_field_mapping: ClassVar = {
+        **serializers.ModelSerializer.serializer_field_mapping,
+        models.DateTimeField: MomentField,
+    }
+
+    @cached_property
+    def _columns(self) -> list[tuple[str, Callable[[Row], Any], Callable[[Any], Any]]]:
+        fields = [(name, field) for name, field in self.fields.items() if not field.write_only]
+        return [(name, attrgetter(field.source or name), field.to_representation) for name, field in fields]
+
+    def to_representation(self, instance: Row) -> dict[str, Any]:
+        return {
+            name: None if (value := read(instance)) is None else represent(value)
+            for name, read, represent in self._columns
+        }
+
+
+class CallSerializer(RowSerializer[Call]):
     """A call. What ElevenLabs tells of it cannot be written here."""
 
     call_sid = serializers.RegexField(r"^[^\x00-\x1f\x7f/]+$", max_length=255, required=False, allow_blank=True)
@@ -71,7 +103,9 @@ class CallSerializer(serializers.ModelSerializer[Call]):
         return instance
 
 
-class TurnSerializer(serializers.ModelSerializer[CallTranscription]):
+class TurnSerializer(RowSerializer[CallTranscription]):
+    """What was said, under its number in the call."""
+
     transcription_id = serializers.IntegerField(source="pk", read_only=True)
 
     class Meta:

@@ -47,6 +47,20 @@ def test_what_is_given_is_kept_and_what_elevenlabs_tells_cannot_be_given(writer)
 
 
 @pytest.mark.parametrize(
+    ("given", "shown"),
+    [
+        ("2025-01-01T00:00:00Z", "2025-01-01T00:00:00Z"),
+        ("2025-01-01T00:30:00.250+02:00", "2024-12-31T22:30:00.250000Z"),
+        ("2025-01-01T00:00:00", "2025-01-01T00:00:00Z"),
+    ],
+)
+def test_a_time_is_shown_in_utc_whatever_zone_it_came_in(writer, given, shown):
+    made = writer.post("/api/calls/", {"call_sid": "EL_1", "call_start_time": given}, "json")
+    read = writer.get("/api/calls/EL_1/")
+    assert (made.json()["call_start_time"], read.json()["call_start_time"]) == (shown, shown)
+
+
+@pytest.mark.parametrize(
     ("body", "field"),
     [
         ({"call_sid": "EL_1"}, "call_sid"),
