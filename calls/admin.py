@@ -11,7 +11,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 
-from calls.history import HistoryAdmin
+from calls.history import HistoryAdmin, OfCallAdmin
 from calls.models import Call, CallRecording, CallTranscription
 
 
@@ -80,9 +80,8 @@ class CallAdmin(HistoryAdmin):
 
 
 @admin.register(CallTranscription)
-class CallTranscriptionAdmin(HistoryAdmin):
+class CallTranscriptionAdmin(OfCallAdmin):
     list_display = ("call", "sequence_number", "speaker_type", "message_text", "timestamp")
-    list_select_related = ("call",)
     list_filter = ("speaker_type", "timestamp")
     search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
@@ -97,9 +96,8 @@ class CallTranscriptionAdmin(HistoryAdmin):
 
 
 @admin.register(CallRecording)
-class CallRecordingAdmin(HistoryAdmin):
+class CallRecordingAdmin(OfCallAdmin):
     list_display = ("call", "size_bytes", "event_time", "created_at")
-    list_select_related = ("call",)
     search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
     fields = ("call", "audio", "size_bytes", "sha256", "event_time", "created_at")

@@ -37,3 +37,14 @@ class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class OfCallAdmin(HistoryAdmin):
+    """What belongs to a call, of which a list reads only what it shows: the transcripts of 50 may be megabytes."""
+
+    list_select_related = ("call",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        call = self.model._meta.get_field("call").related_model
+        unread = {field.name for field in call._meta.concrete_fields} - {"id", "call_sid"}
+        return super().get_queryset(request).defer(*(f"call__{name}" for name in unread))

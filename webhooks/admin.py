@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from calls.history import HistoryAdmin
+from calls.history import OfCallAdmin
 from webhooks.inbox import apply_again
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
@@ -31,14 +31,13 @@ class EventType(admin.SimpleListFilter):
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(HistoryAdmin):
+class WebhookDeliveryAdmin(OfCallAdmin):
     """Deliveries can be looked at and applied again; nothing is added, changed or deleted here."""
 
     list_display = (
         *("id", "received_at", "route", "event_type", "outcome", "call", "conversation_id"),
         *("size_bytes", "times_received", "times_applied"),
     )
-    list_select_related = ("call",)
     list_filter = ("outcome", "route", EventType, "received_at")
     search_fields = ("conversation_id__exact", "call_sid__exact", "digest__exact")
     search_help_text = "A whole conversation ID, call SID or digest."

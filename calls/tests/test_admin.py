@@ -45,6 +45,14 @@ def test_a_list_costs_the_same_with_one_row_and_with_thirty(admin_client, model)
     assert len(many) == len(few), many
 
 
+@pytest.mark.parametrize("model", MODELS)
+def test_a_list_reads_no_transcripts(admin_client, model):
+    full_call()
+    with CaptureQueriesContext(connection) as captured:
+        admin_client.get(change_list(model))
+    assert not [query["sql"] for query in captured if "final_transcript" in query["sql"]]
+
+
 def test_a_calls_page_costs_the_same_for_a_long_call(admin_client):
     call = full_call()
 

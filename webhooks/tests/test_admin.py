@@ -56,6 +56,7 @@ def test_the_list_costs_the_same_with_one_row_and_with_forty(on_duty):
     many = queries()
     assert len(many) == len(few), many
     assert not any('"webhooks_webhookdelivery"."body"' in sql for sql in many), "bodies are not read for a list"
+    assert not any("final_transcript" in sql for sql in many), "nor are transcripts"
 
 
 @pytest.mark.parametrize("query", ["?outcome__exact=unmatched", "?q=conv_1", "?route__exact=post-call", "?o=2"])
