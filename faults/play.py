@@ -123,11 +123,16 @@ async def beside[T, U](ours: Coroutine[Any, Any, T], control: Coroutine[Any, Any
         await asyncio.wait([task], timeout=PLAIN_LATER_SECONDS)
     finally:
         task.cancel()
-    (came_of_it,) = await asyncio.gather(task, return_exceptions=True)
+    return played, await unless_it_breaks_off(task)
+
+
+async def unless_it_breaks_off[U](control: Awaitable[U]) -> U | None:
+    """What came of the control."""
+    (came_of_it,) = await asyncio.gather(control, return_exceptions=True)
     if isinstance(came_of_it, BaseException):
         print(f"plain Channels broke off: {type(came_of_it).__name__} {came_of_it}", file=sys.stderr, flush=True)
-        return played, None
-    return played, came_of_it
+        return None
+    return came_of_it
 
 
 async def play_both(folder: Path, callsite: Pair, plain: Pair, **scene: Any) -> tuple[Played, Played | None]:

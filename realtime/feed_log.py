@@ -14,9 +14,9 @@ from typing import Any, TypedDict
 from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.db.models.functions import Left
 
+from calls.json_values import iso, json_number
 from calls.models import Call
 from realtime.log import in_thread
-from realtime.messages import iso, json_number
 
 IN_PROGRESS_LIMIT = 1_000
 ENDED_LIMIT = 50

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from django.db import close_old_connections
 from django.db.models.functions import Length
 
+from calls.json_values import iso, json_number
 from calls.models import Call, CallTranscription
 from calls.turn_store import LockedCall, RecordedTurn
 from realtime import messages
@@ -85,7 +86,7 @@ def turn_message(turn: CallTranscription | RecordedTurn, call: Call | LockedCall
         "sequence_number": turn.sequence_number,
         "speaker_type": turn.speaker_type,
         "message_text": turn.message_text,
-        "timestamp": messages.iso(turn.timestamp) or "",
+        "timestamp": iso(turn.timestamp),
     }
 
 
@@ -97,7 +98,7 @@ def completion_messages(call: Call) -> tuple[str, str]:
             "conversation_id": call.conversation_id,
             "call_sid": call.call_sid,
             "status": call.status,
-            "call_end_time": messages.iso(call.call_end_time),
+            "call_end_time": iso(call.call_end_time),
         }
     )
     data: messages.CallData = {
@@ -105,11 +106,11 @@ def completion_messages(call: Call) -> tuple[str, str]:
         "driver_id": call.driver_id,
         "call_sid": call.call_sid,
         "conversation_id": call.conversation_id,
-        "call_start_time": messages.iso(call.call_start_time),
-        "call_end_time": messages.iso(call.call_end_time),
-        "duration_seconds": messages.json_number(call.call_duration_seconds),
+        "call_start_time": iso(call.call_start_time),
+        "call_end_time": iso(call.call_end_time),
+        "duration_seconds": json_number(call.call_duration_seconds),
         "transcript_summary": call.transcript_summary,
-        "cost": messages.json_number(call.cost),
+        "cost": json_number(call.cost),
         "call_successful": call.call_successful,
         "analysis_data": call.analysis_data,
         "metadata": call.metadata_json,

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -165,15 +163,3 @@ def reset(identifier: str, state: CallState) -> Reset:
 
 def error(code: ErrorCode, message: str) -> Error:
     return {"type": "error", "message": message, "code": code}
-
-
-def iso(moment: datetime | None) -> str | None:
-    """ISO 8601, UTC, with `Z`."""
-    return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
-
-
-def json_number(value: Decimal | None) -> int | float | None:
-    """A JSON number: whole ones without a fraction."""
-    if value is None:
-        return None
-    return int(value) if value == value.to_integral_value() else float(value)

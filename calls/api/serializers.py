@@ -14,6 +14,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from calls.json_values import iso, json_number
 from calls.models import Call, CallTranscription
 
 
@@ -24,15 +25,15 @@ class NumberField(serializers.Field):  # type: ignore[type-arg]
     def __init__(self) -> None:
         super().__init__(read_only=True)
 
-    def to_representation(self, value: Decimal) -> int | float:
-        return int(value) if value == value.to_integral_value() else float(value)
+    def to_representation(self, value: Decimal) -> int | float | None:
+        return json_number(value)
 
 
 class MomentField(serializers.DateTimeField):
-    """A time in UTC, which is how the database gives them: DRF would look for the time zone of each."""
+    """A time in UTC, as everywhere here: DRF would look for the time zone of each."""
 
     def to_representation(self, value: datetime) -> str:
-        return value.isoformat().removesuffix("+00:00") + "Z"
+        return iso(value)
 
 
 class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):

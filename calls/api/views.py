@@ -68,7 +68,7 @@ class CallViewSet(
     @action(detail=True)
     def recording(self, request: Request, identifier: str) -> HttpResponse:
         """The audio, an MP3. Takes Range requests."""
-        call = self._found(Call.objects.select_related("recording"))
+        call = self._found(Call.objects.defer("final_transcript").select_related("recording"))
         try:
             recording = call.recording
             with recording.file.open() as file:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import struct
+from collections.abc import Awaitable, Callable
 
 from faults.proxy import Proxy
 
@@ -24,9 +25,9 @@ async def a_server_that_says_goodbye(reader: asyncio.StreamReader, writer: async
     writer.close()
 
 
-async def ask_through_a_proxy(serve: object) -> bytes:
+async def ask_through_a_proxy(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> bytes:
     """What a client gets that asks and then only waits for its answer."""
-    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:  # type: ignore[arg-type]
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         async with Proxy(server.sockets[0].getsockname()[1]) as proxy:
             reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
             writer.write(b"ping")
