@@ -108,6 +108,8 @@ class Call(models.Model):
 
     search_words = WordsField(null=True, editable=False)
 
+    former_status: str | None = None  # what it was before a verb ended it; not stored
+
     objects = CallManager()
 
     class Meta:
@@ -295,7 +297,7 @@ class Call(models.Model):
             return []
         if not self.ended:
             self.final_sequence_number = self.last_sequence_number
-        self.status = status
+        self.former_status, self.status = self.status, status
         return ["status", "final_sequence_number"]
 
     def _take_parties(self, parties: Parties, *, over_known: bool = True) -> list[str]:

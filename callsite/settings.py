@@ -16,6 +16,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import Env
 
+from callsite import logs
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
 env.read_env(BASE_DIR / ".env", recurse=False)
@@ -225,20 +227,8 @@ SILENCED_SYSTEM_CHECKS = [
 
 # --- Logs: ids, never transcript text, phone numbers or tokens ----------------------------------------------
 
-LOGGING: dict[str, Any] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
-    "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {
-        "django": {"handlers": [], "level": "INFO", "propagate": True},
-        "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
-        # refused webhooks are logged where they are refused, with the reason
-        "django.request": {"handlers": [], "level": "ERROR", "propagate": True},
-        "django.channels.server": {"handlers": [], "level": "INFO", "propagate": True},
-        "daphne": {"handlers": [], "level": "WARNING", "propagate": True},
-        # its receive task prints a traceback every second while Redis is away; realtime.hub says it in a line
-        "channels_redis.pubsub": {"handlers": [], "level": "CRITICAL", "propagate": True},
-    },
-}
+LOG_LEVEL = env.str("LOG_LEVEL", "").upper() or "INFO"
+if LOG_LEVEL not in logs.LEVELS:
+    raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(logs.LEVELS)}.")
+LOGGING_CONFIG = "callsite.logs.configure"
+LOGGING = logs.configuration(LOG_LEVEL, readable=DEBUG)

@@ -14,6 +14,7 @@ import logging
 import uuid
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 from asgiref.sync import async_to_sync
@@ -45,7 +46,8 @@ class Publisher:
         self._waiting.extend(messages)
         if not self._woken:
             self._woken = True
-            self.loop.call_soon_threadsafe(self._wake)
+            # what it sends is many callers': the ids that one of them bound to the lines of the log stay with it
+            self.loop.call_soon_threadsafe(self._wake, context=Context())
 
     def _wake(self) -> None:
         self._woken = False

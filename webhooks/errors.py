@@ -31,7 +31,13 @@ class InvalidPayload(WebhookError):
 
 
 class NotAuthenticated(WebhookError):
+    """`fault` names what is wrong in one word, for counting."""
+
     status = 401
+
+    def __init__(self, fault: str, details: str) -> None:
+        super().__init__("Webhook not authenticated", details)
+        self.fault = fault
 
 
 class CallNotFound(WebhookError):
@@ -57,8 +63,9 @@ class TooLarge(WebhookError):
 class DatabaseUnavailable(WebhookError):
     """Nothing was stored, or nobody knows whether it is; the sender should try again."""
 
-    def __init__(self) -> None:
+    def __init__(self, cause: Exception | None = None) -> None:
         super().__init__("Database error while processing webhook", "Database temporarily unavailable")
+        self.__cause__ = cause
 
 
 class InternalError(WebhookError):

@@ -13,6 +13,7 @@ from django.db import transaction
 from calls.models import Call
 from calls.turn_store import NewTurn, RecordedTurn
 from calls.turns import record_turns
+from webhooks import journal
 from webhooks.errors import CallNotFound
 from webhooks.payloads import Audio, CallReference, Ignored, InitiationFailure, Transcription
 from webhooks.tool_payloads import Initiation
@@ -80,18 +81,24 @@ def handle_initiation(initiation: Initiation) -> tuple[Call, dict[str, Any]]:
 
 def find_call(reference: CallReference) -> Call:
     """The call of a post-call event; raises CallNotFound."""
+    entry = journal.current()
+    entry.step = "look up"
     call = _existing(reference) or _created(reference.call_sid, reference.conversation_id)
     if call is None:
         raise CallNotFound("conversation_id", reference.conversation_id)
+    entry.found(call)
     return call
 
 
 def find_turns_call(turn: NewTurn) -> Call:
     """The call of a live turn, by either identifier; raises CallNotFound like `find_call`."""
+    entry = journal.current()
+    entry.step = "look up"
     call = _existing_by_either(turn) or _created(turn.call_sid, turn.conversation_id)
     if call is None:
         key = "call_sid" if turn.call_sid else "conversation_id"
         raise CallNotFound(key, turn.call_sid or turn.conversation_id or "")
+    entry.found(call)
     return call
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import logging
 import random
 import time
 import traceback
@@ -23,15 +22,15 @@ from prometheus_client import Counter
 
 from calls.models import Call
 from calls.turn_store import NewTurn, RecordedTurn
-from webhooks import handlers
+from webhooks import handlers, journal
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
+from webhooks.journal import Entry
 from webhooks.models import WebhookDelivery
-from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription, parse_event
-from webhooks.strict_json import decode
-from webhooks.tool_payloads import parse_initiation, parse_turn
+from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription
+from webhooks.reading import identify, read
+from webhooks.tool_payloads import Initiation
 from webhooks.waiting import lock_identifiers
 
-logger = logging.getLogger(__name__)
 ATTEMPTS = 5
 # serialisation failure, deadlock, lock timeout; SQLite's locked
 _WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03", "SQLITE_BUSY"}
@@ -60,30 +59,48 @@ class Answer:
 
 def receive(route: str, body: bytes) -> Answer:
     """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row."""
+    return journal.under(journal.current(), _receive, route, body)
+
+
+def _receive(route: str, body: bytes) -> Answer:
+    entry = journal.current()
     try:
-        return _persistently(lambda: _take(route, body))
+        delivery = _persistently(lambda: _take(route, body))
+        entry.kept(delivery)
     except Error as error:
-        logger.error("Database error on a %s webhook: %s", route, type(error).__name__)
+        away = DatabaseUnavailable(error)
+        entry.fail(away)
+        identify(new_delivery(route, body, digest=""))
         if _may_work_next_time(error):  # lost every race, so the database is there: keep what came
             with contextlib.suppress(Error):
-                _keep_failed(route, body)
-        return _answer_of(DatabaseUnavailable())
+                entry.kept(_keep_failed(route, body))
+        return _answer_of(away)
+    return Answer(delivery.answer_status, delivery.answer_body)
 
 
-def apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
+def apply_again(delivery: WebhookDelivery, because: str = "the staff asked") -> WebhookDelivery:
     """Apply a kept delivery once more, as if it had just come; used by the staff and by calls that appear."""
+    entry = Entry(delivery.route, again=because)
+    return journal.under(entry, _apply_again, delivery)
+
+
+def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
+    entry = journal.current()
     with transaction.atomic():
         lock_identifiers(delivery.conversation_id, delivery.call_sid)  # before the row, as everybody
         locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
         try:
             _apply(locked)
-        except IntegrityError:
+        except IntegrityError as error:
+            entry.fail(error)
             locked.outcome, locked.error = Outcome.FAILED, traceback.format_exc()
         locked.save(update_fields=_RESULT)
+        entry.kept(locked)
+        transaction.on_commit(entry.end, robust=True)
         return locked
 
 
-def _persistently(work: Callable[[], Answer]) -> Answer:
+def _persistently[Result](work: Callable[[], Result]) -> Result:
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return work()
@@ -102,17 +119,23 @@ def _may_work_next_time(error: Error) -> bool:
     return (getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)) in _WORTH_ANOTHER_TRY
 
 
-def _take(route: str, body: bytes) -> Answer:
+def _take(route: str, body: bytes) -> WebhookDelivery:
+    entry = journal.current()
+    entry.step = "connect"
     with transaction.atomic():
+        entry.step = "recognise"
         delivery = _known_or_new(route, body)
         if delivery.pk is None or delivery.outcome in (Outcome.UNMATCHED, Outcome.FAILED):
             _apply(delivery)
+        else:
+            entry.repeated(delivery)
+        entry.step = "store"
         if route != Route.TRANSCRIPTION or delivery.outcome != Outcome.APPLIED:
             _keep(delivery)  # but a stored turn is its own record
-        return Answer(delivery.answer_status, delivery.answer_body)
+        return delivery
 
 
-def _keep_failed(route: str, body: bytes) -> None:
+def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
     """Keep what could not be applied because others always came first; the sender was told to come again."""
     with transaction.atomic():
         delivery = _known_or_new(route, body)
@@ -121,6 +144,7 @@ def _keep_failed(route: str, body: bytes) -> None:
             answer = _answer_of(DatabaseUnavailable())
             delivery.answer_status, delivery.answer_body = answer.status, answer.body
         _keep(delivery)
+        return delivery
 
 
 def _known_or_new(route: str, body: bytes) -> WebhookDelivery:
@@ -149,6 +173,7 @@ def _keep(delivery: WebhookDelivery) -> None:
 
 def _apply(delivery: WebhookDelivery) -> None:
     """Run the delivery's effect; the row's fields, not yet saved, say what came of it."""
+    entry = journal.current()
     try:
         try:
             with transaction.atomic():
@@ -161,13 +186,15 @@ def _apply(delivery: WebhookDelivery) -> None:
         delivery.error, delivery.applied_at = "", timezone.now()
         delivery.times_applied += delivery.outcome == Outcome.APPLIED
     except CallNotFound as error:
+        entry.fail(error)
         delivery.outcome, delivery.error, answer = Outcome.UNMATCHED, error.message, _answer_of(error)
     except WebhookError as error:
+        entry.fail(error)
         delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, _answer_of(error)
     except (OperationalError, IntegrityError, InterfaceError):
         raise  # the whole transaction is tried again, or the database is away
     except Exception as error:
-        logger.error("A %s delivery could not be applied: %s", delivery.route, type(error).__name__)
+        entry.fail(error)
         delivery.outcome, delivery.error = Outcome.FAILED, traceback.format_exc()
         answer = _answer_of(DatabaseUnavailable() if isinstance(error, DatabaseError) else InternalError())
     delivery.answer_status, delivery.answer_body = answer.status, answer.body
@@ -176,33 +203,20 @@ def _apply(delivery: WebhookDelivery) -> None:
 
 def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str]:
     """Parse and handle: (call, answer, outcome). Notes on the row what the body is about, also where it fails later."""
-    body = decode(bytes(delivery.body))
-    if delivery.route == Route.TRANSCRIPTION:
-        return _turn_effect(delivery, parse_turn(body))
-    if delivery.route == Route.CONVERSATION_INIT:
-        initiation = parse_initiation(body)
-        delivery.call_sid = initiation.call_sid
-        call, answer = handlers.handle_initiation(initiation)
-        return call, Answer(200, answer), Outcome.APPLIED
-    event = event_of(delivery, body)
+    event = read(delivery)
+    if isinstance(event, NewTurn):
+        return _turn_effect(delivery, event)
     if isinstance(event, Ignored):
         return None, Answer(200, handlers.handle_ignored(event)[1]), Outcome.IGNORED
     call, answer = _handle(event)
+    journal.current().applied(call)
     return call, Answer(200, answer), Outcome.APPLIED
 
 
-def event_of(delivery: WebhookDelivery, body: dict[str, Any]) -> Event:
-    """What a post-call webhook says."""
-    kind = body.get("type")
-    delivery.event_type = kind[:64] if isinstance(kind, str) else ""
-    event = parse_event(body)
-    if not isinstance(event, Ignored):
-        delivery.conversation_id, delivery.call_sid = event.call.conversation_id, event.call.call_sid or ""
-    return event
-
-
-def _handle(event: Event) -> tuple[Call, dict[str, Any]]:
+def _handle(event: Event | Initiation) -> tuple[Call, dict[str, Any]]:
     match event:
+        case Initiation():
+            return handlers.handle_initiation(event)
         case Transcription():
             return handlers.handle_transcription(event)
         case InitiationFailure():
@@ -213,11 +227,10 @@ def _handle(event: Event) -> tuple[Call, dict[str, Any]]:
 
 
 def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Answer, str]:
-    delivery.event_type = "turn"
-    delivery.conversation_id, delivery.call_sid = turn.conversation_id or "", turn.call_sid or ""
     if delivery.pk and turn.turn_id is None:  # it waited: applied again, it must not be said twice
         turn = replace(turn, turn_id=f"delivery {delivery.pk}")
-    stored, created = handlers.handle_turn(turn)
+    stored, created = recorded = handlers.handle_turn(turn)
+    journal.current().turn = recorded
     return Call(pk=stored.call.pk), turn_answer(stored, created), Outcome.APPLIED
 
 

@@ -11,27 +11,32 @@ import asyncio
 import contextlib
 import hashlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
 from django.db import close_old_connections, transaction
 from django.utils import timezone
+from structlog.contextvars import bound_contextvars
 
 from calls import bulk
 from calls.models import Call
+from webhooks import journal
 from webhooks.errors import DatabaseUnavailable, WebhookError, is_away
 from webhooks.group_commit import GroupCommit
 from webhooks.handlers import transcription_answer
-from webhooks.inbox import DELIVERIES, Answer, event_of, new_delivery
+from webhooks.inbox import DELIVERIES, Answer, new_delivery
+from webhooks.journal import Entry
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import Transcription
-from webhooks.strict_json import decode
+from webhooks.reading import identify, read
 
 logger = logging.getLogger(__name__)
+ROUTE = WebhookDelivery.Route.POST_CALL
 BATCH, BATCHED_MAX_BYTES = 32, 512 * 1024
+Item = tuple[bytes, Entry]
 _thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="post-call-batch")
-_groups: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[bytes, Answer | None]] = WeakKeyDictionary()
+_groups: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[Item, Answer | None]] = WeakKeyDictionary()
 
 
 async def take_with_others(body: bytes) -> Answer | None:
@@ -42,28 +47,34 @@ async def take_with_others(body: bytes) -> Answer | None:
     group = _groups.get(loop)
     if group is None:
         group = _groups[loop] = GroupCommit(_take_in_thread, BATCH)
-    return await group.put(body)
+    return await group.put((body, journal.current()))
 
 
-async def _take_in_thread(bodies: list[bytes]) -> list[Answer | None]:
-    return await asyncio.get_running_loop().run_in_executor(_thread, take_batch, bodies)
+async def _take_in_thread(items: list[Item]) -> list[Answer | None]:
+    bodies, entries = zip(*items, strict=True)
+    return await asyncio.get_running_loop().run_in_executor(_thread, take_batch, bodies, entries)
 
 
-def take_batch(bodies: Sequence[bytes]) -> list[Answer | None]:
-    """The answers to those that could be taken in together."""
+def take_batch(bodies: Sequence[bytes], entries: Sequence[Entry] = ()) -> list[Answer | None]:
+    """The answers to those that could be taken in together; what came of each is noted in its entry."""
+    entries = entries or [Entry(ROUTE) for _ in bodies]
+    noted: dict[bytes, Entry] = {}
+    for body, entry in zip(bodies, entries, strict=True):
+        entry.step = "connect"
+        noted.setdefault(body, entry)
     try:
         close_old_connections()
         with transaction.atomic():
-            taken = _take(bodies)
+            taken = _take(noted)
     except Exception as error:  # noqa: BLE001  (whatever it is, taken alone it becomes data)
         if is_away(error):
-            away = DatabaseUnavailable()
-            return [Answer(away.status, away.body())] * len(bodies)
+            return [_away(body, entry, error) for body, entry in zip(bodies, entries, strict=True)]
         logger.warning("Post-call webhooks are taken one by one: %s", type(error).__name__)
         return [None] * len(bodies)
     finally:
         close_old_connections()
-    for delivery in taken.values():
+    for body, delivery in taken.items():
+        noted[body].kept(delivery)
         DELIVERIES.labels(delivery.route, delivery.outcome).inc()
     # of two copies of a body the second is taken alone, and counted
     return [_answer(taken.pop(body, None)) for body in bodies]
@@ -73,31 +84,45 @@ def _answer(delivery: WebhookDelivery | None) -> Answer | None:
     return None if delivery is None else Answer(delivery.answer_status, delivery.answer_body)
 
 
-def _take(bodies: Sequence[bytes]) -> dict[bytes, WebhookDelivery]:
-    tellings = _tellings(bodies)
-    calls = Call.update_post_call_data_of({key: event.data for key, (_, event) in tellings.items()})
-    taken = []
-    for conversation_id, call in calls.items():
-        delivery, _ = tellings[conversation_id]
-        delivery.call, delivery.outcome = call, WebhookDelivery.Outcome.APPLIED
-        delivery.applied_at, delivery.times_applied = timezone.now(), 1
-        delivery.answer_status, delivery.answer_body = 200, transcription_answer(call)
-        taken.append(delivery)
-    bulk.insert(taken)
+def _away(body: bytes, entry: Entry, error: Exception) -> Answer:
+    away = DatabaseUnavailable(error)
+    entry.fail(away)
+    journal.under(entry, identify, new_delivery(ROUTE, body, digest=""))
+    return Answer(away.status, away.body())
+
+
+def _take(noted: Mapping[bytes, Entry]) -> dict[bytes, WebhookDelivery]:
+    tellings = _tellings(noted)
+    for delivery, _ in tellings.values():
+        noted[bytes(delivery.body)].step = "look up"
+    with bound_contextvars(conversation_id=", ".join(tellings)):
+        calls = Call.update_post_call_data_of({key: event.data for key, (_, event) in tellings.items()})
+        taken = []
+        for conversation_id, call in calls.items():
+            delivery, _ = tellings[conversation_id]
+            entry = noted[bytes(delivery.body)]
+            entry.found(call)
+            entry.applied(call)
+            delivery.call, delivery.outcome = call, WebhookDelivery.Outcome.APPLIED
+            delivery.applied_at, delivery.times_applied = timezone.now(), 1
+            delivery.answer_status, delivery.answer_body = 200, transcription_answer(call)
+            taken.append(delivery)
+        bulk.insert(taken)
     return {bytes(delivery.body): delivery for delivery in taken}
 
 
-def _tellings(bodies: Sequence[bytes]) -> dict[str, tuple[WebhookDelivery, Transcription]]:
+def _tellings(noted: Mapping[bytes, Entry]) -> dict[str, tuple[WebhookDelivery, Transcription]]:
     """What new bodies tell, by conversation; of several about one conversation the first."""
-    route = WebhookDelivery.Route.POST_CALL
-    new = {hashlib.sha256(body).hexdigest(): body for body in bodies}
-    for digest in WebhookDelivery.objects.filter(route=route, digest__in=new).values_list("digest", flat=True):
+    for entry in noted.values():
+        entry.step = "recognise"
+    new = {hashlib.sha256(body).hexdigest(): body for body in noted}
+    for digest in WebhookDelivery.objects.filter(route=ROUTE, digest__in=new).values_list("digest", flat=True):
         del new[digest]
     tellings: dict[str, tuple[WebhookDelivery, Transcription]] = {}
     for digest, body in new.items():
-        delivery = new_delivery(route, body, digest)
+        delivery = new_delivery(ROUTE, body, digest)
         with contextlib.suppress(WebhookError):
-            event = event_of(delivery, decode(body))
+            event = journal.under(noted[body], read, delivery)
             if isinstance(event, Transcription):
                 tellings.setdefault(event.call.conversation_id, (delivery, event))
     return tellings

@@ -27,4 +27,4 @@ def apply_waiting_deliveries(instance: Call, update_fields: frozenset[str] | Non
         mine |= Q(conversation_id=instance.conversation_id)
     waiting = WebhookDelivery.objects.filter(mine, outcome=WebhookDelivery.Outcome.UNMATCHED)
     for delivery in waiting.order_by("id").defer("body"):
-        apply_again(delivery)
+        apply_again(delivery, because="its call appeared")

@@ -99,5 +99,4 @@ def _allow_only_while_developing(setting: str) -> None:
 
 def _refused(reason: str, fix: str) -> NotAuthenticated:
     REFUSED.labels(reason).inc()
-    logger.warning("Refused a webhook: %s (see ELEVENLABS_WEBHOOK_SECRET, ELEVENLABS_TOOL_SECRET)", reason)
-    return NotAuthenticated("Webhook not authenticated", fix)
+    return NotAuthenticated(reason, fix)

@@ -12,12 +12,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from typing import Any, NamedTuple, Protocol
 
 from django.conf import settings
 from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
 
+from webhooks import journal
 from webhooks.errors import (
     DatabaseUnavailable,
     InternalError,
@@ -27,9 +29,10 @@ from webhooks.errors import (
     WebhookError,
     is_away,
 )
-from webhooks.inbox import Answer, receive, turn_answer
+from webhooks.inbox import Answer, new_delivery, receive, turn_answer
 from webhooks.models import WebhookDelivery
 from webhooks.post_call_batch import take_with_others
+from webhooks.reading import identify
 from webhooks.signature import check_signature, check_tool_secret
 from webhooks.strict_json import decode
 from webhooks.tool_payloads import parse_turn
@@ -67,19 +70,25 @@ def webhook(limit_setting: str) -> Callable[[Callable[[bytes, Credentials], Awai
         return limit and limit + 1
 
     def decorate(take: Callable[[bytes, Credentials], Awaitable[Answer]]) -> WebhookView:
+        route = take.__name__.replace("_", "-")
+
         async def answer(method: str, body: bytes, credentials: Credentials) -> Answer:
+            entry = journal.begin(route, len(body))
             try:
                 if method != "POST":
                     raise MethodNotAllowed(f"Method {method} not allowed", "Send a POST request.")
                 limit = getattr(settings, limit_setting)
                 if limit and len(body) > limit:
                     raise TooLarge(f"Body larger than {limit} bytes", f"Raise {limit_setting} if it must be.")
-                return await take(body, credentials)
+                given = await take(body, credentials)
             except WebhookError as error:
-                return Answer(error.status, error.body())
-            except Exception:
-                logger.exception("A webhook met a fault of ours")
-                return Answer(InternalError.status, InternalError().body())
+                entry.fail(error)
+                given = Answer(error.status, error.body())
+            except Exception as error:  # noqa: BLE001  (the entry's line has it)
+                entry.fail(error)
+                given = Answer(InternalError.status, InternalError().body())
+            entry.end(given.status)
+            return given
 
         async def view(request: HttpRequest) -> HttpResponse:
             # read as a stream: Django's own cap of 2.5 MB would refuse long calls and all recordings
@@ -112,12 +121,15 @@ async def transcription(body: bytes, credentials: Credentials) -> Answer:
     except InvalidPayload:
         recorded = None
     except Exception as error:  # the inbox tries it alone, and keeps it where it fails again
-        logger.error("A live turn was not stored at once: %s", type(error).__name__)
         if is_away(error):
+            identify(new_delivery(WebhookDelivery.Route.TRANSCRIPTION, body, digest=""))
+            journal.current().step = "store"
             raise DatabaseUnavailable from error
+        logger.warning("A live turn was not stored at once: %s", type(error).__name__)
         recorded = None
     if recorded is None:
         return await through_inbox(WebhookDelivery.Route.TRANSCRIPTION, body)
+    journal.current().turn = recorded
     return turn_answer(*recorded)
 
 
@@ -136,4 +148,4 @@ async def through_inbox(route: str, body: bytes) -> Answer:
         finally:
             close_old_connections()
 
-    return await asyncio.get_running_loop().run_in_executor(_threads, take)
+    return await asyncio.get_running_loop().run_in_executor(_threads, copy_context().run, take)

@@ -1,42 +1,92 @@
-"""What a real server writes into its log: ids and reasons, and neither tokens, secrets, numbers nor what was said."""
+"""What a real server writes into its log: lines that can be read by eyes or by machines, ids and reasons in them, and
+neither tokens, secrets, numbers, names nor what was said.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
+import json
 import subprocess
-import sys
 
 import pytest
 import websockets
 
-from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload
-from stack.webserver import CHECKOUT, WebServer
+from callsite.tests.conftest import PASSWORD, manage
+from conftest import POST_CALL, TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload, sign
+from stack.webserver import WebServer
 
-PASSWORD = "a-password-0123456789"
-
-
-def manage(env, *arguments):
-    command = [sys.executable, "manage.py", *arguments]
-    subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **env}, check=True, capture_output=True)
+GOOD = payload("transcription_sip_trunk", "conv_1")
 
 
-@pytest.fixture(params=["uvicorn", "daphne"])
-def web(request, tmp_path):
-    env = {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
-        "REDIS_URL": "",
-        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
-        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
-        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
-    }
-    manage(env, "migrate", "--verbosity", "0")
-    manage(env, "createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.example")
-    # uvicorn with its access log, as somebody may run it
-    with WebServer(env, server=request.param, arguments=["--access-log"] if request.param == "uvicorn" else []) as web:
-        yield web
+@pytest.fixture
+def serve(sqlite_env):
+    @contextlib.contextmanager
+    def serve(server, arguments, **env):
+        application = "callsite.tests.failing:application"
+        with WebServer({**sqlite_env, **env}, server=server, arguments=arguments, application=application) as web:
+            elevenlabs = ElevenLabs(web.url)
+            login = {"username": "admin", "password": PASSWORD}
+            token = elevenlabs.client.post("/api/token/", json=login).json()["access"]
+            yield web, elevenlabs, token
+            elevenlabs.client.close()
+
+    return serve
+
+
+# uvicorn with its access log, as somebody may run it; daphne's is no logger's, and is told to keep quiet
+SERVERS = pytest.mark.parametrize(("server", "arguments"), [("uvicorn", ["--access-log"]), ("daphne", ["-v", "0"])])
+
+
+def play(web, elevenlabs, token):
+    """All kinds of webhooks, good and bad, and sockets; their secrets and what was said. Ends the server."""
+    url = f"{web.ws_url}/ws/calls/transcriptions"
+    assert "pong" in asyncio.run(open_socket(f"{url}?token={token}"))
+    assert "pong" in asyncio.run(open_socket(f"{url}/?x=1&token={token}"))
+    assert asyncio.run(open_socket(f"{url}?token={token[:-3]}abc")) is None
+
+    headers = {"Authorization": f"Bearer {token}"}
+    for n in (1, 2, 3):
+        call = {
+            "call_sid": f"EL_{n}",
+            "conversation_id": f"conv_{n}",
+            "from_number": "+15550009999",
+            "driver_id": "Unspeakable",
+        }
+        assert elevenlabs.client.post("/api/calls/", json=call, headers=headers).status_code == 201
+    assert elevenlabs.client.get("/api/calls/?search=Unspeakable", headers=headers).status_code == 500
+    assert elevenlabs.client.get("/die?token=Unspeakable").status_code == 200
+
+    said = {"speaker": "user", "message": "Unspeakable words"}
+    assert elevenlabs.turn(call_sid="EL_1", **said).status_code == 201
+    assert elevenlabs.turn(call_sid="EL_1", **said | {"speaker": "Unspeakable"}).status_code == 400
+    assert elevenlabs.turn(call_sid='EL_4\n{"level": "forged"}\x1b[31m\u2028', **said).status_code == 404
+    numbers = {"caller_id": "+15550001111", "called_number": "+15550002222"}
+    assert elevenlabs.init(call_sid="CA_5", **numbers).status_code == 200
+    assert elevenlabs.post_call(GOOD).status_code == 200
+    assert elevenlabs.post_call(GOOD).status_code == 200
+    assert elevenlabs.post_call(payload("failure_twilio", "conv_2")).status_code == 200
+    assert elevenlabs.post_call(payload("audio_small_mp3", "conv_3")).status_code == 500
+    assert elevenlabs.post_call({"type": "voice_removed", "event_timestamp": 1, "data": {}}).status_code == 200
+    assert elevenlabs.post_call(payload("transcription_full_featured", "conv_6")).status_code == 404
+    assert elevenlabs.post_call({**GOOD, "type": "post_call_dance"}).status_code == 400
+    assert elevenlabs.post_call({**GOOD, "event_timestamp": "Unspeakable"}).status_code == 400
+    assert elevenlabs.post_call(b"text=Unspeakable+words").status_code == 400
+    assert elevenlabs.post_call(GOOD, signature="t=1,v0=00").status_code == 401
+    assert elevenlabs.post_call(GOOD, signature=sign(b"{}")).status_code == 401
+    assert (
+        elevenlabs.client.post(POST_CALL, json=GOOD, headers={"Authorization": "Bearer Unspeakable"}).status_code == 401
+    )
+    late = {"call_sid": "EL_6", "conversation_id": "conv_6"}
+    assert elevenlabs.client.post("/api/calls/", json=late, headers=headers).status_code == 201
+    web.terminate()
+    return web.log
+
+
+OUTCOMES = [
+    *("rejected", "unmatched", "applied", "applied", "applied", "applied", "failed", "ignored"),  # the first: bad turns
+    *("unmatched", "rejected", "rejected", "rejected", "refused", "refused", "refused", "applied"),
+]
 
 
 async def open_socket(url):
@@ -46,31 +96,69 @@ async def open_socket(url):
             return await socket.recv()
 
 
-def test_tokens_secrets_numbers_and_words_never_reach_the_log(web):
-    elevenlabs = ElevenLabs(web.url)
-    login = {"username": "admin", "password": PASSWORD}
-    token = elevenlabs.client.post("/api/token/", json=login).json()["access"]
-    url = f"{web.ws_url}/ws/calls/transcriptions"
-    assert "pong" in asyncio.run(open_socket(f"{url}?token={token}"))
-    assert "pong" in asyncio.run(open_socket(f"{url}/?x=1&token={token}"))
-    assert asyncio.run(open_socket(f"{url}?token={token[:-3]}abc")) is None
-
-    headers = {"Authorization": f"Bearer {token}"}
-    call = {"call_sid": "EL_1", "conversation_id": "conv_1", "from_number": "+15550009999"}
-    assert elevenlabs.client.post("/api/calls/", json=call, headers=headers).status_code == 201
-    assert elevenlabs.turn(call_sid="EL_1", speaker="user", message="Unspeakable words").status_code == 201
-    assert elevenlabs.turn(call_sid="EL_1", speaker="robot", message="Unspeakable words").status_code == 400
-    assert elevenlabs.turn(call_sid="EL_2", speaker="user", message="Unspeakable words").status_code == 404
-    body = payload("transcription_sip_trunk", "conv_1")
-    assert elevenlabs.post_call(body).status_code == 200
-    assert elevenlabs.post_call(body, signature="t=1,v0=00").status_code == 401
-    elevenlabs.client.close()
-    web.terminate()
-
-    log = web.log
-    assert "/ws/calls/transcriptions" in log, "the log is on, and tells of the sockets"
-    assert "Refused a webhook: stale" in log
+def holds_nothing_private(log, token):
     for secret in (token.split(".")[2], token.split(".")[1], PASSWORD, WEBHOOK_SECRET, TOOL_SECRET):
         assert secret not in log
-    for private in ("Unspeakable", "+1555", body["data"]["transcript"][0]["message"]):
+    for private in ("Unspeakable", "+1555", "5550009999", "?", GOOD["data"]["transcript"][0]["message"]):
         assert private not in log
+    assert GOOD["data"]["analysis"]["transcript_summary"] not in log
+    assert GOOD["data"]["metadata"]["phone_call"]["external_number"] not in log
+    return True
+
+
+@SERVERS
+@pytest.mark.parametrize("level", ["INFO", "DEBUG"])
+def test_in_production_every_line_is_a_json_object_and_every_delivery_has_one(serve, server, arguments, level):
+    with serve(server, arguments, DJANGO_DEBUG="false", LOG_LEVEL=level) as (web, elevenlabs, token):
+        log = play(web, elevenlabs, token)
+    lines = [json.loads(line) for line in log.splitlines()]
+    for line in lines:
+        assert list(line)[:4] == ["time", "level", "logger", "event"]
+        assert line["time"].endswith("Z")
+        assert line["level"] in ("debug", "info", "warning", "error")
+    told = [line for line in lines if line["logger"] == "webhooks.journal" and line["level"] != "debug"]
+    assert [line["outcome"] for line in told] == OUTCOMES
+    assert ("Webhook step" in log) == (level == "DEBUG")
+    failed = {line["logger"]: line for line in lines if "exception" in line}
+    assert {*failed} == {"webhooks.journal", "django.request", "asyncio"}
+    assert all("failing.py" in line["exception"] and line["error"] == "ValueError" for line in failed.values())
+    if server == "uvicorn":
+        assert {"uvicorn.access", "uvicorn.error"} < {line["logger"] for line in lines}
+        assert "/ws/calls/transcriptions" in log
+    assert holds_nothing_private(log, token)
+
+
+@SERVERS
+def test_while_developing_lines_are_for_eyes(serve, server, arguments):
+    with serve(server, arguments, DJANGO_DEBUG="true", LOG_LEVEL="debug") as (web, elevenlabs, token):
+        log = play(web, elevenlabs, token)
+    (good,) = [line for line in log.splitlines() if "Webhook applied" in line and "summary_length" in line][:1]
+    assert "[info     ] Webhook applied" in good
+    assert "conversation_id=conv_1 call_sid=EL_1 call_id=1 status_before=in_progress status_after=completed" in good
+    assert not {"\x1b", "\u2028"} & {*log}
+    assert holds_nothing_private(log, token)
+
+
+def test_no_token_is_in_the_access_log_that_daphne_writes_itself(serve):
+    with serve("daphne", [], DJANGO_DEBUG="false") as (web, _, token):
+        assert "pong" in asyncio.run(open_socket(f"{web.ws_url}/ws/calls/transcriptions?x=1&token={token}"))
+        web.terminate()
+        assert "/ws/calls/transcriptions" in web.log
+        assert token.split(".")[1] not in web.log
+
+
+def test_without_an_access_log_there_is_none_and_the_level_is_a_setting(sqlite_env):
+    for level, told in (("info", {"webhooks.journal", "uvicorn.error"}), ("WARNING", set()), ("", None)):
+        with WebServer({**sqlite_env, "DJANGO_DEBUG": "false", "LOG_LEVEL": level}) as web:
+            elevenlabs = ElevenLabs(web.url)
+            assert elevenlabs.init(call_sid="CA_1").status_code == 200
+            elevenlabs.client.close()
+            web.terminate()
+            loggers = {json.loads(line)["logger"] for line in web.log.splitlines()}
+            assert loggers == told or (told is None and "webhooks.journal" in loggers)
+
+
+def test_a_level_that_is_none_is_named_with_those_that_are(sqlite_env):
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        manage({**sqlite_env, "LOG_LEVEL": "chatty"}, "check")
+    assert "LOG_LEVEL must be one of DEBUG, INFO, WARNING, ERROR." in refused.value.stderr.splitlines()[-1]

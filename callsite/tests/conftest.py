@@ -1,0 +1,81 @@
+"""Servers of their own for what a real process writes and sends; the lines of this one's log."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+from django.db import transaction
+
+from callsite.logs import Formatter
+from conftest import TOOL_SECRET, WEBHOOK_SECRET
+from stack.webserver import CHECKOUT
+
+GOOD = "transcription_sip_trunk"
+PASSWORD = "a-password-0123456789"
+
+
+def manage(env, *arguments):
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **env}, check=True, capture_output=True, text=True)
+
+
+@pytest.fixture
+def sqlite_env(tmp_path):
+    """The environment of a server with a database of its own and the user `admin`."""
+    env = {
+        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
+        "REDIS_URL": "",
+        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
+        "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
+        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+    }
+    manage(env, "migrate", "--verbosity", "0")
+    manage(env, "createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.example")
+    return env
+
+
+@pytest.fixture
+def log():
+    """Called, it gives the lines so far, as production writes them: all, or those of one logger."""
+    stream = io.StringIO()
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(Formatter(readable=False))
+    handler.addFilter(lambda record: record.name != "httpx")  # the tests' own
+    logging.getLogger().addHandler(handler)
+
+    def lines(logger="webhooks.journal"):
+        every = [json.loads(line) for line in stream.getvalue().splitlines()]
+        return [line for line in every if line["logger"] == logger]
+
+    lines.text = stream.getvalue
+    yield lines
+    logging.getLogger().removeHandler(handler)
+
+
+def told(log):
+    """The one line, without what differs each time."""
+    (line,) = log()
+    assert line.pop("time").endswith("Z")
+    assert line.pop("ms") >= 0
+    assert line.pop("logger") == "webhooks.journal"
+    return line
+
+
+def ids(call):
+    return {"conversation_id": call.conversation_id, "call_sid": call.call_sid, "call_id": call.pk}
+
+
+def error_of(work):
+    try:
+        with transaction.atomic():
+            work()
+    except Exception as error:  # noqa: BLE001
+        return error
+    raise AssertionError("nothing was raised")

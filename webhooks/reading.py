@@ -1,0 +1,67 @@
+"""What a delivery says: its body decoded and parsed, and what it is about noted on its row and in the journal."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import Any
+
+from structlog.contextvars import bind_contextvars
+
+from calls.turn_store import NewTurn
+from webhooks import journal
+from webhooks.errors import WebhookError
+from webhooks.models import WebhookDelivery
+from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription, parse_event
+from webhooks.strict_json import decode
+from webhooks.tool_payloads import Initiation, parse_initiation, parse_turn
+
+Route = WebhookDelivery.Route
+
+
+def read(delivery: WebhookDelivery) -> Event | NewTurn | Initiation:
+    """Raises InvalidPayload. Lines that others log from here on, in this context, carry the ids."""
+    entry = journal.current()
+    entry.step = "decode"
+    body = decode(bytes(delivery.body))
+    entry.step = "parse"
+    said: Event | NewTurn | Initiation
+    if delivery.route == Route.POST_CALL:
+        kind = body.get("type")
+        delivery.event_type = kind[:64] if isinstance(kind, str) else ""
+        said = parse_event(body)
+        if not isinstance(said, Ignored):
+            delivery.conversation_id, delivery.call_sid = said.call.conversation_id, said.call.call_sid or ""
+    elif delivery.route == Route.TRANSCRIPTION:
+        said = parse_turn(body)
+        delivery.event_type = "turn"
+        delivery.conversation_id, delivery.call_sid = said.conversation_id or "", said.call_sid or ""
+    else:
+        said = parse_initiation(body)
+        delivery.conversation_id, delivery.call_sid = said.conversation_id or "", said.call_sid
+    ids = {"conversation_id": delivery.conversation_id or None, "call_sid": delivery.call_sid or None}
+    bind_contextvars(**ids)
+    entry.learn(type=delivery.event_type or None, **ids, **_numbers_of(said))
+    return said
+
+
+def _numbers_of(said: Event | NewTurn | Initiation) -> dict[str, Any]:
+    """What may stand in the log of it: no words, no names, no phone numbers."""
+    match said:
+        case Transcription(data=data):
+            return {
+                "event_time": data.event_time,
+                "duration_seconds": data.duration_seconds,
+                "cost": data.cost,
+                "summary_length": len(data.transcript_summary),
+            }
+        case InitiationFailure(failure=failure):
+            return {"event_time": failure.event_time}
+        case Audio():
+            return {"event_time": said.event_time, "recording_bytes": len(said.content)}
+    return {}
+
+
+def identify(delivery: WebhookDelivery) -> None:
+    """Note what a webhook is about that failed, maybe before it was read."""
+    with contextlib.suppress(WebhookError):
+        read(delivery)
