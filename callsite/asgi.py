@@ -15,6 +15,7 @@ django_application = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps)
 from channels.routing import URLRouter  # noqa: E402
 
+from callsite import logs  # noqa: E402
 from callsite.webhook_door import serve, webhook_view  # noqa: E402
 from realtime import publisher  # noqa: E402
 from realtime.auth import offered_token, take_token_from_query  # noqa: E402
@@ -61,4 +62,5 @@ async def lifespan(receive: Any, send: Any) -> None:
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await current_writer().end()
+    logs.flush()
     await send({"type": "lifespan.shutdown.complete"})

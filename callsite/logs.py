@@ -20,6 +20,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from django.conf import settings
 from structlog.typing import EventDict
 
 ROOMS = ("callsite", "calls", "webhooks", "realtime")
@@ -72,6 +73,16 @@ def configure(logging_settings: dict[str, Any]) -> None:
     for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
         setattr(logging, name, False)
     logging._srcfile = None
+    if settings.SENTRY_DSN:
+        from callsite import sentry
+
+        sentry.start()
+
+
+def flush() -> None:
+    """Let go of what handlers still hold; on a signal the server ends without Python's own clearing up."""
+    for handler in logging.getLogger().handlers:
+        handler.flush()
 
 
 def _hand_over(_logger: Any, _name: str, fields: EventDict) -> tuple[tuple[EventDict], dict[str, Any]]:

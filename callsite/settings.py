@@ -230,5 +230,6 @@ SILENCED_SYSTEM_CHECKS = [
 LOG_LEVEL = env.str("LOG_LEVEL", "").upper() or "INFO"
 if LOG_LEVEL not in logs.LEVELS:
     raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(logs.LEVELS)}.")
+SENTRY_DSN = env.str("SENTRY_DSN", "")
 LOGGING_CONFIG = "callsite.logs.configure"
 LOGGING = logs.configuration(LOG_LEVEL, readable=DEBUG)
