@@ -168,6 +168,32 @@ class Call(models.Model):
         call.save(force_insert=True)
         return call
 
+    @classmethod
+    def register_inbound(cls, *, call_sid: str | None, conversation_id: str | None, parties: Parties) -> Call:
+        """A call that is about to be answered: the one known by either identifier, or a new one.
+
+        A known call learns what it lacks: its `conversation_id`, agent and numbers. It keeps its direction: ElevenLabs
+        asks before outbound calls too. Raises IntegrityError where another transaction takes an identifier meanwhile.
+        """
+        with transaction.atomic(savepoint=False):
+            by_sid = cls.objects.filter(call_sid=call_sid).first() if call_sid else None
+            by_conversation = cls.objects.filter(conversation_id=conversation_id).first() if conversation_id else None
+            known = by_sid or by_conversation
+            if known is None:
+                said = {name: getattr(parties, name) for name in parties.__slots__}
+                return cls.register(
+                    call_sid=call_sid or conversation_id or "",
+                    conversation_id=conversation_id,
+                    **said | {"direction": cls.Direction.INBOUND},
+                )
+            call = known._locked()
+            changed = call._take_parties(parties, over_known=False)
+            if call.conversation_id is None and by_conversation is None and conversation_id:
+                changed += call._set(conversation_id=conversation_id)
+            if changed:
+                call.save(update_fields=[*changed, "updated_at"])
+            return call
+
     def record_turn(
         self, *, speaker_type: str, message_text: str, timestamp: datetime | None = None, turn_id: str | None = None
     ) -> tuple[RecordedTurn, bool]:

@@ -15,7 +15,7 @@ django_application = get_asgi_application()
 from channels.auth import AuthMiddlewareStack  # noqa: E402  (needs the apps)
 from channels.routing import URLRouter  # noqa: E402
 
-from callsite.webhook_door import serve, webhook_view  # noqa: E402
+from callsite import page_door, webhook_door  # noqa: E402
 from realtime import publisher  # noqa: E402
 from realtime.auth import offered_token, take_token_from_query  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
@@ -46,17 +46,17 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         # who shows a token is not asked for a session, which costs each socket some KiB for as long as it lives
         has_token = offered_token(scope) is not None
         await (websocket_application if has_token else session_websocket_application)(scope, receive, send)
-    elif view := webhook_view(scope["path"]):
-        await serve(view, scope, receive, send)
+    elif view := webhook_door.webhook_view(scope["path"]):
+        await webhook_door.serve(view, scope, receive, send)
     else:
-        await django_application(scope, receive, send)
+        await page_door.serve(django_application, scope, receive, send)
 
 
 async def lifespan(receive: Any, send: Any) -> None:
     """Start and stop as uvicorn announces them; daphne does without."""
     await receive()
     current_writer().begin()
-    webhook_view("/")  # loads the URLconf, so that no webhook has to wait for it
+    webhook_door.webhook_view("/")  # loads the URLconf, so that no webhook has to wait for it
     gc.freeze()  # what is loaded stays: looking through it again and again would stop everything for 50 ms each time
     await send({"type": "lifespan.startup.complete"})
     await receive()

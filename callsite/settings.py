@@ -49,6 +49,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "callsite.middleware.give_connection_back",  # first: runs behind all others when the answer is made
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -109,8 +110,12 @@ DATABASES: dict[str, dict[str, Any]] = {
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # The pool outlives PostgreSQL's restarts; every wait is bounded, so that a database that is away costs a
     # webhook seconds and never a thread. A migration that needs longer says SET LOCAL statement_timeout.
+    from callsite.database import check_writable
+
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": 16, "timeout": 3, "reconnect_timeout": 5},
+        # larger than all that may ask at once: pages (callsite.page_door), each kind of Threads, sessions of sockets
+        "pool": {"min_size": 1, "max_size": 32, "timeout": 3, "reconnect_timeout": 5, "check": check_writable},
+        "target_session_attrs": "read-write",  # after a failover: not the server that is a standby now
         "connect_timeout": 3,
         "keepalives_idle": 5,
         "keepalives_interval": 2,

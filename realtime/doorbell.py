@@ -14,8 +14,10 @@ from realtime.publisher import GROUP, LAYER_ERRORS, Message, own_doorbells, send
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 1.0
 RETRY_SECONDS = 1.0
+SETTLE_SECONDS = 0.05
 JOIN_AGAIN_SECONDS = 30.0
 OWN_BATCHES = 1_000  # that may wait; what comes on top is read from the database
+SILENT_SECONDS = 60.0  # between two lines about messages that were not understood
 
 
 class Doorbell:
@@ -32,6 +34,7 @@ class Doorbell:
         self._given_up = False  # somebody waited in vain: the next ones need not, until it is back
         self._channel: str | None = None
         self._own: asyncio.Queue[list[Message]] = asyncio.Queue(OWN_BATCHES)
+        self._complained_at = float("-inf")
         self._tasks: list[asyncio.Task[None]] = []
 
     def want(self, wanted: bool) -> None:
@@ -58,8 +61,18 @@ class Doorbell:
         for message in batch:
             try:
                 await self._heard(message)
-            except Exception:
-                logger.exception("A message of the channel layer was not understood")
+            except Exception as error:  # noqa: BLE001  (another version of callsite may send anything)
+                self._complain(error)
+
+    def _complain(self, error: Exception) -> None:
+        """Say that a message was not understood, and then be silent for a while: there may be thousands."""
+        now = asyncio.get_running_loop().time()
+        if now - self._complained_at > SILENT_SECONDS:
+            self._complained_at = now
+            logger.error(
+                "A message of the channel layer was not understood; what it says is read from the database",
+                exc_info=error,
+            )
 
     async def ready(self) -> None:
         """Return when the layer sends us everything; or, while it is away, all the same: the first after a moment."""
@@ -80,6 +93,11 @@ class Doorbell:
             except LAYER_ERRORS as error:
                 self._member.clear()
                 logger.warning("The channel layer is away: %s", type(error).__name__)
+                await asyncio.sleep(RETRY_SECONDS)
+                continue
+            except Exception:
+                self._member.clear()
+                logger.exception("Joining the channel layer failed unexpectedly")
                 await asyncio.sleep(RETRY_SECONDS)
                 continue
             try:
@@ -112,6 +130,16 @@ class Doorbell:
             except LAYER_ERRORS as error:
                 logger.warning("The channel layer is away: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
+                continue
+            except Exception as error:  # noqa: BLE001  (bytes that are no message, say)
+                self._complain(error)
+                await asyncio.sleep(SETTLE_SECONDS)  # an error that comes at once, again and again, must cost little
+                continue
+            try:
+                own = sender()
+                heard_already = own is not None and batch.get("from") == own
+                messages = [] if heard_already else list(batch["messages"])
+            except Exception as error:  # noqa: BLE001  (another version of callsite may send anything)
+                self._complain(error)
             else:
-                if (own := sender()) is None or batch.get("from") != own:  # else it was heard already
-                    await self._hear(batch["messages"])
+                await self._hear(messages)

@@ -11,16 +11,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db import Error
 from django.utils import timezone
 
 from realtime import feed_log
+from realtime.cycles import Tasks, forever
 from realtime.doorbell import Doorbell
 from realtime.feed_log import Listing, Version
 from realtime.publisher import Message
@@ -84,7 +83,7 @@ class Feed:
         self._sweep_at = 0.0
         self._doorbell = Doorbell(self._heard, self._joined)
         self._cycle: asyncio.Task[None] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
         self._loop = asyncio.get_running_loop()
 
     # --- who is here ------------------------------------------------------------------------------------------
@@ -95,7 +94,7 @@ class Feed:
         self.ask(watcher)
         if self._cycle is None:
             self._doorbell.want(True)
-            self._cycle = asyncio.create_task(self._work())
+            self._cycle = asyncio.create_task(forever(self._round))
 
     def leave(self, watcher: Watcher) -> None:
         self.watchers.discard(watcher)
@@ -118,15 +117,6 @@ class Feed:
             self._news.set()
 
     # --- rounds: one at a time, so that what was told is always one state -------------------------------------------
-
-    async def _work(self) -> None:
-        """Whatever goes wrong in one round, there is a next: the promise to watchers hangs on it."""
-        while True:
-            try:
-                await self._round()
-            except Exception:
-                logger.exception("A round of the feed failed")
-                await asyncio.sleep(1)
 
     async def _round(self) -> None:
         await self._wait_for_news()
@@ -213,7 +203,7 @@ class Feed:
     def _send_snapshot_later(self, watcher: Watcher) -> None:
         """A watcher that is behind gets the present list once it has read what waits, in place of a queue."""
         watcher.waits = True
-        self._spawn(self._ask_when_drained(watcher))
+        self._tasks.spawn(self._ask_when_drained(watcher))
 
     async def _ask_when_drained(self, watcher: Watcher) -> None:
         await watcher.outbox.drained()
@@ -234,8 +224,3 @@ class Feed:
         others = [call_id for call_id, told in self._told.items() if told.version.ended and call_id not in seen]
         for call_id in others[:-REMEMBERED]:
             del self._told[call_id]
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)

@@ -12,13 +12,13 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.db import Error
 
+from calls.models import Call
 from realtime import auth, log, messages
+from realtime.cycles import Tasks, forever
 from realtime.doorbell import Doorbell
 from realtime.messages import CallState
 from realtime.publisher import Message
@@ -53,7 +53,7 @@ class Hub:
         self.topics: dict[int, Topic] = {}
         self._doorbell = Doorbell(self._heard, self._joined)
         self._cycles: list[asyncio.Task[None]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
 
     # --- who is here ------------------------------------------------------------------------------------------
 
@@ -62,7 +62,7 @@ class Hub:
         self._connections[listener.user_id] += 1
         if not self._cycles:
             self._doorbell.want(True)
-            self._cycles = [asyncio.create_task(_forever(work)) for work in (self._sweep, self._beat)]
+            self._cycles = [asyncio.create_task(forever(work)) for work in (self._sweep, self._beat)]
 
     def leave(self, listener: Listener) -> None:
         for call_id in list(listener.subscriptions):
@@ -121,7 +121,7 @@ class Hub:
         if after is not None and after > newest:
             listener.send(messages.reset(identifier, state))
             after = 0
-        subscription = Subscription(topic, listener, state, newest if after is None else after)
+        subscription = Subscription(topic, listener, state, identifier, newest if after is None else after)
         listener.subscriptions[state.call_id] = subscription
         if newest > topic.head:
             self._catch_up(topic)
@@ -137,7 +137,7 @@ class Hub:
 
     def _joined(self) -> None:
         """The channel layer has begun to send; what was published a moment before is not heard."""
-        self._spawn(self._settle())
+        self._tasks.spawn(self._settle())
 
     async def _heard(self, message: Message) -> None:
         """A message of the channel layer."""
@@ -164,7 +164,7 @@ class Hub:
         topic.stale = True
         if not topic.reading:
             topic.reading = True
-            self._spawn(self._read_missing(topic))
+            self._tasks.spawn(self._read_missing(topic))
 
     async def _read_missing(self, topic: Topic) -> None:
         try:
@@ -172,7 +172,9 @@ class Hub:
                 topic.stale = False
                 page = await log.read(topic.call_id, topic.head, until_end=True)
                 for number, text in page.turns:
-                    await self._advance(topic, number, text)
+                    for subscription in await topic.advance_as_read(number, text):
+                        self._serve_from_log(subscription)
+                await topic.skip_to(page.end)
                 if page.completion is None:
                     topic.stale = topic.stale or not page.is_last
                     continue
@@ -182,6 +184,8 @@ class Hub:
                         self._finish(subscription, page.completion)
                     else:
                         self._serve_from_log(subscription)
+        except Call.DoesNotExist:
+            self._call_deleted(topic)
         except Error as error:  # the sweep comes back to it
             logger.warning("The database is away: %s", type(error).__name__)
         finally:
@@ -191,13 +195,15 @@ class Hub:
         """Serve a subscription from the database, at its socket's own pace, until it is level with its call."""
         if not subscription.behind:
             subscription.behind = True
-            self._spawn(self._serve_pages(subscription))
+            self._tasks.spawn(self._serve_pages(subscription))
 
     async def _serve_pages(self, subscription: Subscription) -> None:
         while subscription.behind and not subscription.over:
             try:
                 async with subscription.listener.one_page:  # at a time, however many subscriptions are behind
                     await self._serve_page(subscription)
+            except Call.DoesNotExist:
+                self._call_deleted(subscription.topic)
             except Error as error:
                 logger.warning("The database is away: %s", type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
@@ -205,6 +211,7 @@ class Hub:
     async def _serve_page(self, subscription: Subscription) -> None:
         topic, outbox = subscription.topic, subscription.listener.outbox
         await outbox.room()
+        head = topic.head
         page = await log.read(topic.call_id, subscription.position, until_end=subscription.live)
         for number, text in page.turns:
             if not outbox.has_room:
@@ -212,12 +219,13 @@ class Hub:
             if subscription.over:
                 return
             subscription.serve(number, text)
+        subscription.position = max(subscription.position, page.end)
         if page.completion is not None:
             if not outbox.has_room:
                 await outbox.room()
             if not subscription.over:
                 self._finish(subscription, page.completion)
-        elif subscription.position >= topic.head:
+        elif subscription.position >= topic.head or (not page.turns and topic.head == head):
             subscription.behind = False
 
     def _finish(self, subscription: Subscription, completion: tuple[str, str]) -> None:
@@ -242,15 +250,24 @@ class Hub:
         """Compare all calls with the database, in one query, and read what was lost."""
         if not self.topics:
             return
+        asked = dict(self.topics)
         try:
-            states = await log.states(self.topics)
+            states = {state.call_id: state for state in await log.states(asked)}
         except Error as error:
             logger.warning("The database is away: %s", type(error).__name__)
             return
-        for state in states:
-            topic = self.topics.get(state.call_id)
-            if topic is not None and (state.ended or state.last_sequence_number > topic.head):
+        for call_id, topic in asked.items():
+            state = states.get(call_id)
+            if state is None:
+                self._call_deleted(topic)
+            elif topic.users and (state.ended or state.last_sequence_number > topic.head):
                 self._catch_up(topic)
+
+    def _call_deleted(self, topic: Topic) -> None:
+        """Tell those who listen, and forget the call."""
+        for subscription in list(topic.subscriptions):
+            subscription.listener.send(messages.subscription_ended(subscription.identifier))
+            self.unsubscribe(subscription.listener, topic.call_id)
 
     async def _check_listeners(self) -> None:
         """Close the sockets of users who may not listen any more, and those that take nothing."""
@@ -269,18 +286,3 @@ class Hub:
         await asyncio.sleep(HEARTBEAT_SECONDS)
         for listener in list(self.listeners):
             listener.beat()
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-
-
-async def _forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Whatever goes wrong in one round, there is a next: the promise to subscribers hangs on it."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            logger.exception("A round of the hub failed")
-            await asyncio.sleep(1)

@@ -5,30 +5,32 @@ Everything a subscriber ever gets can be read back with these functions; the cha
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from django.db import close_old_connections
 from django.db.models.functions import Length
 
 from calls.json_values import iso, json_number
 from calls.models import Call, CallTranscription
+from calls.threads import Threads
 from calls.turn_store import LockedCall, RecordedTurn
 from realtime import messages
 from realtime.messages import CallState
 
 PAGE = 500
 PAGE_CHARACTERS = 256 * 1024
-_threads = ThreadPoolExecutor(max_workers=4, thread_name_prefix="realtime-log")
+_threads = Threads("realtime-log", 4)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Turns above a number, as (number, text), no more than a page; on an ended call's last one the completion pair."""
+    """Turns above a number, as (number, text), no more than a page; on an ended call's last one the completion pair.
+
+    `end`: the database has no other turns up to this number.
+    """
 
     state: CallState
+    end: int
     turns: list[tuple[int, str]]
     is_last: bool
     completion: tuple[str, str] | None
@@ -41,16 +43,8 @@ _STATE = (
 
 
 async def in_thread[Result](read: Callable[[], Result]) -> Result:
-    """Run a blocking read in a thread of its own pool, and give the connection back afterwards."""
-
-    def reading() -> Result:
-        close_old_connections()
-        try:
-            return read()
-        finally:
-            close_old_connections()
-
-    return await asyncio.get_running_loop().run_in_executor(_threads, reading)
+    """Run a blocking read in one of realtime's own threads."""
+    return await _threads.run(read)
 
 
 async def find(identifier: str) -> CallState:
@@ -147,7 +141,8 @@ def _read(call_id: int, after: int, until_end: bool) -> Page:
         spoken = page.order_by("sequence_number")
         turns = [(turn.sequence_number, messages.encode(turn_message(turn, call))) for turn in spoken]
     is_last = not turns or turns[-1][0] >= last
-    return Page(state, turns, is_last, completion_messages(call) if state.ended and is_last else None)
+    completion = completion_messages(call) if state.ended and is_last else None
+    return Page(state, max(after, last) if is_last else turns[-1][0], turns, is_last, completion)
 
 
 def _end_of_page(sizes: Iterable[tuple[int, int]]) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
@@ -99,9 +99,12 @@ ErrorCode = Literal[
 
 
 class Error(TypedDict):
+    """`identifier`: of the subscription that ends by an error which answers no request."""
+
     type: Literal["error"]
     message: str
     code: ErrorCode
+    identifier: NotRequired[str]
 
 
 Message = (
@@ -163,3 +166,8 @@ def reset(identifier: str, state: CallState) -> Reset:
 
 def error(code: ErrorCode, message: str) -> Error:
     return {"type": "error", "message": message, "code": code}
+
+
+def subscription_ended(identifier: str) -> Error:
+    """The call is gone: what the client did not ask for, so it names the subscription."""
+    return {"type": "error", "message": "The call was deleted.", "code": "CALL_NOT_FOUND", "identifier": identifier}

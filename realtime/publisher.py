@@ -94,4 +94,7 @@ async def _send(batch: list[Message]) -> bool:
     except LAYER_ERRORS as error:
         logger.warning("The channel layer is away, listeners will read the database: %s", type(error).__name__)
         return False
+    except Exception:
+        logger.exception("Publishing failed unexpectedly, listeners will read the database")
+        return False
     return True

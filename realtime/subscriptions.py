@@ -64,6 +64,19 @@ class Topic:
             self.head = number
             return True, await self._serve(number, text)
 
+    async def advance_as_read(self, number: int, text: str) -> list[Subscription]:
+        """Serve a turn that was read from the database: what is missing below it is gone, and will not come."""
+        async with self._order:
+            if number <= self.head:
+                return []
+            self.head = number
+            return await self._serve(number, text)
+
+    async def skip_to(self, number: int) -> None:
+        """Wait for no turn up to this number: the database has none of those that were not served."""
+        async with self._order:
+            self.head = max(self.head, number)
+
     async def _serve(self, number: int, text: str) -> list[Subscription]:
         """Who joins meanwhile starts at this turn or above; between handfuls of sockets others get their turn."""
         late = []
@@ -82,10 +95,11 @@ class Topic:
 class Subscription:
     """One socket listening to one call. `position` is the number of the newest turn it was served."""
 
-    __slots__ = ("behind", "call_sid", "conversation_id", "listener", "live", "over", "position", "topic")
+    __slots__ = ("behind", "call_sid", "conversation_id", "identifier", "listener", "live", "over", "position", "topic")
 
-    def __init__(self, topic: Topic, listener: Listener, state: CallState, position: int) -> None:
+    def __init__(self, topic: Topic, listener: Listener, state: CallState, identifier: str, position: int) -> None:
         self.topic, self.listener, self.position = topic, listener, position
+        self.identifier = identifier  # as the client gave it
         self.call_sid, self.conversation_id = state.call_sid, state.conversation_id
         self.live = not state.ended  # who listened hears the call to its end; who asks later, what came after it too
         self.behind = False  # True while it is served from the database

@@ -22,6 +22,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from calls.models import Call
+from calls.threads import Threads
 from calls.turn_store import NewTurn, RecordedTurn
 from webhooks import handlers
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
@@ -32,6 +33,7 @@ from webhooks.tool_payloads import parse_initiation, parse_turn
 from webhooks.waiting import lock_identifiers
 
 logger = logging.getLogger(__name__)
+_threads = Threads("inbox", 8)
 ATTEMPTS = 5
 # serialisation failure, deadlock, lock timeout; SQLite's locked
 _WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03", "SQLITE_BUSY"}
@@ -56,6 +58,16 @@ class Answer:
     @property
     def json(self) -> bytes:
         return msgspec.json.encode(self.body)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those that the status asks for, beside the type and the length of the body."""
+        return {405: {"Allow": "POST"}, 503: {"Retry-After": "5"}}.get(self.status, {})
+
+
+async def take(route: str, body: bytes) -> Answer:
+    """`receive`, in a thread of the inbox's own."""
+    return await _threads.run(lambda: receive(route, body))
 
 
 def receive(route: str, body: bytes) -> Answer:
@@ -181,7 +193,7 @@ def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str]:
         return _turn_effect(delivery, parse_turn(body))
     if delivery.route == Route.CONVERSATION_INIT:
         initiation = parse_initiation(body)
-        delivery.call_sid = initiation.call_sid
+        delivery.call_sid, delivery.conversation_id = initiation.call_sid or "", initiation.conversation_id or ""
         call, answer = handlers.handle_initiation(initiation)
         return call, Answer(200, answer), Outcome.APPLIED
     event = event_of(delivery, body)

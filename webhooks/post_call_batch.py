@@ -12,14 +12,14 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.utils import timezone
 
 from calls import bulk
 from calls.models import Call
+from calls.threads import Threads
 from webhooks.errors import DatabaseUnavailable, WebhookError, is_away
 from webhooks.group_commit import GroupCommit
 from webhooks.handlers import transcription_answer
@@ -30,7 +30,7 @@ from webhooks.strict_json import decode
 
 logger = logging.getLogger(__name__)
 BATCH, BATCHED_MAX_BYTES = 32, 512 * 1024
-_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="post-call-batch")
+_thread = Threads("post-call-batch", 1)
 _groups: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[bytes, Answer | None]] = WeakKeyDictionary()
 
 
@@ -46,13 +46,12 @@ async def take_with_others(body: bytes) -> Answer | None:
 
 
 async def _take_in_thread(bodies: list[bytes]) -> list[Answer | None]:
-    return await asyncio.get_running_loop().run_in_executor(_thread, take_batch, bodies)
+    return await _thread.run(lambda: take_batch(bodies))
 
 
 def take_batch(bodies: Sequence[bytes]) -> list[Answer | None]:
     """The answers to those that could be taken in together."""
     try:
-        close_old_connections()
         with transaction.atomic():
             taken = _take(bodies)
     except Exception as error:  # noqa: BLE001  (whatever it is, taken alone it becomes data)
@@ -61,8 +60,6 @@ def take_batch(bodies: Sequence[bytes]) -> list[Answer | None]:
             return [Answer(away.status, away.body())] * len(bodies)
         logger.warning("Post-call webhooks are taken one by one: %s", type(error).__name__)
         return [None] * len(bodies)
-    finally:
-        close_old_connections()
     for delivery in taken.values():
         DELIVERIES.labels(delivery.route, delivery.outcome).inc()
     # of two copies of a body the second is taken alone, and counted

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import select
-from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
 import psycopg
-from django.db import close_old_connections, connection
+from django.db import connection
 
+from calls.threads import Threads
 from calls.turn_store import NewTurn, Recorded
 from calls.turns import record_turns, record_turns_through
 from webhooks.errors import is_away
@@ -23,7 +23,7 @@ from webhooks.group_commit import GroupCommit
 
 logger = logging.getLogger(__name__)
 BATCH = 256
-_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="turn-writer")
+_thread = Threads("turn-writer", 1)
 
 Outcome = Recorded | Exception
 
@@ -71,7 +71,7 @@ class TurnWriter:
         return await self._record_in_thread(turns)
 
     async def _record_in_thread(self, turns: list[NewTurn]) -> list[Outcome]:
-        return await asyncio.get_running_loop().run_in_executor(_thread, _record, turns)
+        return await _thread.run(lambda: _record(turns))
 
     async def _connection(self) -> psycopg.AsyncConnection:
         """One that lives: what PostgreSQL closed while nobody used it is opened again."""
@@ -114,11 +114,8 @@ def _can_be_read(descriptor: int) -> bool:
 def _record(turns: list[NewTurn]) -> list[Outcome]:
     """All together; where that fails, one by one, so that a bad turn never fails its neighbours."""
     try:
-        close_old_connections()
         return list(record_turns(turns))
     except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
         if len(turns) == 1 or is_away(error):
             return [error] * len(turns)
-    finally:
-        close_old_connections()
     return [outcome for turn in turns for outcome in _record([turn])]

@@ -31,7 +31,7 @@ def gap_fill(patch):
 
 def dedupe(patch):
     """A number that was served is served again."""
-    advance = Topic.advance
+    advance, advance_as_read = Topic.advance, Topic.advance_as_read
 
     async def repeat(topic, number, text):
         if number <= topic.head:
@@ -40,7 +40,13 @@ def dedupe(patch):
             return True, []
         return await advance(topic, number, text)
 
+    async def repeat_as_read(topic, number, text):
+        if number <= topic.head:
+            return (await repeat(topic, number, text))[1]
+        return await advance_as_read(topic, number, text)
+
     patch.setattr(Topic, "advance", repeat)
+    patch.setattr(Topic, "advance_as_read", repeat_as_read)
 
 
 def join_first(patch):
