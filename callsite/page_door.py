@@ -34,7 +34,7 @@ class Places:
 
     async def take(self) -> bool:
         """Wait for a place; False where too many wait already, or none came free in time."""
-        if self._waiting >= self._queue:
+        if self._semaphore.locked() and self._waiting >= self._queue:
             return False
         self._waiting += 1
         try:
