@@ -57,7 +57,7 @@ class Command(BaseCommand):
         if not is_free(port):
             raise SimulationError(
                 f"Port {port} is taken, perhaps by another server of callsite. End that one, or choose another port: "
-                f"make demo ARGS='--port {port % 65_535 + 1}'"
+                f"make demo PORT={port % 65_535 + 1}"
             )
         self.stdout.write("callsite is starting …")
         try:
