@@ -1,11 +1,13 @@
 # One command each. `make run`, `make demo` and `make test` are all that a fresh machine needs; nothing here asks.
-# ARGS= goes to the program: `make test ARGS="-k signature"`, `make bench ARGS=--help`.
+# ARGS= goes to the program: `make test ARGS="-k signature"`, `make bench ARGS=--help`. PORT= is that of `make run` and
+# `make demo`.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
 ARGS ?=
+PORT ?= 8000
 PYTHON := .venv/bin/python
 # pip says nothing but errors and asks nothing
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
@@ -26,15 +28,15 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
-run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000, with SQLite and a staff login
+run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000 (PORT=8000), with SQLite and a staff login
+	@$(PYTHON) -m stack.ports $(PORT)
 	@$(PYTHON) manage.py migrate --verbosity 0
-	@$(PYTHON) manage.py ensure_login
-	@exec $(PYTHON) manage.py runserver 127.0.0.1:8000 $(ARGS)
+	@$(PYTHON) manage.py ensure_login --url http://127.0.0.1:$(PORT)
+	@exec $(PYTHON) manage.py runserver 127.0.0.1:$(PORT) $(ARGS)
 
 .PHONY: demo
 demo: .venv/.runtime .env ## the same, and simulated calls come in while it runs
-	@$(PYTHON) manage.py migrate --verbosity 0
-	@exec $(PYTHON) manage.py demo $(ARGS)
+	@exec $(PYTHON) manage.py demo --port $(PORT) $(ARGS)
 
 .PHONY: test
 test: .venv/.dev ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)
@@ -59,7 +61,7 @@ check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, dep
 	@echo "check: migrations";  $(OFFLINE) $(PYTHON) manage.py makemigrations --check --dry-run --verbosity 1
 	@echo "check: deployment";  $(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	@if docker compose version >/dev/null 2>&1; then \
-		echo "check: compose"; docker compose config --quiet; \
+		echo "check: compose"; $(PRODUCTION) docker compose config --quiet; \
 	else echo "check: compose file not checked, docker compose is not here"; fi
 	@if command -v npm >/dev/null; then \
 		echo "check: types of the browser client"; \

@@ -7,6 +7,7 @@ import contextlib
 import hashlib
 import hmac
 import json
+import signal
 import threading
 import time
 import uuid
@@ -30,6 +31,16 @@ PAYLOADS = Path(__file__).parent / "webhooks" / "tests" / "payloads"
 POST_CALL = "/webhooks/elevenlabs/post-call"
 TURN = "/webhooks/elevenlabs/transcription"
 INIT = "/webhooks/elevenlabs/conversation-init"
+
+
+def pytest_configure() -> None:
+    signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
+
+
+def _end_as_ctrl_c_does(*_: object) -> None:
+    """Fixtures and `with` blocks take down what they started; a second SIGTERM does not cut that short."""
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(autouse=True)

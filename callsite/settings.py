@@ -23,7 +23,8 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 # --- Django -----------------------------------------------------------------------------------------------
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
-SECRET_KEY = env.str("DJANGO_SECRET_KEY", "") or ("insecure-development-key-" * 3 if DEBUG else "")
+DEVELOPMENT_KEY = "insecure-development-key-" * 3  # anybody may read it here; callsite.checks says where it is an error
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", "") or (DEVELOPMENT_KEY if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_SECRET_KEY is empty: set it to 50 or more random characters.")
 ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", [])
@@ -46,6 +47,7 @@ INSTALLED_APPS = [
     "calls",
     "webhooks",
     "realtime",
+    "callsite",
 ]
 
 MIDDLEWARE = [
@@ -187,7 +189,7 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["calls.api.permissions.ModelPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["calls.api.parsers.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "calls.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",

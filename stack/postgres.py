@@ -33,7 +33,7 @@ class Postgres:
         self.durable = durable
         self.port = free_port()
         self.folder = self.owner.make_folder("postgres")
-        self.process = Process("PostgreSQL", self.folder / "postgres.log")
+        self.process = Process("PostgreSQL", self.folder / "postgres.log", last_signal=signal.SIGQUIT)
         self._data = self.folder / "data"
         self._password = secrets.token_hex(16)
         atexit.register(self.close)

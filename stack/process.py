@@ -1,4 +1,4 @@
-"""One server process: started in the background, waited for, ended for sure."""
+"""One server process: started in the background, waited for, and ended for sure, whatever ends its starter."""
 
 from __future__ import annotations
 
@@ -11,18 +11,26 @@ from pathlib import Path
 
 from stack.owner import Owner
 
+# A shell beside each server: its standard input ends when the process that started both has ended, whichever way.
+KEEPER = 'read -r _; kill -s "$1" -- "-$2"; kill -s CONT -- "-$2"'
+
 
 class ServerError(RuntimeError):
     """A server did not come up; the message ends with what it logged last."""
 
 
 class Process:
-    """A server's process and its log file. May be started again after it ended; the log is then continued."""
+    """A server's process and its log file. May be started again after it ended; the log is then continued.
 
-    def __init__(self, name: str, log_path: Path) -> None:
+    Where the process that started it ends and leaves it behind, be it by SIGKILL, the server gets `last_signal`.
+    """
+
+    def __init__(self, name: str, log_path: Path, *, last_signal: signal.Signals = signal.SIGKILL) -> None:
         self.name = name
         self.log_path = log_path
+        self._last_signal = last_signal
         self._popen: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
 
     @property
     def log(self) -> str:
@@ -50,6 +58,7 @@ class Process:
         """Start it in a session of its own, so that Ctrl-C reaches whoever uses it and not the server."""
         if self.running:
             raise ServerError(f"{self.name} is running already")
+        self._dismiss_keeper()
         with self.log_path.open("ab") as log:
             self._popen = subprocess.Popen(
                 [os.fspath(part) for part in argv],
@@ -61,6 +70,14 @@ class Process:
                 start_new_session=True,
                 **(owner or Owner()).run_as(),
             )
+        self._keeper = subprocess.Popen(
+            ["sh", "-c", KEEPER, "sh", self._last_signal.name.removeprefix("SIG"), str(self._popen.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **(owner or Owner()).run_as(),
+        )
 
     def wait_until(self, ready: Callable[[], bool], timeout_seconds: float = 60) -> None:
         """Wait for `ready()`; a process that ends before or takes longer is ended and raises ServerError."""
@@ -88,4 +105,11 @@ class Process:
             self._popen.kill()
             code = self._popen.wait()
         self._popen = None
+        self._dismiss_keeper()
         return code
+
+    def _dismiss_keeper(self) -> None:
+        if self._keeper is not None:
+            self._keeper.kill()  # before its standard input ends: the server's number may be another process's by now
+            self._keeper.communicate()
+            self._keeper = None

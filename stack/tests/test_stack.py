@@ -11,6 +11,19 @@ from stack.ports import is_open
 
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 PRINT_URLS = "import os, sys; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL']); sys.exit(7)"
+WAITING_TEST = """
+import time
+import pytest
+
+@pytest.fixture
+def server():
+    yield
+    print("taken down", flush=True)
+
+def test_that_waits(server):
+    print("waiting", flush=True)
+    time.sleep(60)
+"""
 WAIT = "import time; print('waiting', flush=True); time.sleep(60)"
 
 
@@ -45,6 +58,20 @@ def test_it_takes_everything_down_when_it_is_terminated():
         assert process.wait(30) == 128 + signal.SIGTERM
     assert len(ports) == 2
     assert not any(is_open(port) for port in ports)
+
+
+def test_a_terminated_run_of_tests_takes_down_what_its_fixtures_started(tmp_path):
+    (tmp_path / "test_waiting.py").write_text(WAITING_TEST)
+    pytest = [sys.executable, "-m", "pytest", "--config-file=pytest.ini", "--capture=no", "conftest.py", str(tmp_path)]
+    with stack(*pytest, DATABASE_URL="sqlite://:memory:", REDIS_URL="redis://127.0.0.1:1") as process:
+        while process.stdout.readline() != "waiting\n":
+            assert process.poll() is None
+        for _ in range(2):
+            process.send_signal(signal.SIGTERM)
+        said = process.communicate(timeout=60)[0]
+    assert "taken down" in said
+    assert "KeyboardInterrupt" in said
+    assert process.returncode == 2
 
 
 def test_it_says_what_it_cannot_run():

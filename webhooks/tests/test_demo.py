@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -72,7 +74,7 @@ def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo, tmp_path):
     assert err == ""
     for page in ("live/", "admin/", "api/docs/"):
         assert f"http://127.0.0.1:{port}/{page}" in out
-    for name in ("dispatcher", "supervisor", "admin"):
+    for name in ("demo-dispatcher", "demo-supervisor", "demo-admin"):
         assert re.search(rf"{name} +\w{{14}} ", out)
     numbers = defaultdict(list)
     for who, number in TURN.findall(out):
@@ -87,7 +89,7 @@ def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_goes_on_until_it_is_interrupted_and_then_ends_calls_and_server_quietly(demo, number):
+def test_it_goes_on_until_it_is_interrupted_and_then_ends_calls_server_and_logins_quietly(demo, tmp_path, number):
     port = free_port()
     process = demo(f"--port={port}", "--calls=2", "--pace=0.3")
     seen = ""
@@ -101,6 +103,8 @@ def test_it_goes_on_until_it_is_interrupted_and_then_ends_calls_and_server_quiet
     assert "The driver hung up" in out
     assert re.search(r"the end of (\d) of \1 calls", out)
     assert not is_open(port)
+    with contextlib.closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database:
+        assert database.execute("SELECT count(*), sum(is_active) FROM auth_user").fetchall() == [(3, 0)]
 
 
 def test_the_printed_logins_open_what_they_should(demo):
@@ -111,7 +115,7 @@ def test_the_printed_logins_open_what_they_should(demo):
         line = process.stdout.readline()
         assert line, process.stderr.read()
         seen += line
-    logins = dict(re.findall(r"(dispatcher|supervisor|admin) +(\w{14}) ", seen))
+    logins = dict(re.findall(r"(demo-\w+) +(\w{14}) ", seen))
     with httpx.Client(base_url=f"http://127.0.0.1:{port}", trust_env=False, timeout=30) as client:
         statuses = {}
         for name, password in logins.items():
@@ -120,7 +124,7 @@ def test_the_printed_logins_open_what_they_should(demo):
             read = client.get("/api/calls/", headers=bearer)
             added = client.post("/api/calls/", json={"driver_id": name}, headers=bearer)
             statuses[name] = (read.status_code, added.status_code)
-    assert statuses == {"dispatcher": (200, 403), "supervisor": (200, 403), "admin": (200, 201)}
+    assert statuses == {"demo-dispatcher": (200, 403), "demo-supervisor": (200, 403), "demo-admin": (200, 201)}
 
 
 def test_a_port_that_is_taken_is_said_in_a_sentence(demo):

@@ -12,17 +12,17 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import Error
 
 from webhooks.simulation.child import HOST, is_free, running
-from webhooks.simulation.logins import demo_logins, local_user, token_of
+from webhooks.simulation.logins import ADMIN, DISPATCHER, SUPERVISOR, demo_admin, demo_logins, token_of
 from webhooks.simulation.options import pace, whole_number
 from webhooks.simulation.server import Server, SimulationError, first_secret
 from webhooks.simulation.show import Show
 from webhooks.simulation.terminal import Terminal
 
 SECRETS = ("ELEVENLABS_WEBHOOK_SECRET", "ELEVENLABS_TOOL_SECRET")
-RIGHTS = {
-    "dispatcher": "may read calls: the live page, the API",
-    "supervisor": "may read everything, in the admin too",
-    "admin": "may do everything",
+MAY = {
+    DISPATCHER: "may read calls: the live page, the API",
+    SUPERVISOR: "may read everything, in the admin too",
+    ADMIN: "may do everything",
 }
 
 
@@ -57,23 +57,25 @@ class Command(BaseCommand):
         if not is_free(port):
             raise SimulationError(
                 f"Port {port} is taken, perhaps by another server of callsite. End that one, or choose another port: "
-                f"make demo ARGS='--port {port % 65_535 + 1}'"
+                f"make demo PORT={port % 65_535 + 1}"
             )
         self.stdout.write("callsite is starting …")
         try:
             call_command("migrate", verbosity=0)
-            logins = demo_logins()
-            admin = local_user()
+            with demo_logins() as logins:
+                self.show(port, logins, calls, rounds, pace_seconds)
         except Error as error:
             raise SimulationError(f"The database cannot be used: {error}") from None
+
+    def show(self, port: int, logins: dict[str, str], calls: int, rounds: int | None, pace_seconds: float) -> None:
         # Where `.env` has no secrets, the demo and its server agree on some.
         env = {name: getattr(settings, name) or secrets.token_hex(32) for name in SECRETS}
         server = Server(f"http://{HOST}:{port}", *map(first_secret, env.values()))
         terminal = Terminal(self.stdout, coloured=self.style.SUCCESS("x") != "x")
+        admin, dispatcher = demo_admin(), (DISPATCHER, logins[DISPATCHER])
         with running(server, port, env):
             terminal.box(programme(server.url, logins))
-            self.stdout.write("What a subscriber of /ws/calls/transcriptions hears, signed in as dispatcher:\n\n")
-            dispatcher = ("dispatcher", logins["dispatcher"])
+            self.stdout.write(f"What a subscriber of /ws/calls/transcriptions hears, signed in as {DISPATCHER}:\n\n")
             Show(server, terminal, pace_seconds, lambda: token_of(admin), dispatcher).run(calls, rounds)
 
 
@@ -85,8 +87,8 @@ def programme(url: str, logins: dict[str, str]) -> list[str]:
         f"{url}/admin/     calls, turns, recordings, webhook deliveries",
         f"{url}/api/docs/  the REST API",
         "",
-        "SIGN IN (passwords are new each time the demo starts)",
-        *(f"{name:<12}{password}   {RIGHTS[name]}" for name, password in logins.items()),
+        "SIGN IN (while the demo runs; passwords are new each time)",
+        *(f"{name:<17}{password}   {MAY[name]}" for name, password in logins.items()),
         "",
-        "Ctrl-C ends the calls and the server. What was played stays in the database.",
+        "Ctrl-C ends the calls, the server and these logins. What was played stays in the database.",
     ]
