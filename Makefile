@@ -8,6 +8,8 @@ MAKEFLAGS += --no-print-directory
 
 ARGS ?=
 PORT ?= 8000
+# processes that run tests: one more than CI has cores, as tests wait as much as they work
+WORKERS ?= 3
 PYTHON := .venv/bin/python
 # pip says nothing but errors and asks nothing
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
@@ -43,7 +45,7 @@ test: .venv/.dev ## all tests, on a real PostgreSQL and Redis (those of DATABASE
 	@$(PYTHON) -m stack.browser
 	@if [ -n "$(NODE_TESTS)" ] && command -v node >/dev/null; then \
 		echo "node: the browser client's tests"; node --test --test-reporter=spec $(NODE_TESTS); fi
-	@$(PYTHON) -m stack -- $(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m stack -- $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: coverage
 coverage: .venv/.dev ## the tests, and which lines and branches they miss

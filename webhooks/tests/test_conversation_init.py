@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
 
-import httpx
 import pytest
 from django.db import OperationalError, connection, transaction
 
@@ -63,8 +63,6 @@ def test_asked_again_it_answers_the_same_for_the_same_call(site):
 
 async def test_a_live_turn_of_the_conversation_that_was_asked_about_is_heard(site, token):
     """The README's steps 3 and 4: conversation-init, then the tool that sends the conversation_id alone."""
-    import asyncio
-
     answer = await asyncio.to_thread(site.init, **ASKED)
     async with site.socket(token) as socket:
         confirmed = await socket.subscribe(variables(answer)["call_sid"])
@@ -121,10 +119,11 @@ def test_any_other_field_may_be_of_any_kind(site, field, value):
     assert Call.objects.get().status == "in_progress"
 
 
+NAMELESS = json.dumps({**ASKED, "call_sid": "", "conversation_id": None}).encode()
+
+
 @pytest.mark.parametrize(
-    "raw",
-    [b"", b"[]", b"null", b"{not json", b'{"call_sid": NaN}', b"[" * 100_000, b"\xff\xfe", b"{}"]
-    + [json.dumps({**ASKED, "call_sid": "", "conversation_id": None}).encode()],
+    "raw", [b"", b"[]", b"null", b"{not json", b'{"call_sid": NaN}', b"[" * 100_000, b"\xff\xfe", b"{}", NAMELESS]
 )
 def test_an_odd_body_is_answered_200_and_kept_for_the_staff(site, raw):
     response = site.client.post(INIT, content=raw, headers={"Authorization": f"Bearer {TOOL_SECRET}"})
@@ -196,4 +195,5 @@ def test_what_is_not_ours_to_answer_is_refused_all_the_same(site, settings):
     wrong = {"Authorization": "Bearer wrong"}
     assert site.client.post(INIT, json=ASKED, headers=wrong).status_code == 401
     assert site.client.get(INIT).status_code == 405
-    assert httpx.post(site.url + INIT, json=ASKED, headers={"Authorization": f"Bearer {TOOL_SECRET}"}).status_code == 413
+    right = {"Authorization": f"Bearer {TOOL_SECRET}"}
+    assert site.client.post(INIT, json=ASKED, headers=right).status_code == 413
