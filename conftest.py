@@ -40,7 +40,7 @@ def pytest_configure() -> None:
 
 
 def empty_written_tables(test: TransactionTestCase) -> None:
-    """Delete the rows of every table that has some. Permissions and content types stay: a flush would make them again."""
+    """Delete the rows of every table that has some, but for permissions and content types."""
     kept = {"django_migrations", "django_content_type", "auth_permission"}
     tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - kept)
     with transaction.atomic(), connection.cursor() as cursor:

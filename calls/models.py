@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -18,9 +18,6 @@ from django.db.models.functions import Coalesce
 from calls import bulk
 from calls.outcome import CallData, CallFailure, Parties
 from calls.words import SOURCES, WordsField, words_of
-
-if TYPE_CHECKING:
-    from calls.turn_store import RecordedTurn
 
 IDENTIFIER_MAX_LENGTH = 255
 
@@ -193,31 +190,6 @@ class Call(models.Model):
             if changed:
                 call.save(update_fields=[*changed, "updated_at"])
             return call
-
-    def record_turn(
-        self, *, speaker_type: str, message_text: str, timestamp: datetime | None = None, turn_id: str | None = None
-    ) -> tuple[RecordedTurn, bool]:
-        """Store one utterance under the call's next number; a known `turn_id` gives back the turn it made.
-
-        Returns the turn and whether it is new. `calls.turns` does the same for many at once.
-        """
-        from calls.turn_store import NewTurn  # which stands on this module
-        from calls.turns import record_turns
-
-        (recorded,) = record_turns(
-            [
-                NewTurn(
-                    call_sid=self.call_sid,
-                    speaker_type=speaker_type,
-                    message_text=message_text,
-                    timestamp=timestamp,
-                    turn_id=turn_id,
-                )
-            ]
-        )
-        if recorded is None:
-            raise Call.DoesNotExist(self.call_sid)
-        return recorded
 
     def update_post_call_data(self, data: CallData) -> Call:
         """The conversation is over and analysed: the call completes (or fails), and keeps what is known of it.

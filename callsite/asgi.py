@@ -19,7 +19,7 @@ from callsite import page_door, webhook_door  # noqa: E402
 from realtime import publisher  # noqa: E402
 from realtime.auth import offered_token, take_token_from_query  # noqa: E402
 from realtime.routing import websocket_urlpatterns  # noqa: E402
-from webhooks.turn_writer import current_writer  # noqa: E402
+from webhooks.batching.turns import current_writer  # noqa: E402
 
 websocket_application = URLRouter(websocket_urlpatterns)
 session_websocket_application = AuthMiddlewareStack(websocket_application)

@@ -39,18 +39,20 @@ def no_gap_fill() -> None:
 
 def no_dedupe() -> None:
     """A turn that is sent again is stored again."""
-    from webhooks import tool_payloads, views
+    from webhooks import inbox, tool_payloads
+    from webhooks.batching import turns
 
     parse = tool_payloads.parse_turn
-    _replace(views, "parse_turn", lambda body: dataclasses.replace(parse(body), turn_id=None))
+    for module in (inbox, turns):
+        _replace(module, "parse_turn", lambda body: dataclasses.replace(parse(body), turn_id=None))
 
 
 def no_row_lock() -> None:
     """The next number is read without holding the call."""
-    from calls import turn_store
     from calls.models import CallQuerySet
+    from calls.postgres import turns
 
-    _replace(turn_store, "RECORD_TURNS", turn_store.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
+    _replace(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
     _replace(CallQuerySet, "select_for_update", lambda calls, **_: calls)
 
 

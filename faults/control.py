@@ -26,7 +26,7 @@ from django.dispatch import receiver  # noqa: E402
 from django.urls import re_path  # noqa: E402
 
 from calls.models import Call  # noqa: E402
-from calls.turn_store import RecordedTurn  # noqa: E402
+from calls.turn import RecordedTurn  # noqa: E402
 from calls.turns import turns_recorded  # noqa: E402
 from faults.failpoint import VARIABLE, crashing  # noqa: E402
 from realtime import log, messages, signals  # noqa: E402

@@ -13,7 +13,7 @@ from django.db.models.functions import Length
 from calls.json_values import iso, json_number
 from calls.models import Call, CallTranscription
 from calls.threads import Threads
-from calls.turn_store import LockedCall, RecordedTurn
+from calls.turn import CallOfTurn, RecordedTurn
 from realtime import messages
 from realtime.messages import CallState
 
@@ -71,7 +71,7 @@ async def read(call_id: int, after: int, *, until_end: bool = False) -> Page:
     return await in_thread(lambda: _read(call_id, after, until_end))
 
 
-def turn_message(turn: CallTranscription | RecordedTurn, call: Call | LockedCall) -> messages.Transcription:
+def turn_message(turn: CallTranscription | RecordedTurn, call: Call | CallOfTurn) -> messages.Transcription:
     return {
         "type": "transcription",
         "conversation_id": call.conversation_id,

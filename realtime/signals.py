@@ -12,7 +12,7 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 
 from calls.models import Call
-from calls.turn_store import RecordedTurn
+from calls.turn import RecordedTurn
 from calls.turns import turns_recorded
 from realtime import log
 from realtime.publisher import Message, publish

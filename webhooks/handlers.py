@@ -12,7 +12,7 @@ from django.db import transaction
 
 from calls.models import Call
 from calls.outcome import Parties
-from calls.turn_store import NewTurn, RecordedTurn
+from calls.turn import NewTurn, RecordedTurn
 from calls.turns import record_turns
 from webhooks.errors import CallNotFound
 from webhooks.payloads import Audio, CallReference, Ignored, InitiationFailure, Transcription

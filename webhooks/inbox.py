@@ -23,7 +23,7 @@ from prometheus_client import Counter
 
 from calls.models import Call
 from calls.threads import Threads
-from calls.turn_store import NewTurn, RecordedTurn
+from calls.turn import NewTurn, RecordedTurn
 from webhooks import handlers
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.models import WebhookDelivery

@@ -20,8 +20,8 @@ from django.utils import timezone
 from calls import bulk
 from calls.models import Call
 from calls.threads import Threads
+from webhooks.batching.group_commit import GroupCommit
 from webhooks.errors import DatabaseUnavailable, WebhookError, is_away
-from webhooks.group_commit import GroupCommit
 from webhooks.handlers import transcription_answer
 from webhooks.inbox import DELIVERIES, Answer, event_of, new_delivery
 from webhooks.models import WebhookDelivery

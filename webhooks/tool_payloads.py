@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calls.turn_store import NewTurn
+from calls.turn import NewTurn
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, moment, optional_identifier, required, text
 

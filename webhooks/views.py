@@ -17,23 +17,14 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from webhooks.errors import (
-    DatabaseUnavailable,
-    InternalError,
-    InvalidPayload,
-    MethodNotAllowed,
-    TooLarge,
-    WebhookError,
-    is_away,
-)
-from webhooks.inbox import Answer, take, turn_answer
+from webhooks import inbox
+from webhooks.batching import turns
+from webhooks.errors import InternalError, MethodNotAllowed, TooLarge, WebhookError
+from webhooks.inbox import Answer
 from webhooks.initiation import answer_initiation
 from webhooks.models import WebhookDelivery
 from webhooks.post_call_batch import take_with_others
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
-from webhooks.strict_json import decode
-from webhooks.tool_payloads import parse_turn
-from webhooks.turn_writer import current_writer
 
 logger = logging.getLogger(__name__)
 
@@ -115,7 +106,7 @@ class PostCall(WebhookView):
 
     @staticmethod
     async def take(body: bytes) -> Answer:
-        return await take_with_others(body) or await take(WebhookDelivery.Route.POST_CALL, body)
+        return await take_with_others(body) or await inbox.take(WebhookDelivery.Route.POST_CALL, body)
 
 
 class ServerTool(WebhookView):
@@ -129,22 +120,11 @@ class ServerTool(WebhookView):
 
 
 class LiveTurn(ServerTool):
-    """One live turn. What cannot be stored at once goes through the inbox, which keeps it."""
+    """One live turn."""
 
     @staticmethod
     async def take(body: bytes) -> Answer:
-        try:
-            recorded = await current_writer().write(parse_turn(decode(body)))
-        except InvalidPayload:
-            recorded = None
-        except Exception as error:  # the inbox tries it alone, and keeps it where it fails again
-            logger.error("A live turn was not stored at once: %s", type(error).__name__)
-            if is_away(error):
-                raise DatabaseUnavailable from error
-            recorded = None
-        if recorded is None:
-            return await take(WebhookDelivery.Route.TRANSCRIPTION, body)
-        return turn_answer(*recorded)
+        return await turns.take(body) or await inbox.take(WebhookDelivery.Route.TRANSCRIPTION, body)
 
 
 class ConversationInit(ServerTool):

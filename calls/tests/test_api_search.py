@@ -12,6 +12,7 @@ from calls.api.search import FREQUENT
 from calls.models import Call
 from calls.outcome import CallData
 from calls.tests.test_api_list import sids
+from calls.turns import record_turn
 from calls.words import words, words_of
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
@@ -82,7 +83,7 @@ def test_the_words_of_a_call_are_those_of_its_text_each_once():
 
 def test_a_call_in_progress_is_found_by_what_was_just_said(reader, db):
     call = Call.register(call_sid="EL_now")
-    call.record_turn(speaker_type="driver", message_text="The demurrage, please")
+    record_turn(call, speaker_type="driver", message_text="The demurrage, please")
     assert sids(reader.get("/api/calls/?search=demurrage")) == ["EL_now"]
     assert sids(reader.get("/api/calls/?search=demurrage&status=completed")) == []
 

@@ -6,13 +6,14 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from calls.turns import record_turn
 from conftest import payload
 
 
 @pytest.fixture
 def spoken(call):
     for n in range(1, 5):
-        call.record_turn(speaker_type="agent" if n % 2 else "driver", message_text=f"Turn {n}")
+        record_turn(call, speaker_type="agent" if n % 2 else "driver", message_text=f"Turn {n}")
     return call
 
 
@@ -66,7 +67,7 @@ def test_a_long_transcript_costs_what_a_short_one_costs(reader, spoken):
     queries()  # the user's permissions are cached from here on
     few = queries()
     for _ in range(20):
-        spoken.record_turn(speaker_type="agent", message_text="x")
+        record_turn(spoken, speaker_type="agent", message_text="x")
     many = queries()
     # the call, its turns
     assert len(many) == len(few) == 2, many

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
-from calls import turn_store
+from calls.models import CallQuerySet
+from calls.postgres import turns
 from realtime import log
 from realtime.hub import Hub
 from realtime.subscriptions import Topic
@@ -67,4 +68,5 @@ def join_first(patch):
 
 def row_lock(patch):
     """A turn's call is read without holding others off."""
-    patch.setattr(turn_store, "RECORD_TURNS", turn_store.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
+    patch.setattr(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
+    patch.setattr(CallQuerySet, "select_for_update", lambda calls, **_: calls)

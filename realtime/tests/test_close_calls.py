@@ -8,6 +8,7 @@ import pytest
 
 from calls.models import Call
 from calls.outcome import CallData
+from calls.turns import record_turn
 from realtime.tests.promise import Browser
 
 
@@ -31,7 +32,7 @@ def test_a_sweep_that_finds_the_end_while_the_last_turn_is_being_served_overtake
     for browser in browsers:
         browser.subscribe(call, 0)
     still.settle(1.0)
-    call.record_turn(speaker_type="agent", message_text="bye")
+    record_turn(call, speaker_type="agent", message_text="bye")
     call.update_post_call_data(CallData(event_time=datetime.now(UTC)))
     still.run(2.0)  # the sweep asks where the call is
     still.reads.perform(0)
@@ -61,7 +62,7 @@ def test_a_turn_that_is_served_while_a_subscription_is_made_is_not_missed(still)
     still.reads.answer(0)
     still.run()
     still.reads.perform(0)  # state
-    call.record_turn(speaker_type="agent", message_text="meanwhile")
+    record_turn(call, speaker_type="agent", message_text="meanwhile")
     still.layer.deliver(0, keep=False)
     still.run()
     still.reads.answer(0)
@@ -76,11 +77,11 @@ def test_a_socket_that_lost_its_room_misses_nothing_when_it_reads_again(still):
     still.settle()
     browser.read(False)
     for _ in range(5):
-        call.record_turn(speaker_type="agent", message_text="words " * 50)
+        record_turn(call, speaker_type="agent", message_text="words " * 50)
         still.layer.deliver(0, keep=False)
         still.run()
     browser.read(True)
-    call.record_turn(speaker_type="agent", message_text="heard at once")
+    record_turn(call, speaker_type="agent", message_text="heard at once")
     still.layer.deliver(0, keep=False)
     still.settle()
     browser.check_that_nothing_is_missing(transcript(call))

@@ -14,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls.models import Call
+from calls.turns import record_turn
 from conftest import Socket, payload
 from realtime import feed, feed_log, publisher
 from realtime.outbox import LIMIT_BYTES, Outbox
@@ -104,7 +105,7 @@ async def test_many_turns_at_once_become_few_messages_that_end_in_the_present(si
 
         def speak():
             for number in range(60):
-                call.record_turn(speaker_type="agent", message_text=str(number))
+                record_turn(call, speaker_type="agent", message_text=str(number))
 
         await asyncio.to_thread(speak)
         for socket in (one, other):
@@ -136,7 +137,7 @@ async def test_every_change_comes_within_3_seconds_when_the_layer_loses_all(site
         assert len((await socket.next())["calls"]) == 1
         for change in (
             lambda: Call.register(call_sid="new"),
-            lambda: call.record_turn(speaker_type="agent", message_text="hi"),
+            lambda: record_turn(call, speaker_type="agent", message_text="hi"),
             lambda: site.post_call(payload("transcription_docs_sample", call.conversation_id)),
         ):
             await asyncio.to_thread(change)
@@ -152,7 +153,7 @@ async def test_a_commit_that_becomes_visible_late_is_told(site, token, call, los
     def late_and_early() -> None:
         with transaction.atomic():
             Call.register(call_sid="late", conversation_id="conv_late")
-            call.record_turn(speaker_type="agent", message_text="late")
+            record_turn(call, speaker_type="agent", message_text="late")
             early = asyncio.run_coroutine_threadsafe(asyncio.to_thread(Call.register, call_sid="early"), loop)
             early.result(5)
             time.sleep(2.5)
@@ -199,7 +200,7 @@ async def test_old_snapshot_and_events_make_the_new_snapshot(site, token):
             for number in range(12):
                 call = Call.register(call_sid=f"c{number}", conversation_id=f"conv_{number}")
                 for _ in range(number):
-                    call.record_turn(speaker_type="driver", message_text="…")
+                    record_turn(call, speaker_type="driver", message_text="…")
                 if number % 3 == 0:
                     site.post_call(payload("transcription_docs_sample", call.conversation_id))
 
@@ -244,7 +245,7 @@ async def test_whoever_may_not_view_calls_is_refused_and_who_loses_the_right_is_
 
 @pytest.mark.django_db(transaction=True)
 def test_the_list_is_read_in_three_queries_and_the_rows_in_one(call):
-    call.record_turn(speaker_type="agent", message_text="hi")
+    record_turn(call, speaker_type="agent", message_text="hi")
     with CaptureQueriesContext(
         connection,
     ) as queries:
@@ -288,6 +289,6 @@ async def test_with_nobody_watching_it_reads_nothing(site, token, call, monkeypa
     reads = []
     monkeypatch.setattr(feed_log, "_listing", reads.append)
     monkeypatch.setattr(feed_log, "_with_last_turn", reads.append)
-    await asyncio.to_thread(call.record_turn, speaker_type="agent", message_text="hi")
+    await asyncio.to_thread(record_turn, call, speaker_type="agent", message_text="hi")
     await asyncio.sleep(2.5)
     assert reads == []

@@ -11,6 +11,7 @@ import pytest
 import websockets
 
 from calls.models import Call
+from calls.turns import record_turn
 from realtime import hub as hub_module
 from realtime import outbox as outbox_module
 from realtime.tests.conftest import in_database, until
@@ -49,7 +50,7 @@ def impatient(hub, monkeypatch):
 
 
 def record(call, text, count):
-    return in_database(lambda: [call.record_turn(speaker_type="agent", message_text=text) for _ in range(count)])()
+    return in_database(lambda: [record_turn(call, speaker_type="agent", message_text=text) for _ in range(count)])()
 
 
 async def test_a_client_that_does_not_read_is_closed_and_the_others_hear_everything(site, talk, token, hub, impatient):

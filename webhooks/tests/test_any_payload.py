@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls.models import Call
-from calls.turns import NewTurn
+from calls.turn import NewTurn
 from webhooks.errors import InvalidPayload
 from webhooks.inbox import receive
 from webhooks.payloads import SUPPORTED_TYPES, Audio, Ignored, InitiationFailure, Transcription, parse_event

@@ -21,6 +21,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 
+from calls.turns import record_turn
 from stack.ports import free_port, is_open
 from webhooks.simulation.server import Server
 from webhooks.simulation.subscriber import Subscriber
@@ -160,10 +161,10 @@ def test_the_subscriber_comes_back_and_misses_nothing(site, dispatcher, call):
     subscriber = Subscriber(Server(site.url), dispatcher.username, "dispatcher", heard.append)
     try:
         subscriber.listen_to(call.call_sid)
-        call.record_turn(speaker_type="agent", message_text="Hello")
+        record_turn(call, speaker_type="agent", message_text="Hello")
         wait_until(lambda: "transcription" in types(heard))
         subscriber._connection.socket.shutdown(socket.SHUT_RDWR)
-        call.record_turn(speaker_type="driver", message_text="Hello?")
+        record_turn(call, speaker_type="driver", message_text="Hello?")
         wait_until(lambda: types(heard).count("transcription") == 2)
     finally:
         subscriber.close()

@@ -60,7 +60,6 @@ def test_a_foreign_origin_and_no_csrf_token_are_no_obstacle(site, call):
         (b'{"type": -Infinity}', "Infinity"),
         (b'{"type": 1e999}', "too large"),
         (b'{"type": ' + b"9" * 5000 + b"}", "too many digits"),
-        (b'{"type": "a", "type": "b"}', "twice"),
         (b'{"type": ' + b"[" * 100_000, "nested deeper"),
         (b'{"type": ' + b"[" * 300 + b"]" * 300 + b"}", "nested deeper"),
         (b'{"type": ' + b'{"a":' * 300 + b"1" + b"}" * 300 + b"}", "nested deeper"),

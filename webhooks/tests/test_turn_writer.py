@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from calls.models import Call
-from calls.turn_store import RECORD_TURNS
+from calls.postgres.turns import RECORD_TURNS
 
 OWN = " ".join(RECORD_TURNS.split())[:60]
 
