@@ -188,7 +188,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "calls.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
-SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(minutes=30), "REFRESH_TOKEN_LIFETIME": timedelta(hours=12)}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
+    "CHECK_REVOKE_TOKEN": True,  # a token ends with the password that it was got with
+    "TOKEN_REFRESH_SERIALIZER": "calls.api.tokens.TokenRefreshSerializer",
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "callsite",
     "DESCRIPTION": "Calls that ElevenLabs Agents made or took: their state, turns, outcome and recording.",
