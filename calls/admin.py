@@ -13,13 +13,14 @@ from django.utils.html import format_html
 
 from calls.history import HistoryAdmin, OfCallAdmin
 from calls.models import Call, CallRecording, CallTranscription
+from calls.redaction import redacted
 
 
 def pretty_json(value: Any) -> str:
-    """Indented JSON for a page; the admin escapes it."""
+    """Indented JSON for a page, without secrets; the admin escapes it."""
     if value is None:
         return "—"
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
+    return format_html("<pre>{}</pre>", json.dumps(redacted(value), indent=2, ensure_ascii=False))
 
 
 @admin.register(Call)
@@ -39,7 +40,7 @@ class CallAdmin(HistoryAdmin):
             {
                 "fields": (
                     *("call_start_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd"),
-                    *("call_successful", "transcript_summary", "failure_reason"),
+                    *("call_successful", "summary", "reason"),
                 )
             },
         ),
@@ -66,6 +67,14 @@ class CallAdmin(HistoryAdmin):
     def deliveries(self, call: Call) -> str:
         return _link("webhooks_webhookdelivery", f"call__id__exact={call.pk}", "Webhook deliveries")
 
+    @admin.display(description="transcript summary")
+    def summary(self, call: Call) -> str:
+        return redacted(call.transcript_summary)
+
+    @admin.display(description="failure reason")
+    def reason(self, call: Call) -> str:
+        return redacted(call.failure_reason)
+
     @admin.display(description="analysis")
     def analysis(self, call: Call) -> str:
         return pretty_json(call.analysis_data)
@@ -86,9 +95,6 @@ class CallTranscriptionAdmin(OfCallAdmin):
     search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
     ordering = ("-id",)
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return lookup == "call__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Within one call as it was spoken, else the newest first."""

@@ -172,6 +172,7 @@ ELEVENLABS_WEBHOOK_SECRET = env.str("ELEVENLABS_WEBHOOK_SECRET", "")
 ELEVENLABS_TOOL_SECRET = env.str("ELEVENLABS_TOOL_SECRET", "")
 ELEVENLABS_CREATE_UNKNOWN_CALLS = env.bool("ELEVENLABS_CREATE_UNKNOWN_CALLS", False)
 ELEVENLABS_DYNAMIC_VARIABLES = cast(dict[str, Any], env.json("ELEVENLABS_DYNAMIC_VARIABLES", {}))
+REDACTED_NAMES: list[str] = env.list("REDACTED_NAMES", [])
 
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", 64 * 2**20)
 WEBHOOK_TURN_MAX_BYTES = env.int("WEBHOOK_TURN_MAX_BYTES", 2**20)
@@ -194,7 +195,12 @@ REST_FRAMEWORK = {
     "DEFAULT_PAGINATION_CLASS": "calls.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
-SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(minutes=30), "REFRESH_TOKEN_LIFETIME": timedelta(hours=12)}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
+    "CHECK_REVOKE_TOKEN": True,  # a token ends with the password that it was got with
+    "TOKEN_REFRESH_SERIALIZER": "calls.api.tokens.TokenRefreshSerializer",
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "callsite",
     "DESCRIPTION": "Calls that ElevenLabs Agents made or took: their state, turns, outcome and recording.",

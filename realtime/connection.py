@@ -32,8 +32,8 @@ class Connection(AsyncWebsocketConsumer):
     listener: Listener
     expiry: asyncio.TimerHandle | None = None
 
-    def new_listener(self, user_id: int, outbox: Outbox) -> Listener:
-        return Listener(user_id, outbox, self.close_soon)
+    def new_listener(self, identity: auth.Identity, outbox: Outbox) -> Listener:
+        return Listener(identity, outbox, self.close_soon)
 
     def entered(self) -> None:
         """The client was let in."""
@@ -66,7 +66,7 @@ class Connection(AsyncWebsocketConsumer):
             return
         await self.accept(auth.echoed_subprotocol(self.scope))
         self.hub = current_hub()
-        self.listener = self.new_listener(identity.user_id, Outbox(self.base_send))
+        self.listener = self.new_listener(identity, Outbox(self.base_send))
         self.rate = Rate(settings.WS_MAX_MESSAGES_PER_SECOND)
         limit = settings.WS_MAX_CONNECTIONS_PER_USER
         if limit and self.hub.connections_of(identity.user_id) >= limit:
@@ -124,6 +124,7 @@ class Connection(AsyncWebsocketConsumer):
         if identity is None or identity.user_id != self.listener.user_id:
             self.refuse("AUTHENTICATION_FAILED", "This token is not valid.", CLOSE_NOT_AUTHENTICATED)
             return
+        self.listener.identity = identity
         self._stay_until_expiry(identity)
 
     # --- answers and endings ----------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from realtime.auth import Identity
 from realtime.connection import Connection
 from realtime.feed import Feed, Watcher, current_feed
 from realtime.outbox import Outbox
@@ -16,8 +17,8 @@ class CallsConsumer(Connection):
     feed: Feed
     listener: Watcher
 
-    def new_listener(self, user_id: int, outbox: Outbox) -> Watcher:
-        return Watcher(user_id, outbox, self.close_soon)
+    def new_listener(self, identity: Identity, outbox: Outbox) -> Watcher:
+        return Watcher(identity, outbox, self.close_soon)
 
     def entered(self) -> None:
         self.feed = current_feed()

@@ -16,6 +16,7 @@ from django.db.models.functions import Left
 
 from calls.json_values import iso, json_number
 from calls.models import Call
+from calls.redaction import redacted
 from realtime.log import in_thread
 
 IN_PROGRESS_LIMIT = 1_000
@@ -148,9 +149,9 @@ def _row(call: dict[str, Any]) -> tuple[int, Version, str]:
         "last_sequence_number": call["last_sequence_number"],
         "last_turn": last_turn,
         "call_successful": call["call_successful"],
-        "transcript_summary": call["transcript_summary"],
+        "transcript_summary": redacted(call["transcript_summary"]),
         "cost": json_number(call["cost"]),
-        "failure_reason": call["failure_reason"],
+        "failure_reason": redacted(call["failure_reason"]),
         "created_at": iso(call["created_at"]),
     }
     version = Version(call["status"], call["last_sequence_number"], call["updated_at"])

@@ -270,14 +270,16 @@ class Hub:
             self.unsubscribe(subscription.listener, topic.call_id)
 
     async def _check_listeners(self) -> None:
-        """Close the sockets of users who may not listen any more, and those that take nothing."""
+        """Close the sockets of those who may not listen any more, and those that take nothing."""
+        asked = {listener.identity for listener in self.listeners}
         try:
-            allowed = await auth.still_allowed({listener.user_id for listener in self.listeners})
+            refused = asked - await auth.still_allowed(asked)
         except Error:
             return
         for listener in list(self.listeners):
-            if listener.user_id not in allowed:
-                listener.send(messages.error("AUTHENTICATION_FAILED", "You may not view calls any more."))
+            if listener.identity in refused:
+                text = "You are signed out, your password was changed, or you may not view calls any more."
+                listener.send(messages.error("AUTHENTICATION_FAILED", text))
                 listener.close(CLOSE_NOT_AUTHENTICATED)
             elif listener.outbox.stalled_seconds() > STALLED_SECONDS:
                 listener.close(CLOSE_TRY_AGAIN_LATER)

@@ -12,6 +12,7 @@ from django.db.models.functions import Length
 
 from calls.json_values import iso, json_number
 from calls.models import Call, CallTranscription
+from calls.redaction import redacted
 from calls.threads import Threads
 from calls.turn import CallOfTurn, RecordedTurn
 from realtime import messages
@@ -103,11 +104,11 @@ def completion_messages(call: Call) -> tuple[str, str]:
         "call_start_time": iso(call.call_start_time),
         "call_end_time": iso(call.call_end_time),
         "duration_seconds": json_number(call.call_duration_seconds),
-        "transcript_summary": call.transcript_summary,
+        "transcript_summary": redacted(call.transcript_summary),
         "cost": json_number(call.cost),
         "call_successful": call.call_successful,
-        "analysis_data": call.analysis_data,
-        "metadata": call.metadata_json,
+        "analysis_data": redacted(call.analysis_data),
+        "metadata": redacted(call.metadata_json),
     }
     completed: messages.CallCompleted = {
         "type": "call_completed",

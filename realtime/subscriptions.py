@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from realtime.auth import Identity
 from realtime.messages import CallState, Message, encode
 from realtime.outbox import Outbox
 
@@ -16,11 +17,15 @@ BREATHE = 100  # sockets
 class Listener:
     """One socket: whose it is, what waits for it, what it listens to (by call id), how to close it with a code."""
 
-    user_id: int
+    identity: Identity
     outbox: Outbox
     close: Callable[[int], None]
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     one_page: asyncio.Lock = field(default_factory=asyncio.Lock)  # what is read for this socket alone
+
+    @property
+    def user_id(self) -> int:
+        return self.identity.user_id
 
     def send(self, message: Message) -> None:
         self.outbox.push(encode(message))

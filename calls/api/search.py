@@ -2,7 +2,7 @@
 
 On PostgreSQL words are looked up in an index (`calls/words.py`), so it costs the same however many calls there are; the
 last word may be the beginning of one. The index has a call's final transcript. What is said in calls in progress is
-compared as plain text, in the newest of them. Elsewhere everything is compared as plain text.
+compared as plain text, in the newest of them. Elsewhere everything is compared as plain text, call by call.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from calls.models import Call, CallTranscription
-from calls.words import FIELDS, words
+from calls.words import FIELDS, texts_of, words
 
 IN_PROGRESS_SEARCHED = 200
 # What many calls say fills a page while the newest are walked. For all else the index of words is looked up first, and
@@ -63,9 +63,12 @@ def _spoken_just_now(text: str) -> list[int]:
 
 
 def _plain(text: str) -> Q:
+    """The database finds a text anywhere in the JSON, in headers of tools too: what was said is looked at here."""
     escaped = json.dumps(text)[1:-1]  # as it stands in the JSON
-    turns = CallTranscription.objects.filter(call=OuterRef("pk"), message_text__icontains=text)
-    found = Q(Exists(turns)) | Q(final_transcript__icontains=escaped)
+    anywhere = Q(final_transcript__icontains=escaped)
     for field in FIELDS:
-        found |= Q(**{f"{field}__icontains": text})
-    return found
+        anywhere |= Q(**{f"{field}__icontains": text})
+    candidates = Call.objects.filter(anywhere).only(*FIELDS, "final_transcript").iterator(100)
+    found = [call.pk for call in candidates if any(text.lower() in shown.lower() for shown in texts_of(call))]
+    turns = CallTranscription.objects.filter(call=OuterRef("pk"), message_text__icontains=text)
+    return Q(Exists(turns)) | Q(pk__in=found)

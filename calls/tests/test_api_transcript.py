@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from calls.redaction import redacted
 from calls.turns import record_turn
 from conftest import payload
 
@@ -50,11 +51,11 @@ def test_after_that_is_no_number_is_refused(reader, spoken, after):
     assert list(response.json()) == ["after"]
 
 
-def test_the_final_transcript_stands_beside_the_turns_as_it_came(site, reader, spoken):
+def test_the_final_transcript_stands_beside_the_turns_without_secrets_and_else_as_it_came(site, reader, spoken):
     body = payload("transcription_full_featured", spoken.conversation_id)
     assert site.post_call(body).status_code == 200
     transcript = reader.get(f"/api/calls/{spoken.call_sid}/transcript/").json()
-    assert transcript["final_transcript"] == body["data"]["transcript"]
+    assert transcript["final_transcript"] == redacted(body["data"]["transcript"])
     assert (transcript["status"], len(transcript["turns"])) == ("completed", 4)
 
 

@@ -8,7 +8,9 @@ import jwt
 import pytest
 import websockets
 from django.contrib.auth import get_user_model
+from django.contrib.sessions.models import Session
 from django.test import Client
+from django.utils import timezone
 from rest_framework_simplejwt.tokens import AccessToken, RefreshToken
 
 from realtime.auth import identify_token
@@ -91,6 +93,11 @@ def forged(name, user):
         "wrong key": lambda: jwt.encode(good, other_key, "HS256"),
         "other algorithm": lambda: jwt.encode(good, key + "0" * 64, "HS512"),
         "refresh token": lambda: str(RefreshToken.for_user(user)),
+        "without the password's mark": lambda: jwt.encode(
+            {k: v for k, v in good.items() if k != "hash_password"}, key, "HS256"
+        ),
+        "with another's mark": lambda: jwt.encode({**good, "hash_password": "0" * 32}, key, "HS256"),
+        "with no mark": lambda: jwt.encode({**good, "hash_password": None}, key, "HS256"),
         "of nobody": lambda: jwt.encode({**good, "user_id": 2**31 - 1}, key, "HS256"),
         "not a number's": lambda: jwt.encode({**good, "user_id": None}, key, "HS256"),
         "cut short": lambda: str(AccessToken.for_user(user))[:-4],
@@ -101,7 +108,10 @@ def forged(name, user):
 FORGERIES = ["expired", "without an end", "alg none", "wrong key", "other algorithm", "refresh token", "of nobody"]
 
 
-@pytest.mark.parametrize("name", [*FORGERIES, "not a number's", "cut short", "empty"])
+MARKS = ["without the password's mark", "with another's mark", "with no mark"]
+
+
+@pytest.mark.parametrize("name", [*FORGERIES, *MARKS, "not a number's", "cut short", "empty"])
 async def test_a_token_that_is_not_good_lets_nobody_in(site, dispatcher, name):
     token = forged(name, dispatcher)
     assert not await is_let_in(site.ws_url, additional_headers=bearer(token))
@@ -168,6 +178,19 @@ async def test_a_host_that_is_not_allowed_is_nobodys_own_site(site, cookie, sett
     """DNS rebinding: a stranger's name that leads here brings an Origin equal to its Host."""
     settings.ALLOWED_HOSTS = ["calls.example"]
     assert not await is_let_in(site.ws_url, additional_headers=cookie, origin=site.url)
+
+
+async def test_an_expired_session_is_refused(site, cookie):
+    await in_database(Session.objects.update)(expire_date=timezone.now())
+    assert not await is_let_in(site.ws_url, additional_headers=cookie, origin=site.url)
+
+
+async def test_a_changed_password_refuses_the_old_session_and_token(site, dispatcher, cookie, token):
+    dispatcher.set_password("another")
+    await in_database(dispatcher.save)()
+    assert not await is_let_in(site.ws_url, additional_headers=cookie, origin=site.url)
+    assert not await is_let_in(site.ws_url, additional_headers=bearer(token))
+    assert await is_let_in(site.ws_url, additional_headers=bearer(AccessToken.for_user(dispatcher)))
 
 
 async def test_a_session_that_was_never_made_is_refused(site):
