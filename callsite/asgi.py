@@ -25,13 +25,6 @@ websocket_application = URLRouter(websocket_urlpatterns)
 session_websocket_application = AuthMiddlewareStack(websocket_application)
 
 
-class _Nothing:
-    """Where the server offers no way to cut a connection."""
-
-    @staticmethod
-    def abort() -> None: ...
-
-
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
     """The ASGI application of callsite, for uvicorn and daphne alike."""
     if scope["type"] == "lifespan":
@@ -42,7 +35,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         take_token_from_query(scope)
         # uvicorn's `send` is a method of the connection; cutting it is the only way to be rid of a client that
         # reads nothing, as a close frame would wait behind what it does not read
-        scope["callsite.abort"] = getattr(getattr(send, "__self__", None), "transport", _Nothing).abort
+        scope["callsite.abort"] = getattr(getattr(getattr(send, "__self__", None), "transport", None), "abort", None)
         # who shows a token is not asked for a session, which costs each socket some KiB for as long as it lives
         has_token = offered_token(scope) is not None
         await (websocket_application if has_token else session_websocket_application)(scope, receive, send)

@@ -70,9 +70,9 @@ def answer_first() -> None:
 
 def no_bound() -> None:
     """Whatever waits for a socket is kept for it."""
-    from realtime import hub, outbox
+    from realtime import hub, send_queue
 
-    _replace(outbox, "LIMIT_BYTES", 2**40)
+    _replace(send_queue, "LIMIT_BYTES", 2**40)
     _replace(hub, "STALLED_SECONDS", 3600.0)
 
 
@@ -95,7 +95,7 @@ MECHANISMS: dict[str, Callable[[], None]] = {
     "dedupe": no_dedupe,
     "row-lock": no_row_lock,
     "store-first": answer_first,
-    "bounded-outbox": no_bound,
+    "bounded-send_queue": no_bound,
     "watch-of-listeners": no_watch,
 }
 

@@ -29,7 +29,7 @@ from calls.models import Call  # noqa: E402
 from calls.turn import RecordedTurn  # noqa: E402
 from calls.turns import turns_recorded  # noqa: E402
 from faults.failpoint import VARIABLE, crashing  # noqa: E402
-from realtime import log, messages, signals  # noqa: E402
+from realtime import messages, signals  # noqa: E402
 
 turns_recorded.disconnect(signals.publish_turns)
 post_save.disconnect(signals.publish_call, sender=Call)
@@ -58,14 +58,14 @@ def publish_after_commit(call_id: int, text: str) -> None:
 def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
     for turn in turns:
         if not turn.call.ended:
-            publish(turn.call.pk, messages.encode(log.turn_message(turn, turn.call)))
+            publish(turn.call.pk, messages.encode(messages.Transcription.of(turn, turn.call)))
 
 
 @receiver(post_save, sender=Call)
 def publish_end(instance: Call, update_fields: frozenset[str] | None, **_: Any) -> None:
     if instance.ended and "status" in (update_fields or ()):
-        for text in log.completion_messages(instance):
-            publish_after_commit(instance.pk, text)
+        for frame in (messages.CallStatus.of(instance), messages.CallCompleted.of(instance)):
+            publish_after_commit(instance.pk, messages.encode(frame))
 
 
 class PlainConsumer(AsyncJsonWebsocketConsumer):

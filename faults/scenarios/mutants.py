@@ -24,7 +24,7 @@ PROOFS: dict[str, tuple[Callable[[Site, Path], Awaitable[list[Row]]], set[str]]]
         {"answered otherwise", "turns are not 1..n", "half-written", "states", "missing", "not asked for"},
     ),
     "store-first": (kill.run, {"acknowledged but missing"}),
-    "bounded-outbox": (stuck.run, {"memory"}),
+    "bounded-send_queue": (stuck.run, {"memory"}),
 }
 IN_SHORT = ("sweep", "watch-of-listeners")
 

@@ -54,7 +54,7 @@ async def test_it_goes_on_where_it_was_when_the_connection_is_lost(site, talk, t
         await talk.say("one")
         assert await line(process) == "1 driver: one"
         for listener in list(hub.listeners):
-            server = asyncio.run_coroutine_threadsafe(close(listener), listener.outbox._loop)
+            server = asyncio.run_coroutine_threadsafe(close(listener), listener.send_queue._loop)
             await asyncio.wrap_future(server)
         await talk.say("while away")
         assert await line(process) == "2 driver: while away"

@@ -7,7 +7,7 @@ import json
 import pytest
 from django.db import OperationalError
 
-from realtime import auth, log
+from realtime import auth, replay
 
 
 async def answer(socket, text):
@@ -87,7 +87,7 @@ async def test_a_database_that_is_away_is_said_to_be_and_subscribing_works_when_
     async with site.socket(token) as socket:
         for name in ("find", "state"):
             with monkeypatch.context() as while_away:
-                while_away.setattr(log, name, away)
+                while_away.setattr(replay, name, away)
                 refused = await socket.subscribe(call.call_sid)
                 assert (refused["type"], refused["code"]) == ("error", "SUBSCRIPTION_FAILED")
         assert (await socket.subscribe(call.call_sid))["type"] == "subscription_confirmed"

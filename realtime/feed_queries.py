@@ -5,11 +5,10 @@ Two queries in place of one: versions are small and asked for often, rows are re
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Any
 
 from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.db.models.functions import Left
@@ -17,42 +16,13 @@ from django.db.models.functions import Left
 from calls.json_values import iso, json_number
 from calls.models import Call
 from calls.redaction import redacted
-from realtime.log import in_thread
+from realtime.messages import LastTurn, ListedCall, encode
+from realtime.replay import in_thread
 
 IN_PROGRESS_LIMIT = 1_000
 ENDED_LIMIT = 50
 NEWEST_LIMIT = 200
 LAST_TURN_CHARACTERS = 200
-
-
-class LastTurn(TypedDict):
-    speaker_type: str
-    message_text: str
-    timestamp: str | None
-
-
-class FeedCall(TypedDict):
-    """A call in `snapshot` and `call_changed`."""
-
-    call_sid: str
-    conversation_id: str | None
-    driver_id: str
-    agent_id: str
-    agent_name: str
-    direction: str
-    from_number: str
-    to_number: str
-    status: str
-    call_start_time: str | None
-    call_end_time: str | None
-    duration_seconds: int | float | None
-    last_sequence_number: int
-    last_turn: LastTurn | None
-    call_successful: bool | None
-    transcript_summary: str
-    cost: int | float | None
-    failure_reason: str
-    created_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,40 +89,34 @@ def _with_last_turn(calls: QuerySet[Call]) -> Iterable[dict[str, Any]]:
         .annotate(last_speaker=F("last__speaker_type"), last_time=F("last__timestamp"))
         .values(
             *("pk", "updated_at", "call_duration_seconds", "last_text", "last_speaker", "last_time"),
-            *(FeedCall.__annotations__.keys() - {"duration_seconds", "last_turn"}),
+            *(set(ListedCall.__struct_fields__) - {"duration_seconds", "last_turn"}),
         )
     )
     return found
 
 
 def _row(call: dict[str, Any]) -> tuple[int, Version, str]:
-    last_turn: LastTurn | None = None
-    if call["last_speaker"] is not None:
-        last_turn = {
-            "speaker_type": call["last_speaker"],
-            "message_text": call["last_text"],
-            "timestamp": iso(call["last_time"]),
-        }
-    message: FeedCall = {
-        "call_sid": call["call_sid"],
-        "conversation_id": call["conversation_id"],
-        "driver_id": call["driver_id"],
-        "agent_id": call["agent_id"],
-        "agent_name": call["agent_name"],
-        "direction": call["direction"],
-        "from_number": call["from_number"],
-        "to_number": call["to_number"],
-        "status": call["status"],
-        "call_start_time": iso(call["call_start_time"]),
-        "call_end_time": iso(call["call_end_time"]),
-        "duration_seconds": json_number(call["call_duration_seconds"]),
-        "last_sequence_number": call["last_sequence_number"],
-        "last_turn": last_turn,
-        "call_successful": call["call_successful"],
-        "transcript_summary": redacted(call["transcript_summary"]),
-        "cost": json_number(call["cost"]),
-        "failure_reason": redacted(call["failure_reason"]),
-        "created_at": iso(call["created_at"]),
-    }
+    spoken = call["last_speaker"] is not None
+    listed = ListedCall(
+        call_sid=call["call_sid"],
+        conversation_id=call["conversation_id"],
+        driver_id=call["driver_id"],
+        agent_id=call["agent_id"],
+        agent_name=call["agent_name"],
+        direction=call["direction"],
+        from_number=call["from_number"],
+        to_number=call["to_number"],
+        status=call["status"],
+        call_start_time=iso(call["call_start_time"]),
+        call_end_time=iso(call["call_end_time"]),
+        duration_seconds=json_number(call["call_duration_seconds"]),
+        last_sequence_number=call["last_sequence_number"],
+        last_turn=LastTurn(call["last_speaker"], call["last_text"], iso(call["last_time"])) if spoken else None,
+        call_successful=call["call_successful"],
+        transcript_summary=redacted(call["transcript_summary"]),
+        cost=json_number(call["cost"]),
+        failure_reason=redacted(call["failure_reason"]),
+        created_at=iso(call["created_at"]),
+    )
     version = Version(call["status"], call["last_sequence_number"], call["updated_at"])
-    return call["pk"], version, json.dumps(message, ensure_ascii=False, separators=(",", ":"))
+    return call["pk"], version, encode(listed)

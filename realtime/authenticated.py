@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
 import time
+from functools import cache
 from typing import Any
 
 from channels.exceptions import StopConsumer
@@ -13,35 +15,37 @@ from channels.generic.websocket import AsyncWebsocketConsumer
 from django.conf import settings
 from django.db import Error
 
-from realtime import auth, messages
+from realtime import auth
 from realtime.hub import CLOSE_NOT_AUTHENTICATED, CLOSE_TRY_AGAIN_LATER, Hub, current_hub
 from realtime.limits import Rate
-from realtime.outbox import Outbox
+from realtime.messages import ErrorCode, ErrorFrame
+from realtime.send_queue import SendQueue
 from realtime.subscriptions import Listener
 
+logger = logging.getLogger(__name__)
 CLOSE_TOO_BIG = 1009
 CLOSE_GRACE_SECONDS = 5.0
 
 
-class Connection(AsyncWebsocketConsumer):
-    """A socket whose user may view calls. Who extends it says what a client may ask, and what happens then."""
+class AuthenticatedConsumer(AsyncWebsocketConsumer):
+    """A socket whose user may view calls. A subclass says what a client may ask, and what happens then."""
 
-    usage: str  # what a client may send, for who sent something else
+    usage: str  # what a client may send; told to one that sent something else
     channel_layer_alias = None  # the hub and the feed hold the process's channels
     hub: Hub
     listener: Listener
     expiry: asyncio.TimerHandle | None = None
 
-    def new_listener(self, identity: auth.Identity, outbox: Outbox) -> Listener:
-        return Listener(identity, outbox, self.close_soon)
+    def new_listener(self, identity: auth.Identity, send_queue: SendQueue) -> Listener:
+        return Listener(identity, send_queue, self.close_soon)
 
-    def entered(self) -> None:
+    def on_enter(self) -> None:
         """The client was let in."""
 
-    def left(self) -> None:
+    def on_leave(self) -> None:
         """The client is gone; also called for one that was let in no further than to be told why."""
 
-    async def said(self, message: Any) -> bool:
+    async def handle_message(self, message: Any) -> bool:
         """Do what a client's message asks for; False when it means nothing here."""
         raise NotImplementedError
 
@@ -66,7 +70,7 @@ class Connection(AsyncWebsocketConsumer):
             return
         await self.accept(auth.echoed_subprotocol(self.scope))
         self.hub = current_hub()
-        self.listener = self.new_listener(identity, Outbox(self.base_send))
+        self.listener = self.new_listener(identity, SendQueue(self.base_send))
         self.rate = Rate(settings.WS_MAX_MESSAGES_PER_SECOND)
         limit = settings.WS_MAX_CONNECTIONS_PER_USER
         if limit and self.hub.connections_of(identity.user_id) >= limit:
@@ -74,20 +78,20 @@ class Connection(AsyncWebsocketConsumer):
             return
         self.hub.enter(self.listener)
         self._stay_until_expiry(identity)
-        self.entered()
+        self.on_enter()
 
     async def websocket_disconnect(self, message: dict[str, Any]) -> None:
         if self.expiry is not None:
             self.expiry.cancel()
         if hasattr(self, "listener"):
-            self.left()
+            self.on_leave()
             self.hub.leave(self.listener)
         raise StopConsumer
 
     # --- what a client may say --------------------------------------------------------------------------------
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        await self.listener.outbox.room()  # who does not read the answers is not asked for more questions
+        await self.listener.send_queue.room()  # who does not read the answers is not asked for more questions
         limit = settings.WS_MAX_MESSAGE_BYTES
         size = len(bytes_data or b"" if text_data is None else text_data.encode())
         if limit and size > limit:
@@ -102,17 +106,17 @@ class Connection(AsyncWebsocketConsumer):
             case {"authenticate": token, **rest} if not rest:
                 await self.authenticate(token)
             case _:
-                if not await self.said(message):
+                if not await self.handle_message(message):
                     self.error("INVALID_MESSAGE_FORMAT", self.usage)
 
     def pong(self, value: Any) -> None:
-        # in ASCII: what a client sends back to itself may hold lone surrogates, which no frame can
+        # in ASCII: what a client sends to itself may hold lone surrogates, which no frame can
         try:
             text = json.dumps({"type": "pong", "ping": value}, allow_nan=False)
         except (ValueError, RecursionError):  # 1e999 reads as infinity
             self.error("INVALID_MESSAGE_FORMAT", "This value cannot be sent back.")
         else:
-            self.listener.outbox.push(text)
+            self.listener.send_queue.push(text)
 
     async def authenticate(self, token: Any) -> None:
         """A newer token of the same user keeps the connection open until that one expires."""
@@ -129,10 +133,10 @@ class Connection(AsyncWebsocketConsumer):
 
     # --- answers and endings ----------------------------------------------------------------------------------
 
-    def error(self, code: messages.ErrorCode, message: str) -> None:
-        self.listener.send(messages.error(code, message))
+    def error(self, code: ErrorCode, message: str) -> None:
+        self.listener.send(ErrorFrame(message=message, code=code))
 
-    def refuse(self, code: messages.ErrorCode, message: str, close_code: int) -> None:
+    def refuse(self, code: ErrorCode, message: str, close_code: int) -> None:
         self.error(code, message)
         self.close_soon(close_code)
 
@@ -143,13 +147,16 @@ class Connection(AsyncWebsocketConsumer):
     async def _close_behind_queue(self, code: int) -> None:
         with contextlib.suppress(TimeoutError, OSError, RuntimeError):
             async with asyncio.timeout(CLOSE_GRACE_SECONDS):
-                await self.listener.outbox.drained()
-                self.listener.outbox.close()
+                await self.listener.send_queue.drained()
+                self.listener.send_queue.close()
                 await self.close(code)
                 return
-        self.listener.outbox.close()
-        if abort := self.scope.get("callsite.abort"):
-            abort()
+        self.listener.send_queue.close()
+        cut = self.scope.get("callsite.abort")
+        if cut is not None:
+            cut()
+        else:
+            _say_once_that_none_can_be_cut()
 
     def _stay_until_expiry(self, identity: auth.Identity) -> None:
         if self.expiry is not None:
@@ -160,6 +167,13 @@ class Connection(AsyncWebsocketConsumer):
 
     def _expired(self) -> None:
         self.refuse("AUTHENTICATION_FAILED", "The token has expired.", CLOSE_NOT_AUTHENTICATED)
+
+
+@cache
+def _say_once_that_none_can_be_cut() -> None:
+    logger.warning(
+        "This server offers no way to cut a connection: a client that reads nothing keeps its socket. uvicorn does."
+    )
 
 
 def _decoded(text: str | None) -> Any:

@@ -1,21 +1,21 @@
-"""What waits to be written to one socket: bounded, in order, never waited for by anybody else."""
+"""What waits to be written to one socket: bounded, in order, and nobody else waits for it."""
 
 from __future__ import annotations
 
 import asyncio
 import types
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine, Generator
+from collections.abc import Awaitable, Callable, Generator
 from typing import Any
 
 LIMIT_BYTES = 256 * 1024
 
 GONE = (OSError, RuntimeError)  # the client is gone, its disconnect is on its way to the consumer
 
-Send = Callable[[dict[str, Any]], Coroutine[Any, Any, None]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]  # ASGI asks for no coroutine, only for what can be awaited
 
 
-class Outbox:
+class SendQueue:
     """Writes texts to a socket as fast as it takes them.
 
     While the socket is writable a text is written at once, within `push`: a task a text would cost more than the
@@ -44,9 +44,9 @@ class Outbox:
             self._waiting.append(text)
             self._bytes += len(text)
             return
-        sending = self._send({"type": "websocket.send", "text": text})
+        sending = self._send({"type": "websocket.send", "text": text}).__await__()
         try:
-            waits_for = sending.send(None)
+            waits_for = next(sending)
         except StopIteration:
             return  # written: the socket was writable
         except GONE:
@@ -111,11 +111,12 @@ class Outbox:
 
 
 @types.coroutine
-def _rest(coroutine: Coroutine[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """What is left of a coroutine that was begun by hand, and now waits for something."""
+def _rest(sending: Generator[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
+    """What is left of an awaitable that was begun by hand, and now waits for something."""
     try:
         yield waits_for
     except BaseException as error:
-        coroutine.throw(error)
+        if hasattr(sending, "throw"):  # an iterator need not have it
+            sending.throw(error)
         raise
-    yield from coroutine
+    yield from sending

@@ -1,4 +1,4 @@
-"""The database as the log: what a call has said so far. Read here, in threads of realtime's own.
+"""Read back from the database what a call has said so far, in threads of realtime's own.
 
 Everything a subscriber ever gets can be read back with these functions; the channel layer only tells when.
 """
@@ -10,17 +10,14 @@ from dataclasses import dataclass
 
 from django.db.models.functions import Length
 
-from calls.json_values import iso, json_number
-from calls.models import Call, CallTranscription
-from calls.redaction import redacted
+from calls.models import Call
 from calls.threads import Threads
-from calls.turn import CallOfTurn, RecordedTurn
-from realtime import messages
-from realtime.messages import CallState
+from realtime.call_state import CallState
+from realtime.messages import CallCompleted, CallStatus, Transcription, encode
 
 PAGE = 500
 PAGE_CHARACTERS = 256 * 1024
-_threads = Threads("realtime-log", 4)
+_threads = Threads("realtime-replay", 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,53 +69,6 @@ async def read(call_id: int, after: int, *, until_end: bool = False) -> Page:
     return await in_thread(lambda: _read(call_id, after, until_end))
 
 
-def turn_message(turn: CallTranscription | RecordedTurn, call: Call | CallOfTurn) -> messages.Transcription:
-    return {
-        "type": "transcription",
-        "conversation_id": call.conversation_id,
-        "call_sid": call.call_sid,
-        "transcription_id": turn.pk,
-        "sequence_number": turn.sequence_number,
-        "speaker_type": turn.speaker_type,
-        "message_text": turn.message_text,
-        "timestamp": iso(turn.timestamp),
-    }
-
-
-def completion_messages(call: Call) -> tuple[str, str]:
-    """The frames of `call_status` and `call_completed`."""
-    status = messages.encode(
-        {
-            "type": "call_status",
-            "conversation_id": call.conversation_id,
-            "call_sid": call.call_sid,
-            "status": call.status,
-            "call_end_time": iso(call.call_end_time),
-        }
-    )
-    data: messages.CallData = {
-        "status": call.status,
-        "driver_id": call.driver_id,
-        "call_sid": call.call_sid,
-        "conversation_id": call.conversation_id,
-        "call_start_time": iso(call.call_start_time),
-        "call_end_time": iso(call.call_end_time),
-        "duration_seconds": json_number(call.call_duration_seconds),
-        "transcript_summary": redacted(call.transcript_summary),
-        "cost": json_number(call.cost),
-        "call_successful": call.call_successful,
-        "analysis_data": redacted(call.analysis_data),
-        "metadata": redacted(call.metadata_json),
-    }
-    completed: messages.CallCompleted = {
-        "type": "call_completed",
-        "conversation_id": call.conversation_id,
-        "call_sid": call.call_sid,
-        "call_data": data,
-    }
-    return status, messages.encode(completed)
-
-
 def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None]]:
     return Call.objects.filter(pk__in=call_ids).order_by().values_list(*_STATE)
 
@@ -140,9 +90,11 @@ def _read(call_id: int, after: int, until_end: bool) -> Page:
         sizes = above.order_by("sequence_number").values_list("sequence_number", Length("message_text"))
         page = above.filter(sequence_number__lte=_end_of_page(sizes[:PAGE]))
         spoken = page.order_by("sequence_number")
-        turns = [(turn.sequence_number, messages.encode(turn_message(turn, call))) for turn in spoken]
+        turns = [(turn.sequence_number, encode(Transcription.of(turn, call))) for turn in spoken]
     is_last = not turns or turns[-1][0] >= last
-    completion = completion_messages(call) if state.ended and is_last else None
+    completion = None
+    if state.ended and is_last:
+        completion = encode(CallStatus.of(call)), encode(CallCompleted.of(call))
     return Page(state, max(after, last) if is_last else turns[-1][0], turns, is_last, completion)
 
 
