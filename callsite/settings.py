@@ -47,6 +47,7 @@ INSTALLED_APPS = [
     "calls",
     "webhooks",
     "realtime",
+    "simulator",
     "callsite",
 ]
 
