@@ -10,7 +10,7 @@ import json
 import logging
 import uuid
 from collections.abc import Callable, Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 from pathlib import Path
 
@@ -19,7 +19,14 @@ from django.db import connections, transaction
 
 from lab.faults.history import Stored
 from lab.faults.journal import Journal
-from lab.faults.site import CallIds
+
+
+@dataclass(frozen=True, slots=True)
+class CallIds:
+    """Both identifiers of a call."""
+
+    call_sid: str
+    conversation_id: str
 
 
 async def in_database[Result](work: Callable[[], Result]) -> Result:

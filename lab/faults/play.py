@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from lab.faults import database, history
-from lab.faults.database import in_database
+from lab.faults.database import CallIds, in_database
 from lab.faults.history import Attempt, Finding, Heard, Hearing, Stored
 from lab.faults.journal import Journal
 from lab.faults.senders import Sender
-from lab.faults.site import CallIds, Pair
+from lab.faults.site import Pair
 from lab.faults.subscribers import Subscriber, all_done, all_ready
 
 BOUND_SECONDS = 3.0  # how late a message may come

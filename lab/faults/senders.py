@@ -14,9 +14,10 @@ from typing import Any, Literal, Self
 
 import httpx
 
+from lab.faults.database import CallIds
 from lab.faults.history import Attempt
 from lab.faults.journal import Journal
-from lab.faults.site import TOOL_SECRET, WEBHOOK_SECRET, CallIds
+from lab.faults.site import TOOL_SECRET, WEBHOOK_SECRET
 from simulator.signing import signature
 
 POST_CALL = "/webhooks/elevenlabs/post-call"

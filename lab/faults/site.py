@@ -15,6 +15,7 @@ from typing import Self
 
 from dotenv import dotenv_values
 
+from lab.faults import database
 from lab.faults.proxy import Proxy
 from lab.stack.postgres import Postgres
 from lab.stack.redis import Redis
@@ -27,14 +28,6 @@ CALLSITE, PLAIN, BROKEN = (
     f"{module}:application" for module in ("callsite.asgi", "lab.faults.control", "lab.faults.broken")
 )
 SOCKET_PATH = "/ws/calls/transcriptions"
-
-
-@dataclass(frozen=True, slots=True)
-class CallIds:
-    """Both identifiers of a call."""
-
-    call_sid: str
-    conversation_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +94,6 @@ class Site:
             await asyncio.gather(asyncio.to_thread(self.postgres.start), asyncio.to_thread(self.redis.start))
             await self.to_redis.__aenter__()
             os.environ.update(self.env)
-            from lab.faults import database
-
             await asyncio.to_thread(database.prepare)
         except BaseException:
             await self.__aexit__()

@@ -14,9 +14,9 @@ import websockets
 from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
+from lab.faults.database import CallIds
 from lab.faults.history import Heard
 from lab.faults.journal import Journal
-from lab.faults.site import CallIds
 
 RETRY_SECONDS = 0.2
 

@@ -7,13 +7,13 @@ import math
 from pathlib import Path
 
 from lab.faults import database
-from lab.faults.database import in_database
+from lab.faults.database import CallIds, in_database
 from lab.faults.failpoint import ARMED, VARIABLE
 from lab.faults.history import Finding
 from lab.faults.journal import Journal
 from lab.faults.play import BOUND_SECONDS, BROKE_OFF, NOISE_SECONDS, Played, beside, listening, read_back
 from lab.faults.senders import Sender, completion
-from lab.faults.site import PLAIN, CallIds, Pair, Site
+from lab.faults.site import PLAIN, Pair, Site
 from lab.faults.subscribers import Subscriber, all_done
 from lab.faults.switch import Switch
 from lab.faults.table import Row

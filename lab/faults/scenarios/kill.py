@@ -6,12 +6,12 @@ import asyncio
 from pathlib import Path
 
 from lab.faults import database, history
-from lab.faults.database import in_database
+from lab.faults.database import CallIds, in_database
 from lab.faults.history import Finding
 from lab.faults.journal import Journal
 from lab.faults.play import BOUND_SECONDS, NOISE_SECONDS, listening, read_back
 from lab.faults.senders import Sender
-from lab.faults.site import CallIds, Pair, Site
+from lab.faults.site import Pair, Site
 from lab.faults.subscribers import Subscriber, all_done
 from lab.faults.table import Row
 

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any, Literal
 
 from lab.faults import database, history
-from lab.faults.database import in_database
+from lab.faults.database import CallIds, in_database
 from lab.faults.history import Finding
 from lab.faults.journal import Journal
 from lab.faults.play import listening, read_back
 from lab.faults.senders import Sender, completion
-from lab.faults.site import CallIds, Site
+from lab.faults.site import Site
 from lab.faults.subscribers import Subscriber, all_done
 from lab.faults.table import Row
 

@@ -7,13 +7,13 @@ import time
 from pathlib import Path
 
 from lab.faults import database, history
-from lab.faults.database import in_database
+from lab.faults.database import CallIds, in_database
 from lab.faults.history import Finding
 from lab.faults.journal import Journal
 from lab.faults.play import Played, read_back
 from lab.faults.proxy import Proxy, Verdict
 from lab.faults.senders import Sender
-from lab.faults.site import CallIds, Site
+from lab.faults.site import Site
 from lab.faults.table import Row
 
 ORDER = 20

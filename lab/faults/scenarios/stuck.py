@@ -13,12 +13,12 @@ from websockets.asyncio.client import ClientConnection
 from websockets.exceptions import WebSocketException
 
 from lab.faults import database, history
-from lab.faults.database import in_database
+from lab.faults.database import CallIds, in_database
 from lab.faults.history import Finding
 from lab.faults.journal import Journal
 from lab.faults.play import BROKE_OFF, NOISE_SECONDS, Played, listening, read_back, unless_it_breaks_off
 from lab.faults.senders import Sender
-from lab.faults.site import PLAIN, CallIds, Pair, Site
+from lab.faults.site import PLAIN, Pair, Site
 from lab.faults.subscribers import Subscriber, all_done, connect
 from lab.faults.table import Row
 

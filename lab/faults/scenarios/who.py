@@ -14,9 +14,9 @@ import jwt
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from lab.faults import database
-from lab.faults.database import in_database
+from lab.faults.database import CallIds, in_database
 from lab.faults.history import Finding
-from lab.faults.site import SECRET_KEY, CallIds, Pair, Site
+from lab.faults.site import SECRET_KEY, Pair, Site
 from lab.faults.subscribers import connect
 from lab.faults.table import Row
 

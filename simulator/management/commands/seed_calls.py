@@ -21,7 +21,7 @@ from django.db import connection, models, transaction
 from django.db.backends.utils import CursorWrapper
 
 from calls.models import Call, CallTranscription
-from calls.words import distinct_words
+from calls.search.words import distinct_words
 from webhooks.models import WebhookDelivery
 
 CALLS_A_TRANSACTION = 10_000

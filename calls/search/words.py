@@ -4,14 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from django.db import models
-
-from calls.redaction import redacted
-
-if TYPE_CHECKING:
-    from calls.models import Call
 
 # A tsvector holds a megabyte, and 2 KB a word: of a very long call the beginning is searched.
 MAX_CHARACTERS = 200_000
@@ -33,19 +28,6 @@ def distinct_words(texts: Iterable[str]) -> list[str]:
     """Each word of the texts once."""
     spaced = " ".join(texts)[:MAX_CHARACTERS].lower().split()
     return sorted(set(_WORD.findall(" ".join(set(spaced)))))  # most words come often, and are taken apart once
-
-
-def texts_of(call: Call) -> list[str]:
-    """What is searched of a call: its fields and what was said, as they are shown. Who searches guesses no secrets."""
-    transcript = call.final_transcript if isinstance(call.final_transcript, list) else []
-    said = [item.get("message") for item in transcript if isinstance(item, dict)]
-    told = [getattr(call, name) or "" for name in FIELDS]
-    return redacted([*told, *(text for text in said if isinstance(text, str))])
-
-
-def words_of(call: Call) -> list[str]:
-    """Each word of a call once, of its final transcript too."""
-    return distinct_words(texts_of(call))
 
 
 class WordsField(models.Field):  # type: ignore[type-arg]

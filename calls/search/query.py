@@ -1,7 +1,7 @@
 """Search: the calls that have all the words of a text, in identifiers, agent, numbers, failure, summary or transcript.
 
-On PostgreSQL words are looked up in an index (`calls/words.py`), so it costs the same however many calls there are; the
-last word may be the beginning of one. The index has a call's final transcript. What is said in calls in progress is
+On PostgreSQL words are looked up in an index (`calls.search.words`), so it costs the same however many calls there are;
+the last word may be the beginning of one. The index has a call's final transcript. What is said in calls in progress is
 compared as plain text, in the newest of them. Elsewhere everything is compared as plain text, call by call.
 """
 
@@ -14,7 +14,7 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from calls.models import Call, CallTranscription
-from calls.words import FIELDS, texts_of, words
+from calls.search.words import FIELDS, words
 
 IN_PROGRESS_SEARCHED = 200
 # What many calls say fills a page while the newest are walked. For all else the index of words is looked up first, and
@@ -69,6 +69,6 @@ def _plain(text: str) -> Q:
     for field in FIELDS:
         anywhere |= Q(**{f"{field}__icontains": text})
     candidates = Call.objects.filter(anywhere).only(*FIELDS, "final_transcript").iterator(100)
-    found = [call.pk for call in candidates if any(text.lower() in shown.lower() for shown in texts_of(call))]
+    found = [call.pk for call in candidates if any(text.lower() in shown.lower() for shown in call.searched_texts())]
     turns = CallTranscription.objects.filter(call=OuterRef("pk"), message_text__icontains=text)
     return Q(Exists(turns)) | Q(pk__in=found)
