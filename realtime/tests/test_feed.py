@@ -56,7 +56,7 @@ async def heard_until(socket, enough, timeout=5.0) -> list[dict[str, Any]]:
     return heard
 
 
-async def test_it_begins_with_a_snapshot_of_calls_in_progress_newest_first_then_ended_ones(site, token, call):
+async def test_the_list_begins_with_a_snapshot_of_calls_in_progress_newest_first_then_ended_ones(site, token, call):
     post = asyncio.to_thread
     await post(site.turn, call_sid=call.call_sid, speaker="agent", message="x" * 300)
     ended = await post(Call.register, call_sid="ended", conversation_id="conv_ended")

@@ -49,7 +49,7 @@ def test_a_whole_history_has_no_findings():
     ],
     ids=["no call", "no turn", "under another number", "no delivery", "delivery without effect"],
 )
-def test_it_finds_what_was_acknowledged_and_is_missing(stored):
+def test_the_checker_finds_what_was_acknowledged_and_is_missing(stored):
     assert set(kinds(history.acknowledged_but_missing(SENT, stored))) == {"acknowledged but missing"}
 
 
@@ -57,29 +57,29 @@ def test_what_was_not_acknowledged_may_be_missing():
     assert history.acknowledged_but_missing([sent(9, 500), sent(9, 0)], [STORED]) == []
 
 
-def test_it_finds_what_is_stored_twice():
+def test_the_checker_finds_what_is_stored_twice():
     twice = dataclasses.replace(STORED, last=6, turns=[*STORED.turns, (6, "t1")], deliveries=["digest", "digest"])
     assert kinds(history.stored_twice([twice])) == ["stored twice"] * 2
 
 
 @pytest.mark.parametrize("numbers", [[1, 2, 4], [2, 3], [1, 1, 2], [2, 1]])
-def test_it_finds_gaps_in_the_numbers(numbers):
+def test_the_checker_finds_gaps_in_the_numbers(numbers):
     gap = dataclasses.replace(STORED, last=len(numbers), turns=[(n, f"t{n}") for n in numbers])
     assert kinds(history.not_one_to_n([gap])) == ["turns are not 1..n"]
 
 
-def test_it_finds_a_call_that_counts_otherwise_than_its_turns():
+def test_the_checker_finds_a_call_that_counts_otherwise_than_its_turns():
     assert kinds(history.not_one_to_n([dataclasses.replace(STORED, last=6)])) == ["half-written"]
 
 
-def test_it_finds_other_answers_than_allowed():
+def test_the_checker_finds_other_answers_than_allowed():
     attempts = [sent(1, 201, at=1), sent(2, 503, at=2), sent(3, 0, at=3), sent(4, 500, at=4)]
     assert len(history.answered_otherwise(attempts, (200, 201))) == 3
     assert len(history.answered_otherwise(attempts, (200, 201, 500))) == 2
     assert len(history.answered_otherwise(attempts, (500,), during=[(0.5, 1.5)])) == 1
 
 
-def test_it_finds_slow_answers():
+def test_the_checker_finds_slow_answers():
     slow = dataclasses.replace(sent(1), ended_at=2.5)
     assert kinds(history.answered_slowly([slow, sent(2)], 2)) == ["answered slowly"]
     assert history.answered_slowly([slow], 3) == []
@@ -102,7 +102,7 @@ def test_it_finds_slow_answers():
         ([CONFIRMED, Heard("s", "EL_1", "reset", 0.0), *TURN, *PAIR], "reset"),
     ],
 )
-def test_it_finds_what_a_subscriber_did_not_get_right(heard, kind):
+def test_the_checker_finds_what_a_subscriber_did_not_get_right(heard, kind):
     assert kind in kinds(history.heard_in_full(heard, [STORED]).findings)
 
 
@@ -131,7 +131,7 @@ def test_turns_after_the_end_are_nobodys():
     assert history.heard_in_full(WHOLE, [longer]).findings == []
 
 
-def test_it_finds_what_came_late_and_counts_from_the_first_answer():
+def test_the_checker_finds_what_came_late_and_counts_from_the_first_answer():
     attempts = [sent(1, 0, at=0.0), sent(1, 201, at=1.0), sent(1, 200, at=5.0)]
     measured = history.delays(attempts, [Heard("s", "EL_1", "turn", 4.5, 1)])
     assert [round(seconds, 2) for seconds, _ in measured] == [3.49]

@@ -7,7 +7,7 @@ from lab.stack.postgres import Postgres
 from lab.stack.process import ServerError
 
 
-def test_it_keeps_committed_rows_over_every_way_to_stop():
+def test_postgresql_keeps_committed_rows_over_every_way_to_stop():
     with Postgres() as postgres:
         with psycopg.connect(postgres.url) as connection:
             connection.execute("CREATE TABLE kept (way text)")
@@ -25,13 +25,13 @@ def test_it_keeps_committed_rows_over_every_way_to_stop():
     assert not postgres.process.running
 
 
-def test_it_searches_without_case_beyond_ascii():
+def test_postgresql_searches_without_case_beyond_ascii():
     with Postgres(durable=False) as postgres, psycopg.connect(postgres.url) as connection:
         assert connection.execute("SELECT upper('żółć é')").fetchone() == ("ŻÓŁĆ É",)
         assert connection.execute("SHOW fsync").fetchone() == ("off",)
 
 
-def test_it_says_why_it_did_not_start():
+def test_postgresql_says_why_it_did_not_start():
     with Postgres(durable=False) as postgres:
         postgres.stop()
         (postgres.folder / "data" / "PG_VERSION").write_text("8\n")

@@ -6,7 +6,7 @@ from redis.retry import Retry
 from lab.stack.redis import Redis
 
 
-def test_it_comes_back_empty_on_the_same_port():
+def test_redis_comes_back_empty_on_the_same_port():
     with Redis() as server:
         url = server.url
         for way in (server.stop, server.kill):
