@@ -1,4 +1,4 @@
-"""What waits for a socket: written in order, at once where the socket takes it, whatever `send` returns to be awaited."""
+"""What waits for a socket: written in order, at once where the socket takes it, whatever `send` gives to be awaited."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ from conftest import Socket
 from realtime import auth
 from realtime.auth import Identity
 from realtime.tests.conftest import in_database, server_loop, until
-from realtime.tests.test_staying import is_shown_out
+from realtime.tests.test_token_expiry import is_shown_out
 
 PATHS = ["/ws/calls/transcriptions", "/ws/calls"]
 STAYS_SECONDS = 2.5  # a sweep has passed
