@@ -1,15 +1,19 @@
 # One command each. `make run`, `make demo` and `make test` are all that a fresh machine needs; nothing here asks.
-# ARGS= goes to the program: `make test ARGS="-k signature"`, `make bench ARGS=--help`.
+# ARGS= goes to the program: `make test ARGS="-k signature"`, `make bench ARGS=--help`. PORT= is that of `make run` and
+# `make demo`.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 
 ARGS ?=
+PORT ?= 8000
+# processes that run tests: one more than CI has cores, as tests wait as much as they work
+WORKERS ?= 3
 PYTHON := .venv/bin/python
 # pip says nothing but errors and asks nothing
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
-PACKAGES := $(wildcard callsite calls webhooks realtime stack faults bench)
+PACKAGES := callsite calls webhooks realtime simulator lab
 NODE_TESTS = $(shell find realtime -name node_modules -prune -o -name '*.test.js' -print -o -name '*.test.mjs' -print 2>/dev/null)
 
 # For commands that load the settings and need neither `.env` nor a database of their own.
@@ -26,26 +30,26 @@ help: ## this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
-run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000, with SQLite and a staff login
+run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000 (PORT=8000), with SQLite and a staff login
+	@$(PYTHON) -m lab.stack.ports $(PORT)
 	@$(PYTHON) manage.py migrate --verbosity 0
-	@$(PYTHON) manage.py ensure_login
-	@exec $(PYTHON) manage.py runserver 127.0.0.1:8000 $(ARGS)
+	@$(PYTHON) manage.py ensure_login --url http://127.0.0.1:$(PORT)
+	@exec $(PYTHON) manage.py runserver 127.0.0.1:$(PORT) $(ARGS)
 
 .PHONY: demo
 demo: .venv/.runtime .env ## the same, and simulated calls come in while it runs
-	@$(PYTHON) manage.py migrate --verbosity 0
-	@exec $(PYTHON) manage.py demo $(ARGS)
+	@exec $(PYTHON) manage.py demo --port $(PORT) $(ARGS)
 
 .PHONY: test
 test: .venv/.dev ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)
-	@$(PYTHON) -m stack.browser
+	@$(PYTHON) -m lab.stack.browser
 	@if [ -n "$(NODE_TESTS)" ] && command -v node >/dev/null; then \
 		echo "node: the browser client's tests"; node --test --test-reporter=spec $(NODE_TESTS); fi
-	@$(PYTHON) -m stack -- $(PYTHON) -m pytest $(ARGS)
+	@$(PYTHON) -m lab.stack -- $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
 
 .PHONY: coverage
 coverage: .venv/.dev ## the tests, and which lines and branches they miss
-	@$(PYTHON) -m stack -- $(PYTHON) -m coverage run -m pytest $(ARGS)
+	@$(PYTHON) -m lab.stack -- $(PYTHON) -m coverage run -m pytest $(ARGS)
 	@$(PYTHON) -m coverage report
 
 .PHONY: check
@@ -59,22 +63,22 @@ check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, dep
 	@echo "check: migrations";  $(OFFLINE) $(PYTHON) manage.py makemigrations --check --dry-run --verbosity 1
 	@echo "check: deployment";  $(PRODUCTION) $(PYTHON) manage.py check --deploy --fail-level WARNING
 	@if docker compose version >/dev/null 2>&1; then \
-		echo "check: compose"; docker compose config --quiet; \
+		echo "check: compose"; $(PRODUCTION) docker compose config --quiet; \
 	else echo "check: compose file not checked, docker compose is not here"; fi
 	@if command -v npm >/dev/null; then \
 		echo "check: types of the browser client"; \
 		npm --prefix realtime/tests/js ci --silent --no-audit --no-fund && npm --prefix realtime/tests/js run --silent check; \
 	else echo "check: types of the browser client not checked, npm is not here"; fi
-	@echo "check: promises";    $(PYTHON) -m faults --short
+	@echo "check: promises";    $(PYTHON) -m lab.faults --short
 	@$(MAKE) test
 
 .PHONY: faults
 faults: .venv/.dev ## break real servers under load and count what is lost; minutes
-	@$(PYTHON) -m faults $(ARGS)
+	@$(PYTHON) -m lab.faults $(ARGS)
 
 .PHONY: bench
 bench: .venv/.dev .venv/.bench ## callsite beside its rivals and its limits; minutes (ARGS=--quick, ARGS=flat)
-	@$(PYTHON) -m bench $(ARGS)
+	@$(PYTHON) -m lab.bench $(ARGS)
 
 .PHONY: clean
 clean: ## remove what can be made again; .env, the database and recordings stay
@@ -128,4 +132,4 @@ clean: ## remove what can be made again; .env, the database and recordings stay
 	exit 1
 
 .env: | .venv/bin/python
-	@$(PYTHON) -m stack.dotenv
+	@$(PYTHON) -m lab.stack.dotenv

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import json
+import signal
 import threading
 import time
 import uuid
@@ -19,10 +18,13 @@ import pytest
 import uvicorn
 import websockets
 from django.contrib.auth import get_user_model
+from django.db import connection, transaction
+from django.test import TransactionTestCase
 from rest_framework_simplejwt.tokens import AccessToken
 
 from calls.models import Call
-from stack.ports import free_port
+from lab.stack.ports import free_port
+from simulator.signing import signature
 
 WEBHOOK_SECRET = "wsec_tests_0123456789abcdef0123456789"
 TOOL_SECRET = "tool_tests_0123456789abcdef0123456789"
@@ -30,6 +32,30 @@ PAYLOADS = Path(__file__).parent / "webhooks" / "tests" / "payloads"
 POST_CALL = "/webhooks/elevenlabs/post-call"
 TURN = "/webhooks/elevenlabs/transcription"
 INIT = "/webhooks/elevenlabs/conversation-init"
+
+
+def pytest_configure() -> None:
+    signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
+
+
+def empty_written_tables(test: TransactionTestCase) -> None:
+    """Delete the rows of every table that has some, but for permissions and content types."""
+    kept = {"django_migrations", "django_content_type", "auth_permission"}
+    tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - kept)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables))
+        for (table,) in cursor.fetchall():
+            cursor.execute(f"DELETE FROM {table}")
+
+
+# Django's flush costs each test that commits a TRUNCATE of all tables, and all permissions anew.
+TransactionTestCase._fixture_teardown = empty_written_tables
+
+
+def _end_as_ctrl_c_does(*_: object) -> None:
+    """Fixtures and `with` blocks take down what they started; a second SIGTERM does not cut that short."""
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    raise KeyboardInterrupt
 
 
 @pytest.fixture(autouse=True)
@@ -55,9 +81,7 @@ def payload(name: str, conversation_id: str | None = None) -> dict[str, Any]:
 
 def sign(body: bytes, secret: str = WEBHOOK_SECRET, at: float | None = None) -> str:
     """The header that ElevenLabs sends with a body."""
-    stamp = str(int(time.time() if at is None else at))
-    digest = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return f"t={stamp},v0={digest}"
+    return signature(secret, body, at)
 
 
 class ElevenLabs:

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from calls.history import HistoryAdmin, OfCallAdmin
 from calls.models import Call, CallRecording, CallTranscription
+from calls.redaction import redacted
+
+# What other rooms have to show of a call: each makes a link. Their admin modules add to it.
+links_from_call: list[Callable[[Call], str]] = []
 
 
 def pretty_json(value: Any) -> str:
-    """Indented JSON for a page; the admin escapes it."""
+    """Indented JSON for a page, without secrets; the admin escapes it."""
     if value is None:
         return "—"
-    return format_html("<pre>{}</pre>", json.dumps(value, indent=2, ensure_ascii=False))
+    return format_html("<pre>{}</pre>", json.dumps(redacted(value), indent=2, ensure_ascii=False))
 
 
 @admin.register(Call)
@@ -32,14 +37,14 @@ class CallAdmin(HistoryAdmin):
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
     fieldsets = (
-        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "deliveries")}),
+        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "elsewhere")}),
         ("Parties", {"fields": ("driver_id", "agent_id", "agent_name", "direction", "from_number", "to_number")}),
         (
             "Outcome",
             {
                 "fields": (
                     *("call_start_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd"),
-                    *("call_successful", "transcript_summary", "failure_reason"),
+                    *("call_successful", "summary", "reason"),
                 )
             },
         ),
@@ -54,7 +59,9 @@ class CallAdmin(HistoryAdmin):
 
     @admin.display(description="turns")
     def turns(self, call: Call) -> str:
-        return _link("calls_calltranscription", f"call__id__exact={call.pk}", f"{call.last_sequence_number} turns")
+        return changelist_link(
+            "calls_calltranscription", f"call__id__exact={call.pk}", f"{call.last_sequence_number} turns"
+        )
 
     @admin.display(description="recording")
     def audio(self, call: Call) -> str:
@@ -62,9 +69,17 @@ class CallAdmin(HistoryAdmin):
             return "—"
         return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[call.call_sid]))
 
-    @admin.display(description="deliveries")
-    def deliveries(self, call: Call) -> str:
-        return _link("webhooks_webhookdelivery", f"call__id__exact={call.pk}", "Webhook deliveries")
+    @admin.display(description="elsewhere")
+    def elsewhere(self, call: Call) -> str:
+        return format_html_join(" · ", "{}", ((link(call),) for link in links_from_call)) or "—"
+
+    @admin.display(description="transcript summary")
+    def summary(self, call: Call) -> str:
+        return redacted(call.transcript_summary)
+
+    @admin.display(description="failure reason")
+    def reason(self, call: Call) -> str:
+        return redacted(call.failure_reason)
 
     @admin.display(description="analysis")
     def analysis(self, call: Call) -> str:
@@ -87,9 +102,6 @@ class CallTranscriptionAdmin(OfCallAdmin):
     search_help_text = "A whole call SID or conversation ID."
     ordering = ("-id",)
 
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        return lookup == "call__id__exact" or super().lookup_allowed(lookup, value, request)  # type: ignore[arg-type]
-
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Within one call as it was spoken, else the newest first."""
         return ("sequence_number",) if "call__id__exact" in request.GET else ("-id",)
@@ -107,5 +119,6 @@ class CallRecordingAdmin(OfCallAdmin):
         return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[recording.call.call_sid]))
 
 
-def _link(model: str, query: str, text: str) -> str:
+def changelist_link(model: str, query: str, text: str) -> str:
+    """A link to the list of a model ("app_model"), narrowed by a query string."""
     return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)

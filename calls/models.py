@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.db import models, transaction
 from django.db.models import F, Q
@@ -17,10 +17,8 @@ from django.db.models.functions import Coalesce
 
 from calls import bulk
 from calls.outcome import CallData, CallFailure, Parties
-from calls.words import SOURCES, WordsField, words_of
-
-if TYPE_CHECKING:
-    from calls.turn_store import RecordedTurn
+from calls.redaction import redacted
+from calls.search.words import FIELDS, SOURCES, WordsField, distinct_words
 
 IDENTIFIER_MAX_LENGTH = 255
 
@@ -151,7 +149,7 @@ class Call(models.Model):
     def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """Save, with the words that are searched, and let the listeners of `post_save` act in the same transaction."""
         if update_fields is None:
-            self.search_words = words_of(self)
+            self.search_words = distinct_words(self.searched_texts())
         else:
             update_fields = self._with_words(update_fields)
         with transaction.atomic(savepoint=False):
@@ -160,6 +158,13 @@ class Call(models.Model):
     @property
     def ended(self) -> bool:
         return self.status != self.Status.IN_PROGRESS
+
+    def searched_texts(self) -> list[str]:
+        """What search looks in: some fields and what was said, with secrets masked, so that nobody guesses those."""
+        transcript = self.final_transcript if isinstance(self.final_transcript, list) else []
+        said = [item.get("message") for item in transcript if isinstance(item, dict)]
+        told = [getattr(self, name) or "" for name in FIELDS]
+        return redacted([*told, *(text for text in said if isinstance(text, str))])
 
     # --- verbs: each owns its transaction and its lock, and may be repeated ---------------------------------
 
@@ -170,30 +175,31 @@ class Call(models.Model):
         call.save(force_insert=True)
         return call
 
-    def record_turn(
-        self, *, speaker_type: str, message_text: str, timestamp: datetime | None = None, turn_id: str | None = None
-    ) -> tuple[RecordedTurn, bool]:
-        """Store one utterance under the call's next number; a known `turn_id` gives back the turn it made.
+    @classmethod
+    def register_inbound(cls, *, call_sid: str | None, conversation_id: str | None, parties: Parties) -> Call:
+        """A call that is about to be answered: the one known by either identifier, or a new one.
 
-        Returns the turn and whether it is new. `calls.turns` does the same for many at once.
+        A known call learns what it lacks: its `conversation_id`, agent and numbers. It keeps its direction: ElevenLabs
+        asks before outbound calls too. Raises IntegrityError where another transaction takes an identifier meanwhile.
         """
-        from calls.turn_store import NewTurn  # which stands on this module
-        from calls.turns import record_turns
-
-        (recorded,) = record_turns(
-            [
-                NewTurn(
-                    call_sid=self.call_sid,
-                    speaker_type=speaker_type,
-                    message_text=message_text,
-                    timestamp=timestamp,
-                    turn_id=turn_id,
+        with transaction.atomic(savepoint=False):
+            by_sid = cls.objects.filter(call_sid=call_sid).first() if call_sid else None
+            by_conversation = cls.objects.filter(conversation_id=conversation_id).first() if conversation_id else None
+            known = by_sid or by_conversation
+            if known is None:
+                said = {name: getattr(parties, name) for name in parties.__slots__}
+                return cls.register(
+                    call_sid=call_sid or conversation_id or "",
+                    conversation_id=conversation_id,
+                    **said | {"direction": cls.Direction.INBOUND},
                 )
-            ]
-        )
-        if recorded is None:
-            raise Call.DoesNotExist(self.call_sid)
-        return recorded
+            call = known._locked()
+            changed = call._take_parties(parties, over_known=False)
+            if call.conversation_id is None and by_conversation is None and conversation_id:
+                changed += call._set(conversation_id=conversation_id)
+            if changed:
+                call.save(update_fields=[*changed, "updated_at"])
+            return call
 
     def update_post_call_data(self, data: CallData) -> Call:
         """The conversation is over and analysed: the call completes (or fails), and keeps what is known of it.
@@ -262,7 +268,7 @@ class Call(models.Model):
         names = list(names)
         if SOURCES.isdisjoint(names):
             return names
-        self.search_words = words_of(self)
+        self.search_words = distinct_words(self.searched_texts())
         return [*names, "search_words"]
 
     # --- inside the lock ------------------------------------------------------------------------------------

@@ -1,50 +1,129 @@
-"""Recording turns: many at once, in one transaction, each under the next number of its call."""
+"""Storing turns: each under the next number of its call, in one transaction.
+
+The calls' rows are locked in the order of their keys. So the order of numbers is the order of commits, and two
+transactions never wait for each other crosswise.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
-import psycopg
-from django.db import connection, transaction
+from django.db import transaction
+from django.db.models import Q
 from django.dispatch import Signal
+from django.utils import timezone
 
-from calls import turn_store
-from calls.turn_store import NewTurn, Recorded, RecordedTurn
+from calls.models import Call, CallTranscription
+from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 
-# Sent with `turns`, a list of new RecordedTurn, right behind the commit that stored them. It stands for one post_save a
-# row: statements that write many rows send none. Receivers may be called in an event loop: they read no database.
+# Sent with `turns`, a list of new RecordedTurn, right behind the commit that stored them. It replaces post_save, which
+# bulk_create does not send. Receivers may be called in an event loop: they must not use the database.
 turns_recorded = Signal()
 
 
-def record_turns(new: Sequence[NewTurn]) -> list[Recorded]:
-    """Store turns, in the order given; all of them, or none and an error.
+def record_turn(
+    call: Call, *, speaker_type: str, message_text: str, timestamp: datetime | None = None, turn_id: str | None = None
+) -> tuple[RecordedTurn, bool]:
+    """Store one turn of a call. Returns the turn and whether it is new; raises Call.DoesNotExist."""
+    (recorded,) = record_turns(
+        [
+            NewTurn(
+                call_sid=call.call_sid,
+                speaker_type=speaker_type,
+                message_text=message_text,
+                timestamp=timestamp,
+                turn_id=turn_id,
+            )
+        ]
+    )
+    if recorded is None:
+        raise Call.DoesNotExist(call.call_sid)
+    return recorded
 
-    A `turn_id` that another process stores at the same moment is an IntegrityError: tried again it is found.
+
+def record_turns(new: Sequence[NewTurn]) -> list[Recorded]:
+    """Store turns in the given order: all of them, or none and an error.
+
+    Raises IntegrityError where another process stores the same `turn_id` at the same moment; a second try finds it.
     """
     with transaction.atomic():
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute(turn_store.RECORD_TURNS, turn_store.parameters(new))
-                recorded = turn_store.recorded(new, cursor.fetchall())
-        else:
-            recorded = [turn_store.record_through_orm(turn) for turn in new]
-        transaction.on_commit(lambda: _announce(recorded), robust=True)
+        recorded = _Batch(new).store()
+        transaction.on_commit(lambda: announce(recorded), robust=True)
     return recorded
 
 
-async def record_turns_through(own: psycopg.AsyncConnection, new: Sequence[NewTurn]) -> list[Recorded]:
-    """The same in an event loop, through a connection to PostgreSQL in autocommit: no thread has to wake up.
-
-    Raises psycopg.Error. Where the connection is lost nobody knows whether the turns are stored.
-    """
-    async with own.cursor() as cursor:
-        await cursor.execute(turn_store.RECORD_TURNS, turn_store.parameters(new))
-        recorded = turn_store.recorded(new, await cursor.fetchall())
-    _announce(recorded)
-    return recorded
-
-
-def _announce(recorded: list[Recorded]) -> None:
-    """Tell of new turns that are committed. A listener that fails is logged, and fails no turn."""
+def announce(recorded: Sequence[Recorded]) -> None:
+    """Tell of new turns that are committed. A receiver that fails is logged, and fails no turn."""
     if turns := [item[0] for item in recorded if item is not None and item[1]]:
         turns_recorded.send_robust(RecordedTurn, turns=turns)
+
+
+_Taken = tuple[CallTranscription, Call, bool]  # the row of a turn, its call, and whether the row is new
+
+
+class _Batch:
+    """Turns that are stored together."""
+
+    def __init__(self, new: Sequence[NewTurn]) -> None:
+        self._new = new
+        self._now = timezone.now()
+        self._calls = _locked_calls(new)
+        self._stored = self._known_turns()
+
+    def store(self) -> list[Recorded]:
+        found = [(turn, self._call_of(turn)) for turn in self._new]
+        created: list[CallTranscription] = []
+        results: list[_Taken | None] = []
+        for turn, call in found:
+            results.append(None if call is None else self._take(turn, call, created))
+        CallTranscription.objects.bulk_create(created)
+        for call in {row.call for row in created}:
+            numbers = {"last_sequence_number": call.last_sequence_number, "updated_at": self._now}
+            Call.objects.filter(pk=call.pk).update(**numbers)
+        return [result and (_recorded(*result[:2]), result[2]) for result in results]
+
+    def _take(self, turn: NewTurn, call: Call, created: list[CallTranscription]) -> _Taken:
+        key = (call.pk, turn.turn_id)
+        if turn.turn_id is not None and (known := self._stored.get(key)):
+            return known, call, False
+        call.last_sequence_number += 1
+        row = CallTranscription(
+            call=call,
+            sequence_number=call.last_sequence_number,
+            speaker_type=turn.speaker_type,
+            message_text=turn.message_text,
+            timestamp=turn.timestamp or self._now,
+            turn_id=turn.turn_id,
+        )
+        created.append(row)
+        if turn.turn_id is not None:
+            self._stored[key] = row
+        return row, call, True
+
+    def _call_of(self, turn: NewTurn) -> Call | None:
+        named = (call for call in self._calls if call.call_sid == turn.call_sid)
+        linked = (c for c in self._calls if c.conversation_id == turn.conversation_id and c.conversation_id is not None)
+        return next(named, None) or next(linked, None)
+
+    def _known_turns(self) -> dict[tuple[int, str | None], CallTranscription]:
+        """Rows that an earlier turn with the same `turn_id` made, by call and turn_id."""
+        turn_ids = {turn.turn_id for turn in self._new if turn.turn_id is not None}
+        if not turn_ids:
+            return {}
+        known = CallTranscription.objects.filter(call__in=self._calls, turn_id__in=turn_ids)
+        return {(row.call_id, row.turn_id): row for row in known}
+
+
+def _locked_calls(new: Sequence[NewTurn]) -> list[Call]:
+    """The calls that turns name by either identifier. Their rows are locked until the transaction ends."""
+    sids = {turn.call_sid for turn in new if turn.call_sid is not None}
+    conversations = {turn.conversation_id for turn in new if turn.conversation_id is not None}
+    named = Call.objects.filter(Q(call_sid__in=sids) | Q(conversation_id__in=conversations))
+    fields = ("call_sid", "conversation_id", "status", "last_sequence_number")
+    return list(named.select_for_update(no_key=True).only(*fields).order_by("pk"))
+
+
+def _recorded(row: CallTranscription, call: Call) -> RecordedTurn:
+    of = CallOfTurn(call.pk, call.call_sid, call.conversation_id, call.ended)
+    return RecordedTurn(row.pk, of, row.sequence_number, row.speaker_type, row.message_text, row.timestamp)

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 
-from asgiref.sync import sync_to_async
 from channels.layers import get_channel_layer
 from django.db import Error, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.urls import path
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
+from calls.threads import Threads
 from realtime.publisher import LAYER_ERRORS
 
 logger = logging.getLogger(__name__)
+DATABASE_TIMEOUT_SECONDS = 4
 LAYER_TIMEOUT_SECONDS = 2
+_thread = Threads("readyz", 1)
+_asking: dict[Callable[[], Awaitable[bool]], asyncio.Future[bool]] = {}
 
 
 async def healthz(request: HttpRequest) -> JsonResponse:
@@ -25,7 +29,10 @@ async def healthz(request: HttpRequest) -> JsonResponse:
 
 async def readyz(request: HttpRequest) -> JsonResponse:
     """200 when the database and the channel layer answer, else 503 that names which one does not."""
-    answers = {"database": await _database_answers(), "channel_layer": await _channel_layer_answers()}
+    answers = {
+        "database": await _asked_once(_database_answers),
+        "channel_layer": await _asked_once(_channel_layer_answers),
+    }
     ready = all(answers.values())
     body = {"status": "ok" if ready else "unavailable"} | {k: "ok" if v else "away" for k, v in answers.items()}
     return JsonResponse(body, status=200 if ready else 503)
@@ -36,15 +43,28 @@ def metrics(request: HttpRequest) -> HttpResponse:
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
-@sync_to_async
-def _database_answers() -> bool:
+async def _asked_once(check: Callable[[], Awaitable[bool]]) -> bool:
+    """The answer of a check; whoever asks while it runs gets the same: strangers may ask, as often as they like."""
+    asking = _asking.get(check)
+    if asking is None or asking.done():
+        asking = _asking[check] = asyncio.ensure_future(check())
+    return await asyncio.shield(asking)
+
+
+async def _database_answers() -> bool:
+    """Whether it can be written to: a session that can only read is not lent by the pool (`callsite.database`)."""
     try:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT 1")
-    except Error as error:
-        logger.warning("The database does not answer: %s", error)
+        async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
+            await _thread.run(_ask_database)
+    except (Error, TimeoutError) as error:
+        logger.warning("The database does not answer: %s", type(error).__name__)
         return False
     return True
+
+
+def _ask_database() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
 
 
 async def _channel_layer_answers() -> bool:

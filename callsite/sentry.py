@@ -8,13 +8,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Sequence
 from types import CodeType
 from typing import Any
 
 import sentry_sdk
 from django.conf import settings
-from django.core import checks
 from sentry_sdk.types import Event
 from sentry_sdk.utils import BadDsn, Dsn
 
@@ -30,7 +28,7 @@ logger = logging.getLogger(__name__)
 
 def start() -> None:
     """Report what is logged as an error from here on."""
-    if _fault(settings.SENTRY_DSN):
+    if fault_of(settings.SENTRY_DSN):
         logger.error("SENTRY_DSN is malformed: errors are reported nowhere but here")
         return
     sentry_sdk.init(
@@ -111,7 +109,7 @@ def _frame(code: CodeType, line: int) -> dict[str, Any]:
     return {"filename": path.removeprefix(root), "function": code.co_qualname, "lineno": line, "in_app": ours}
 
 
-def _fault(dsn: str) -> str:
+def fault_of(dsn: str) -> str:
     """What is wrong with a DSN; empty when nothing is."""
     try:
         Dsn(dsn)
@@ -120,17 +118,3 @@ def _fault(dsn: str) -> str:
     except ValueError:
         return "The port is no number"
     return ""
-
-
-@checks.register(checks.Tags.compatibility)
-def check_dsn(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """callsite.E002: SENTRY_DSN is malformed."""
-    if not settings.SENTRY_DSN or not (fault := _fault(settings.SENTRY_DSN)):
-        return []
-    return [
-        checks.Error(
-            f"SENTRY_DSN is malformed: {fault}.",
-            hint="Copy it from the project's settings at Sentry, as in https://KEY@HOST/PROJECT, or leave it empty.",
-            id="callsite.E002",
-        )
-    ]

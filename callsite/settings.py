@@ -25,7 +25,8 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 # --- Django -----------------------------------------------------------------------------------------------
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
-SECRET_KEY = env.str("DJANGO_SECRET_KEY", "") or ("insecure-development-key-" * 3 if DEBUG else "")
+DEVELOPMENT_KEY = "insecure-development-key-" * 3  # anybody may read it here; callsite.checks says where it is an error
+SECRET_KEY = env.str("DJANGO_SECRET_KEY", "") or (DEVELOPMENT_KEY if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_SECRET_KEY is empty: set it to 50 or more random characters.")
 ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", [])
@@ -48,9 +49,12 @@ INSTALLED_APPS = [
     "calls",
     "webhooks",
     "realtime",
+    "simulator",
+    "callsite",
 ]
 
 MIDDLEWARE = [
+    "callsite.middleware.give_connection_back",  # first: runs behind all others when the answer is made
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -111,8 +115,12 @@ DATABASES: dict[str, dict[str, Any]] = {
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # The pool outlives PostgreSQL's restarts; every wait is bounded, so that a database that is away costs a
     # webhook seconds and never a thread. A migration that needs longer says SET LOCAL statement_timeout.
+    from callsite.database import check_writable
+
     DATABASES["default"]["OPTIONS"] = {
-        "pool": {"min_size": 1, "max_size": 16, "timeout": 3, "reconnect_timeout": 5},
+        # larger than all that may ask at once: pages (callsite.page_door), each kind of Threads, sessions of sockets
+        "pool": {"min_size": 1, "max_size": 32, "timeout": 3, "reconnect_timeout": 5, "check": check_writable},
+        "target_session_attrs": "read-write",  # after a failover: not the server that is a standby now
         "connect_timeout": 3,
         "keepalives_idle": 5,
         "keepalives_interval": 2,
@@ -167,6 +175,7 @@ ELEVENLABS_WEBHOOK_SECRET = env.str("ELEVENLABS_WEBHOOK_SECRET", "")
 ELEVENLABS_TOOL_SECRET = env.str("ELEVENLABS_TOOL_SECRET", "")
 ELEVENLABS_CREATE_UNKNOWN_CALLS = env.bool("ELEVENLABS_CREATE_UNKNOWN_CALLS", False)
 ELEVENLABS_DYNAMIC_VARIABLES = cast(dict[str, Any], env.json("ELEVENLABS_DYNAMIC_VARIABLES", {}))
+REDACTED_NAMES: list[str] = env.list("REDACTED_NAMES", [])
 
 WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", 64 * 2**20)
 WEBHOOK_TURN_MAX_BYTES = env.int("WEBHOOK_TURN_MAX_BYTES", 2**20)
@@ -184,12 +193,17 @@ REST_FRAMEWORK = {
     ],
     "DEFAULT_PERMISSION_CLASSES": ["calls.api.permissions.ModelPermissions"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "DEFAULT_PARSER_CLASSES": ["calls.api.parsers.StrictJSONParser"],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "calls.api.pagination.NewestFirst",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
 }
-SIMPLE_JWT = {"ACCESS_TOKEN_LIFETIME": timedelta(minutes=30), "REFRESH_TOKEN_LIFETIME": timedelta(hours=12)}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
+    "CHECK_REVOKE_TOKEN": True,  # a token ends with the password that it was got with
+    "TOKEN_REFRESH_SERIALIZER": "calls.api.tokens.TokenRefreshSerializer",
+}
 SPECTACULAR_SETTINGS = {
     "TITLE": "callsite",
     "DESCRIPTION": "Calls that ElevenLabs Agents made or took: their state, turns, outcome and recording.",

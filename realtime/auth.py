@@ -1,4 +1,7 @@
-"""Who may listen: a JWT (header, sub-protocol or query) or the session of a signed-in user on this site's pages."""
+"""Who may listen: a JWT (header, sub-protocol or query) or the session of a signed-in user on this site's pages.
+
+What let somebody in must stay good: while a socket is open, the hub asks `still_allowed` about it every two seconds.
+"""
 
 from __future__ import annotations
 
@@ -8,13 +11,18 @@ from typing import Any
 from urllib.parse import parse_qs, urlencode
 
 from django.conf import settings
-from django.contrib.auth import get_user_model
+from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.sessions.models import Session
 from django.http.request import split_domain_port, validate_host
+from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.tokens import AccessToken
+from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from realtime.log import in_thread
+from realtime.replay import in_thread
 
 PERMISSION = "calls.view_call"
 SUBPROTOCOL = "callsite.v1"
@@ -23,10 +31,12 @@ _BEARER = "bearer."
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user who may listen. `expires_at`: unix seconds at which the token ends; None for a session."""
+    """A user, and what says so: a session, or a token that ends at `expires_at` (unix seconds) or with the password."""
 
     user_id: int
     expires_at: float | None
+    session_key: str | None = None
+    password_hash: str | None = None  # as the token has it
 
 
 def take_token_from_query(scope: dict[str, Any]) -> None:
@@ -46,31 +56,62 @@ async def identify(scope: dict[str, Any]) -> Identity | None:
     user = scope.get("user")
     if user is None or not user.is_authenticated or not is_own_origin(scope):
         return None
-    allowed = await still_allowed([user.pk])
-    return Identity(user.pk, None) if user.pk in allowed else None
+    return await _if_allowed(Identity(user.pk, None, session_key=scope["session"].session_key))
 
 
 async def identify_token(token: str) -> Identity | None:
     """The user of a JWT access token, if the token is good and the user may listen."""
     try:
         access = AccessToken(token)  # type: ignore[arg-type]  # it takes text
-        user_id = int(access[jwt_settings.USER_ID_CLAIM])
-        expires_at = float(access["exp"])
+        identity = Identity(
+            user_id=int(access[jwt_settings.USER_ID_CLAIM]),
+            expires_at=float(access["exp"]),
+            password_hash=str(access[jwt_settings.REVOKE_TOKEN_CLAIM]),
+        )
     except (TokenError, KeyError, TypeError, ValueError):
         return None
-    return Identity(user_id, expires_at) if user_id in await still_allowed([user_id]) else None
+    return await _if_allowed(identity)
 
 
-async def still_allowed(user_ids: Iterable[int]) -> set[int]:
-    """Those of the users who are active and may view calls, in one query."""
-    ids = list(user_ids)
+async def _if_allowed(identity: Identity) -> Identity | None:
+    return identity if identity in await still_allowed([identity]) else None
+
+
+async def still_allowed(identities: Iterable[Identity]) -> set[Identity]:
+    """Those whose user is active and may view calls, and whose session or token is still good; two queries for all."""
+    asked = set(identities)
+    return await in_thread(lambda: _still_allowed(asked))
+
+
+def _still_allowed(asked: set[Identity]) -> set[Identity]:
     backend = "django.contrib.auth.backends.ModelBackend"
+    may_view = get_user_model()._default_manager.with_perm(PERMISSION, backend=backend)
+    users = may_view.only("pk", "password").in_bulk({identity.user_id for identity in asked})
+    keys = {identity.session_key for identity in asked if identity.session_key is not None}
+    sessions = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
+    decoded = {session.session_key: session.get_decoded() for session in sessions} if keys else {}
+    return {
+        identity
+        for identity in asked
+        if (user := users.get(identity.user_id)) is not None
+        and (
+            _has_password(user, identity.password_hash)
+            if identity.session_key is None
+            else _is_session_of(user, decoded.get(identity.session_key, {}))
+        )
+    }
 
-    def read() -> set[int]:
-        users = get_user_model()._default_manager.with_perm(PERMISSION, backend=backend)
-        return set(users.filter(pk__in=ids).values_list("pk", flat=True))
 
-    return await in_thread(read)
+def _has_password(user: AbstractBaseUser, password_hash: str | None) -> bool:
+    return password_hash is not None and constant_time_compare(password_hash, get_md5_hash_password(user.password))
+
+
+def _is_session_of(user: AbstractBaseUser, session: dict[str, Any]) -> bool:
+    """As Django judges with each request: an ended session is empty, a changed password changes the hash."""
+    if session.get(SESSION_KEY) != user._meta.pk.value_to_string(user):
+        return False
+    hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
+    return any(constant_time_compare(session.get(HASH_SESSION_KEY, ""), good) for good in hashes)
 
 
 def is_own_origin(scope: dict[str, Any]) -> bool:

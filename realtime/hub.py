@@ -12,16 +12,16 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any
-from weakref import WeakKeyDictionary
 
 from django.db import Error
 
-from realtime import auth, log, messages
-from realtime.doorbell import Doorbell
-from realtime.messages import CallState
-from realtime.publisher import Message
+from calls.per_loop import PerLoop
+from realtime import auth, replay
+from realtime.call_state import CallState
+from realtime.catch_up import Reader
+from realtime.cycles import Tasks, forever
+from realtime.doorbell import current_doorbell
+from realtime.messages import ErrorFrame, Notice, Reset, SubscriptionConfirmed, encode
 from realtime.subscriptions import Listener, Subscription, Topic
 
 logger = logging.getLogger(__name__)
@@ -29,19 +29,8 @@ SWEEP_SECONDS = (1.5, 2.0)
 SETTLE_SECONDS = 0.3
 HEARTBEAT_SECONDS = 20.0
 STALLED_SECONDS = 15.0
-DATABASE_RETRY_SECONDS = 1.0
 CLOSE_TRY_AGAIN_LATER = 1013
 CLOSE_NOT_AUTHENTICATED = 4401
-
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
-
-
-def current_hub() -> Hub:
-    """The hub of the running event loop: in a server, of the process."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        _hubs[loop] = Hub()
-    return _hubs[loop]
 
 
 class Hub:
@@ -51,9 +40,10 @@ class Hub:
         self.listeners: set[Listener] = set()
         self._connections: Counter[int] = Counter()  # by user
         self.topics: dict[int, Topic] = {}
-        self._doorbell = Doorbell(self._heard, self._joined)
+        self._doorbell = current_doorbell()
         self._cycles: list[asyncio.Task[None]] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = Tasks()
+        self._reader = Reader(self._tasks, self.unsubscribe)
 
     # --- who is here ------------------------------------------------------------------------------------------
 
@@ -61,13 +51,13 @@ class Hub:
         self.listeners.add(listener)
         self._connections[listener.user_id] += 1
         if not self._cycles:
-            self._doorbell.want(True)
-            self._cycles = [asyncio.create_task(_forever(work)) for work in (self._sweep, self._beat)]
+            self._doorbell.add(self)
+            self._cycles = [asyncio.create_task(forever(work)) for work in (self._sweep, self._beat)]
 
     def leave(self, listener: Listener) -> None:
         for call_id in list(listener.subscriptions):
             self.unsubscribe(listener, call_id)
-        listener.outbox.close()
+        listener.send_queue.close()
         if listener not in self.listeners:  # it was told why it may not come in
             return
         self.listeners.remove(listener)
@@ -75,7 +65,7 @@ class Hub:
         if not self._connections[listener.user_id]:
             del self._connections[listener.user_id]
         if not self.listeners:
-            self._doorbell.want(False)
+            self._doorbell.remove(self)
             for cycle in self._cycles:
                 cycle.cancel()
             self._cycles = []
@@ -98,7 +88,7 @@ class Hub:
         try:
             if not state.ended:
                 await self._doorbell.ready()
-                state = await log.state(state.call_id)
+                state = await replay.state(state.call_id)
             self._admit(listener, topic, state, identifier, after)
         finally:
             self._release(topic)
@@ -113,20 +103,27 @@ class Hub:
         """From the confirmation to the first turn nothing is awaited: what comes meanwhile comes after."""
         newest = state.last_sequence_number
         known = state.call_id in listener.subscriptions
-        listener.send(messages.subscription_confirmed(identifier, state))
+        listener.send(SubscriptionConfirmed.of(identifier, state))
         if after is None and (known or state.ended):
             return
         if known:
             self.unsubscribe(listener, state.call_id)
         if after is not None and after > newest:
-            listener.send(messages.reset(identifier, state))
+            listener.send(
+                Reset(
+                    identifier=identifier,
+                    call_sid=state.call_sid,
+                    conversation_id=state.conversation_id,
+                    last_sequence_number=newest,
+                )
+            )
             after = 0
-        subscription = Subscription(topic, listener, state, newest if after is None else after)
+        subscription = Subscription(topic, listener, state, identifier, newest if after is None else after)
         listener.subscriptions[state.call_id] = subscription
         if newest > topic.head:
-            self._catch_up(topic)
+            self._reader.catch_up(topic)
         if state.ended or subscription.position < max(newest, topic.head):
-            self._serve_from_log(subscription)
+            self._reader.serve(subscription)
 
     def _release(self, topic: Topic) -> None:
         topic.users -= 1
@@ -135,96 +132,26 @@ class Hub:
 
     # --- what comes in ----------------------------------------------------------------------------------------
 
-    def _joined(self) -> None:
+    def joined(self) -> None:
         """The channel layer has begun to send; what was published a moment before is not heard."""
-        self._spawn(self._settle())
+        self._tasks.spawn(self._settle())
 
-    async def _heard(self, message: Message) -> None:
-        """A message of the channel layer."""
-        topic = self.topics.get(message["call_id"])
+    async def heard(self, notice: Notice) -> None:
+        topic = self.topics.get(notice["call_id"])
         if topic is None:
             return
-        if message["type"] == "turn":
-            turn: messages.Transcription = message["turn"]
-            await self._advance(topic, turn["sequence_number"], messages.encode(turn))
-        elif message["type"] == "ended":
-            self._catch_up(topic)
+        if notice["type"] == "turn":
+            turn = notice["turn"]
+            await self._advance(topic, turn["sequence_number"], encode(turn))
+        elif notice["type"] == "ended":
+            self._reader.catch_up(topic)
 
     async def _advance(self, topic: Topic, number: int, text: str) -> None:
         in_order, late = await topic.advance(number, text)
         if not in_order:
-            self._catch_up(topic)
+            self._reader.catch_up(topic)
         for subscription in late:
-            self._serve_from_log(subscription)
-
-    # --- what has to be read ----------------------------------------------------------------------------------
-
-    def _catch_up(self, topic: Topic) -> None:
-        """Read what this process has not heard, once for all its sockets."""
-        topic.stale = True
-        if not topic.reading:
-            topic.reading = True
-            self._spawn(self._read_missing(topic))
-
-    async def _read_missing(self, topic: Topic) -> None:
-        try:
-            while topic.stale and topic.users:
-                topic.stale = False
-                page = await log.read(topic.call_id, topic.head, until_end=True)
-                for number, text in page.turns:
-                    await self._advance(topic, number, text)
-                if page.completion is None:
-                    topic.stale = topic.stale or not page.is_last
-                    continue
-                for subscription in [s for s in topic.subscriptions if not s.behind]:
-                    # one below the head: the last turn is just being served, and has not come to this socket yet
-                    if subscription.position >= topic.head and subscription.listener.outbox.has_room:
-                        self._finish(subscription, page.completion)
-                    else:
-                        self._serve_from_log(subscription)
-        except Error as error:  # the sweep comes back to it
-            logger.warning("The database is away: %s", type(error).__name__)
-        finally:
-            topic.reading = False
-
-    def _serve_from_log(self, subscription: Subscription) -> None:
-        """Serve a subscription from the database, at its socket's own pace, until it is level with its call."""
-        if not subscription.behind:
-            subscription.behind = True
-            self._spawn(self._serve_pages(subscription))
-
-    async def _serve_pages(self, subscription: Subscription) -> None:
-        while subscription.behind and not subscription.over:
-            try:
-                async with subscription.listener.one_page:  # at a time, however many subscriptions are behind
-                    await self._serve_page(subscription)
-            except Error as error:
-                logger.warning("The database is away: %s", type(error).__name__)
-                await asyncio.sleep(DATABASE_RETRY_SECONDS)
-
-    async def _serve_page(self, subscription: Subscription) -> None:
-        topic, outbox = subscription.topic, subscription.listener.outbox
-        await outbox.room()
-        page = await log.read(topic.call_id, subscription.position, until_end=subscription.live)
-        for number, text in page.turns:
-            if not outbox.has_room:
-                await outbox.room()
-            if subscription.over:
-                return
-            subscription.serve(number, text)
-        if page.completion is not None:
-            if not outbox.has_room:
-                await outbox.room()
-            if not subscription.over:
-                self._finish(subscription, page.completion)
-        elif subscription.position >= topic.head:
-            subscription.behind = False
-
-    def _finish(self, subscription: Subscription, completion: tuple[str, str]) -> None:
-        """The call has ended, and every turn was served: the pair, and the subscription is over."""
-        for text in completion:
-            subscription.listener.outbox.push(text)
-        self.unsubscribe(subscription.listener, subscription.topic.call_id)
+            self._reader.serve(subscription)
 
     # --- what happens by the clock ----------------------------------------------------------------------------
 
@@ -242,27 +169,32 @@ class Hub:
         """Compare all calls with the database, in one query, and read what was lost."""
         if not self.topics:
             return
+        asked = dict(self.topics)
         try:
-            states = await log.states(self.topics)
+            states = {state.call_id: state for state in await replay.states(asked)}
         except Error as error:
             logger.warning("The database is away: %s", type(error).__name__)
             return
-        for state in states:
-            topic = self.topics.get(state.call_id)
-            if topic is not None and (state.ended or state.last_sequence_number > topic.head):
-                self._catch_up(topic)
+        for call_id, topic in asked.items():
+            state = states.get(call_id)
+            if state is None:
+                self._reader.call_deleted(topic)
+            elif topic.users and (state.ended or state.last_sequence_number > topic.head):
+                self._reader.catch_up(topic)
 
     async def _check_listeners(self) -> None:
-        """Close the sockets of users who may not listen any more, and those that take nothing."""
+        """Close the sockets of those who may not listen any more, and those that take nothing."""
+        asked = {listener.identity for listener in self.listeners}
         try:
-            allowed = await auth.still_allowed({listener.user_id for listener in self.listeners})
+            refused = asked - await auth.still_allowed(asked)
         except Error:
             return
         for listener in list(self.listeners):
-            if listener.user_id not in allowed:
-                listener.send(messages.error("AUTHENTICATION_FAILED", "You may not view calls any more."))
+            if listener.identity in refused:
+                text = "You are signed out, your password was changed, or you may not view calls any more."
+                listener.send(ErrorFrame(message=text, code="AUTHENTICATION_FAILED"))
                 listener.close(CLOSE_NOT_AUTHENTICATED)
-            elif listener.outbox.stalled_seconds() > STALLED_SECONDS:
+            elif listener.send_queue.stalled_seconds() > STALLED_SECONDS:
                 listener.close(CLOSE_TRY_AGAIN_LATER)
 
     async def _beat(self) -> None:
@@ -270,17 +202,5 @@ class Hub:
         for listener in list(self.listeners):
             listener.beat()
 
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
 
-
-async def _forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Whatever goes wrong in one round, there is a next: the promise to subscribers hangs on it."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            logger.exception("A round of the hub failed")
-            await asyncio.sleep(1)
+current_hub = PerLoop(Hub)  # in a server, of the process

@@ -6,28 +6,34 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from realtime.messages import CallState, Message, encode
-from realtime.outbox import Outbox
+from realtime.auth import Identity
+from realtime.call_state import CallState
+from realtime.messages import Frame, Heartbeat, encode
+from realtime.send_queue import SendQueue
 
-BREATHE = 100  # sockets
+YIELD_EVERY = 100  # sockets
 
 
 @dataclass(eq=False, slots=True)
 class Listener:
     """One socket: whose it is, what waits for it, what it listens to (by call id), how to close it with a code."""
 
-    user_id: int
-    outbox: Outbox
+    identity: Identity
+    send_queue: SendQueue
     close: Callable[[int], None]
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     one_page: asyncio.Lock = field(default_factory=asyncio.Lock)  # what is read for this socket alone
 
-    def send(self, message: Message) -> None:
-        self.outbox.push(encode(message))
+    @property
+    def user_id(self) -> int:
+        return self.identity.user_id
+
+    def send(self, message: Frame) -> None:
+        self.send_queue.push(encode(message))
 
     def beat(self) -> None:
         """Say that the connection lives, and up to where each call was served."""
-        self.send({"type": "heartbeat", "calls": {s.call_sid: s.position for s in self.subscriptions.values()}})
+        self.send(Heartbeat(calls={s.call_sid: s.position for s in self.subscriptions.values()}))
 
     def subscription_to(self, identifier: str) -> int | None:
         """The call id of the subscription to a `call_sid` or `conversation_id`."""
@@ -64,17 +70,30 @@ class Topic:
             self.head = number
             return True, await self._serve(number, text)
 
+    async def advance_as_read(self, number: int, text: str) -> list[Subscription]:
+        """Serve a turn that was read from the database: what is missing below it is gone, and will not come."""
+        async with self._order:
+            if number <= self.head:
+                return []
+            self.head = number
+            return await self._serve(number, text)
+
+    async def skip_to(self, number: int) -> None:
+        """Wait for no turn up to this number: the database has none of those that were not served."""
+        async with self._order:
+            self.head = max(self.head, number)
+
     async def _serve(self, number: int, text: str) -> list[Subscription]:
         """Who joins meanwhile starts at this turn or above; between handfuls of sockets others get their turn."""
         late = []
         for count, subscription in enumerate(list(self.subscriptions), start=1):
             if subscription.over or subscription.behind or subscription.position >= number:
                 continue
-            if subscription.listener.outbox.has_room:
+            if subscription.listener.send_queue.has_room:
                 subscription.serve(number, text)
             else:
                 late.append(subscription)
-            if count % BREATHE == 0:
+            if count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return late
 
@@ -82,10 +101,11 @@ class Topic:
 class Subscription:
     """One socket listening to one call. `position` is the number of the newest turn it was served."""
 
-    __slots__ = ("behind", "call_sid", "conversation_id", "listener", "live", "over", "position", "topic")
+    __slots__ = ("behind", "call_sid", "conversation_id", "identifier", "listener", "live", "over", "position", "topic")
 
-    def __init__(self, topic: Topic, listener: Listener, state: CallState, position: int) -> None:
+    def __init__(self, topic: Topic, listener: Listener, state: CallState, identifier: str, position: int) -> None:
         self.topic, self.listener, self.position = topic, listener, position
+        self.identifier = identifier  # as the client gave it
         self.call_sid, self.conversation_id = state.call_sid, state.conversation_id
         self.live = not state.ended  # who listened hears the call to its end; who asks later, what came after it too
         self.behind = False  # True while it is served from the database
@@ -94,5 +114,5 @@ class Subscription:
         topic.users += 1
 
     def serve(self, number: int, text: str) -> None:
-        self.listener.outbox.push(text)
+        self.listener.send_queue.push(text)
         self.position = number

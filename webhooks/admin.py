@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
 from django.contrib import admin, messages
@@ -9,12 +11,17 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
+from calls.admin import changelist_link, links_from_call, pretty_json
 from calls.history import OfCallAdmin
+from calls.models import Call
+from calls.redaction import redacted
+from calls.secret_texts import parsed, size_of_audio
 from webhooks.inbox import apply_again
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
 
-BODY_SHOWN_BYTES = 100_000
+BODY_SHOWN_CHARACTERS = 100_000
+_FULL_AUDIO = re.compile(r'("full_audio"\s*:\s*")([^"]*)')  # taken out first: it may be 60 MB
 
 
 class EventType(admin.SimpleListFilter):
@@ -30,6 +37,13 @@ class EventType(admin.SimpleListFilter):
         return queryset.filter(event_type=self.value()) if self.value() else queryset
 
 
+def link_to_deliveries(call: Call) -> str:
+    return changelist_link("webhooks_webhookdelivery", f"call__id__exact={call.pk}", "Webhook deliveries")
+
+
+links_from_call.append(link_to_deliveries)
+
+
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(OfCallAdmin):
     """Deliveries can be looked at and applied again; nothing is added, changed or deleted here."""
@@ -42,8 +56,8 @@ class WebhookDeliveryAdmin(OfCallAdmin):
     search_fields = ("conversation_id__exact", "call_sid__exact", "digest__exact")
     search_help_text = "A whole conversation ID, call SID or digest."
     actions = ("apply_deliveries_again",)
-    exclude = ("body",)
-    readonly_fields = ("body_text",)
+    exclude = ("body", "answer_body", "error")
+    readonly_fields = ("answer", "reason", "body_text")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
         return super().get_queryset(request).defer("body")
@@ -52,11 +66,25 @@ class WebhookDeliveryAdmin(OfCallAdmin):
         """The action needs the permission; the form shows everything read only all the same."""
         return obj is None and admin.ModelAdmin.has_change_permission(self, request)
 
+    @admin.display(description="answer body")
+    def answer(self, delivery: WebhookDelivery) -> str:
+        return pretty_json(delivery.answer_body)
+
+    @admin.display(description="error")
+    def reason(self, delivery: WebhookDelivery) -> str:
+        """Why it was not applied; for the staff alone."""
+        return format_html("<pre>{}</pre>", redacted(delivery.error)) if delivery.error else "—"
+
     @admin.display(description="body")
     def body_text(self, delivery: WebhookDelivery) -> str:
-        shown = bytes(delivery.body)[:BODY_SHOWN_BYTES].decode("utf-8", "replace")
-        rest = f"\n… {delivery.size_bytes} bytes in all" if delivery.size_bytes > BODY_SHOWN_BYTES else ""
-        return format_html("<pre>{}{}</pre>", shown, rest)
+        """Without secrets, and indented where it is JSON."""
+        body = bytes(delivery.body).decode("utf-8", "replace")
+        shown = redacted(_FULL_AUDIO.sub(lambda found: found[1] + size_of_audio(found[2]), body))
+        if (value := parsed(shown)) is not None:
+            text = json.dumps(value, indent=2, ensure_ascii=False)
+            shown = text.encode("utf-8", "backslashreplace").decode()  # an escape can say lone surrogates
+        rest = f"\n… {delivery.size_bytes} bytes in all" if len(shown) > BODY_SHOWN_CHARACTERS else ""
+        return format_html("<pre>{}{}</pre>", shown[:BODY_SHOWN_CHARACTERS], rest)
 
     @admin.action(description="Apply again", permissions=["change"])
     def apply_deliveries_again(self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> None:

@@ -10,6 +10,12 @@ from django.core import checks
 
 from webhooks.signature import secrets_of
 
+SHORTEST_SECRET = 16
+LONG_SECRETS = {
+    "ELEVENLABS_WEBHOOK_SECRET": "Set it to the whole secret that ElevenLabs showed (wsec_…).",
+    "ELEVENLABS_TOOL_SECRET": "Set it to a long random string, such as `openssl rand -hex 32` prints.",
+}
+
 
 @checks.register(checks.Tags.security)
 def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
@@ -34,6 +40,20 @@ def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Ch
             )
         )
     return found
+
+
+@checks.register(checks.Tags.security)
+def check_length_of_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """webhooks.W002: a secret that can be guessed; with DEBUG on as well, as a tunnel makes that public too."""
+    return [
+        checks.Warning(
+            f"{name} has a secret of fewer than {SHORTEST_SECRET} characters: it can be guessed, and webhooks forged.",
+            hint=f"{hint} A comma separates two secrets.",
+            id="webhooks.W002",
+        )
+        for name, hint in LONG_SECRETS.items()
+        if any(len(secret.decode()) < SHORTEST_SECRET for secret in secrets_of(getattr(settings, name)))
+    ]
 
 
 @checks.register(checks.Tags.compatibility)

@@ -56,8 +56,19 @@ class MethodNotAllowed(WebhookError):
     status = 405
 
 
+class NotRead(WebhookError):
+    """The body did not come, or there was no room for it."""
+
+    def __init__(self, status: int, message: str, details: str) -> None:
+        super().__init__(message, details)
+        self.status = status
+
+
 class TooLarge(WebhookError):
     status = 413
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"Body larger than {limit_bytes} bytes", f"Send at most {limit_bytes} bytes.")
 
 
 class DatabaseUnavailable(WebhookError):
@@ -76,8 +87,13 @@ class InternalError(WebhookError):
 
 
 def is_away(error: Exception) -> bool:
-    """The database, not what was asked of it: there is no SQLSTATE of a statement, or it is one of shutting down."""
+    """The database, not what was asked of it: there is no SQLSTATE of a statement, or it is one of shutting down.
+
+    25006 is the answer of a session that can only read, as after a failover; Django calls it an InternalError.
+    """
     state = getattr(error.__cause__, "sqlstate", None)
+    if state == "25006":
+        return True
     return isinstance(error, (OperationalError, InterfaceError)) and (state is None or state[:2] in ("08", "57"))
 
 

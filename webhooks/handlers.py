@@ -11,7 +11,8 @@ from django.core.files.storage import default_storage
 from django.db import transaction
 
 from calls.models import Call
-from calls.turn_store import NewTurn, RecordedTurn
+from calls.outcome import Parties
+from calls.turn import NewTurn, RecordedTurn
 from calls.turns import record_turns
 from webhooks import journal
 from webhooks.errors import CallNotFound
@@ -66,17 +67,21 @@ def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
 
 
 def handle_initiation(initiation: Initiation) -> tuple[Call, dict[str, Any]]:
-    """Register an inbound call, once; the answer carries the variables that the agent is started with."""
-    call = Call.objects.filter(call_sid=initiation.call_sid).first() or Call.register(
-        call_sid=initiation.call_sid,
-        conversation_id=initiation.conversation_id,
-        agent_id=initiation.agent_id,
-        from_number=initiation.from_number,
-        to_number=initiation.to_number,
-        direction=Call.Direction.INBOUND,
+    """The call is registered, or the one that is known learns what is new of it."""
+    parties = Parties(agent_id=initiation.agent_id, from_number=initiation.from_number, to_number=initiation.to_number)
+    call = Call.register_inbound(
+        call_sid=initiation.call_sid, conversation_id=initiation.conversation_id, parties=parties
     )
-    variables = {**settings.ELEVENLABS_DYNAMIC_VARIABLES, "call_sid": call.call_sid}
-    return call, {"type": "conversation_initiation_client_data", "dynamic_variables": variables}
+    return call, client_data(call.call_sid)
+
+
+def client_data(call_sid: str) -> dict[str, Any]:
+    """What conversation-init is answered: the variables that the agent is started with.
+
+    A variable that the agent defines and does not get fails the call, so `call_sid` is always there.
+    """
+    variables = {**settings.ELEVENLABS_DYNAMIC_VARIABLES, "call_sid": call_sid}
+    return {"type": "conversation_initiation_client_data", "dynamic_variables": variables}
 
 
 def find_call(reference: CallReference) -> Call:

@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import random
-import time
 import traceback
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,19 +18,19 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from calls.models import Call
-from calls.turn_store import NewTurn, RecordedTurn
+from calls.threads import Threads
+from calls.turn import NewTurn, RecordedTurn
 from webhooks import handlers, journal
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.journal import Entry
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription
+from webhooks.races import may_work_next_time, persistently
 from webhooks.reading import identify, read
 from webhooks.tool_payloads import Initiation
 from webhooks.waiting import lock_identifiers
 
-ATTEMPTS = 5
-# serialisation failure, deadlock, lock timeout; SQLite's locked
-_WORTH_ANOTHER_TRY = {"40001", "40P01", "55P03", "SQLITE_BUSY"}
+_threads = Threads("inbox", 8)
 # what applying a delivery changes on its row: all but the request itself
 _RESULT = [
     *("event_type", "conversation_id", "call_sid", "call", "outcome", "answer_status", "answer_body", "error"),
@@ -56,22 +53,28 @@ class Answer:
     def json(self) -> bytes:
         return msgspec.json.encode(self.body)
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """Those that the status asks for, beside the type and the length of the body."""
+        return {405: {"Allow": "POST"}, 503: {"Retry-After": "5"}}.get(self.status, {})
+
+
+async def take(route: str, body: bytes) -> Answer:
+    """`receive`, in a thread of the inbox's own."""
+    return await _threads.run(lambda: receive(route, body))
+
 
 def receive(route: str, body: bytes) -> Answer:
     """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row."""
-    return journal.under(journal.current(), _receive, route, body)
-
-
-def _receive(route: str, body: bytes) -> Answer:
     entry = journal.current()
     try:
-        delivery = _persistently(lambda: _take(route, body))
+        delivery = persistently(lambda: _take(route, body))
         entry.kept(delivery)
     except Error as error:
         away = DatabaseUnavailable(error)
         entry.fail(away)
-        identify(new_delivery(route, body, digest=""))
-        if _may_work_next_time(error):  # lost every race, so the database is there: keep what came
+        identify(route, body)
+        if may_work_next_time(error):  # lost every race, so the database is there: keep what came
             with contextlib.suppress(Error):
                 entry.kept(_keep_failed(route, body))
         return _answer_of(away)
@@ -98,25 +101,6 @@ def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
         entry.kept(locked)
         transaction.on_commit(entry.end, robust=True)
         return locked
-
-
-def _persistently[Result](work: Callable[[], Result]) -> Result:
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            return work()
-        except (OperationalError, IntegrityError, InterfaceError) as error:
-            if attempt == ATTEMPTS or not _may_work_next_time(error):
-                raise
-            time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  (no secret: spreads the tries)
-    raise AssertionError("unreachable")
-
-
-def _may_work_next_time(error: Error) -> bool:
-    """A lost race (two copies at once, a deadlock), but not a database that is away."""
-    if isinstance(error, IntegrityError):
-        return True
-    cause = error.__cause__
-    return (getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)) in _WORTH_ANOTHER_TRY
 
 
 def _take(route: str, body: bytes) -> WebhookDelivery:

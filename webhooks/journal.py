@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from calls.models import Call
-from calls.turn_store import RecordedTurn
+from calls.turn import RecordedTurn
 from webhooks.errors import CallNotFound, NotAuthenticated, WebhookError
 from webhooks.models import WebhookDelivery
 
@@ -37,7 +37,16 @@ _LEVELS = {
 _ORDER = (
     *("route", "type", "outcome", "answer", "again", "step", "fault", "reason", "error"),
     *("conversation_id", "call_sid", "call_id", "status_before", "status_after"),
-    *("event_time", "duration_seconds", "cost", "summary_length", "recording_bytes", "sequence_number", "repeat"),
+    *(
+        "event_time",
+        "duration_seconds",
+        "cost",
+        "summary_length",
+        "recording_bytes",
+        "sequence_number",
+        "ended",
+        "repeat",
+    ),
     *("delivery", "digest", "times_received", "ms", "exc_info"),
 )
 
@@ -52,7 +61,7 @@ class Entry:
     def __init__(self, route: str, **facts: Any) -> None:
         self.step = "receive"
         self.turn: tuple[RecordedTurn, bool] | None = None
-        self._route, self._facts = route, facts
+        self._route, self._facts = str(route), facts
         self._outcome: str = Outcome.APPLIED
         self._verb = ""
         self._error: Exception | None = None
@@ -64,6 +73,12 @@ class Entry:
         self._facts |= facts
         if _levels.isEnabledFor(logging.DEBUG):
             logger.debug("Webhook step", route=self._route, step=self.step, **facts)
+
+    def received(self, size_bytes: int) -> None:
+        """Its sender may deliver, and the body is here."""
+        if _levels.isEnabledFor(logging.DEBUG):
+            logger.debug("Webhook received", route=self._route, size_bytes=size_bytes)
+        self.step = "connect"
 
     def found(self, call: Call) -> None:
         """The call that it is about."""
@@ -112,6 +127,11 @@ class Entry:
         else:
             self._outcome = Outcome.REJECTED if error.status == 400 else REFUSED
 
+    def failed_open(self, fault: str) -> None:
+        """Its sender gets an answer as if nothing had failed."""
+        self._verb = "answered without a registered call"
+        self.learn(fault=fault)
+
     def end(self, answer: int | None = None) -> None:
         """Write the line. `answer` is the HTTP status, where somebody waits for one."""
         later = "again" in self._facts
@@ -138,7 +158,7 @@ def _told_of_turn(turn: RecordedTurn, created: bool) -> dict[str, Any]:
         "conversation_id": call.conversation_id,
         "call_sid": call.call_sid,
         "call_id": call.pk,
-        "status_after": call.status,
+        "ended": call.ended or None,
         "sequence_number": turn.sequence_number,
         "repeat": None if created else True,
     }
@@ -158,12 +178,10 @@ def _told_of_error(error: Exception) -> dict[str, Any]:
 _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
 
 
-def begin(route: str, size_bytes: int) -> Entry:
-    """The entry of the request that this task answers; `current` finds it from here on."""
-    entry = Entry(route)
+def begin(route: str, **facts: Any) -> Entry:
+    """The entry of what this task does from here on; `current` finds it."""
+    entry = Entry(route, **facts)
     _entry.set(entry)
-    if _levels.isEnabledFor(logging.DEBUG):
-        logger.debug("Webhook received", route=route, size_bytes=size_bytes)
     return entry
 
 

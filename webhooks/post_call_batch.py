@@ -12,18 +12,18 @@ import contextlib
 import hashlib
 import logging
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from weakref import WeakKeyDictionary
 
-from django.db import close_old_connections, transaction
+from django.db import transaction
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
 from calls import bulk
 from calls.models import Call
+from calls.threads import Threads
 from webhooks import journal
+from webhooks.batching.group_commit import GroupCommit
 from webhooks.errors import DatabaseUnavailable, WebhookError, is_away
-from webhooks.group_commit import GroupCommit
 from webhooks.handlers import transcription_answer
 from webhooks.inbox import DELIVERIES, Answer, new_delivery
 from webhooks.journal import Entry
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 ROUTE = WebhookDelivery.Route.POST_CALL
 BATCH, BATCHED_MAX_BYTES = 32, 512 * 1024
 Item = tuple[bytes, Entry]
-_thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="post-call-batch")
+_thread = Threads("post-call-batch", 1)
 _groups: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[Item, Answer | None]] = WeakKeyDictionary()
 
 
@@ -52,7 +52,7 @@ async def take_with_others(body: bytes) -> Answer | None:
 
 async def _take_in_thread(items: list[Item]) -> list[Answer | None]:
     bodies, entries = zip(*items, strict=True)
-    return await asyncio.get_running_loop().run_in_executor(_thread, take_batch, bodies, entries)
+    return await _thread.run(lambda: take_batch(bodies, entries))
 
 
 def take_batch(bodies: Sequence[bytes], entries: Sequence[Entry] = ()) -> list[Answer | None]:
@@ -63,7 +63,6 @@ def take_batch(bodies: Sequence[bytes], entries: Sequence[Entry] = ()) -> list[A
         entry.step = "connect"
         noted.setdefault(body, entry)
     try:
-        close_old_connections()
         with transaction.atomic():
             taken = _take(noted)
     except Exception as error:  # noqa: BLE001  (whatever it is, taken alone it becomes data)
@@ -71,8 +70,6 @@ def take_batch(bodies: Sequence[bytes], entries: Sequence[Entry] = ()) -> list[A
             return [_away(body, entry, error) for body, entry in zip(bodies, entries, strict=True)]
         logger.warning("Post-call webhooks are taken one by one: %s", type(error).__name__)
         return [None] * len(bodies)
-    finally:
-        close_old_connections()
     for body, delivery in taken.items():
         noted[body].kept(delivery)
         DELIVERIES.labels(delivery.route, delivery.outcome).inc()
@@ -87,7 +84,7 @@ def _answer(delivery: WebhookDelivery | None) -> Answer | None:
 def _away(body: bytes, entry: Entry, error: Exception) -> Answer:
     away = DatabaseUnavailable(error)
     entry.fail(away)
-    journal.under(entry, identify, new_delivery(ROUTE, body, digest=""))
+    journal.under(entry, identify, ROUTE, body)
     return Answer(away.status, away.body())
 
 

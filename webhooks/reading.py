@@ -7,7 +7,7 @@ from typing import Any
 
 from structlog.contextvars import bind_contextvars
 
-from calls.turn_store import NewTurn
+from calls.turn import NewTurn
 from webhooks import journal
 from webhooks.errors import WebhookError
 from webhooks.models import WebhookDelivery
@@ -37,7 +37,7 @@ def read(delivery: WebhookDelivery) -> Event | NewTurn | Initiation:
         delivery.conversation_id, delivery.call_sid = said.conversation_id or "", said.call_sid or ""
     else:
         said = parse_initiation(body)
-        delivery.conversation_id, delivery.call_sid = said.conversation_id or "", said.call_sid
+        delivery.conversation_id, delivery.call_sid = said.conversation_id or "", said.call_sid or ""
     ids = {"conversation_id": delivery.conversation_id or None, "call_sid": delivery.call_sid or None}
     bind_contextvars(**ids)
     entry.learn(type=delivery.event_type or None, **ids, **_numbers_of(said))
@@ -61,7 +61,7 @@ def _numbers_of(said: Event | NewTurn | Initiation) -> dict[str, Any]:
     return {}
 
 
-def identify(delivery: WebhookDelivery) -> None:
-    """Note what a webhook is about that failed, maybe before it was read."""
+def identify(route: str, body: bytes) -> None:
+    """Note in the journal what a webhook is about that failed, maybe before it was read."""
     with contextlib.suppress(WebhookError):
-        read(delivery)
+        read(WebhookDelivery(route=route, body=body))

@@ -33,70 +33,89 @@ def secrets_of(setting: str) -> tuple[bytes, ...]:
     return tuple(secret.encode() for part in setting.split(",") if (secret := part.strip()))
 
 
-def check_signature(body: bytes, header: str | None) -> None:
-    """Return if `header` signs `body` with one of ELEVENLABS_WEBHOOK_SECRET, else raise NotAuthenticated."""
+class Signature:
+    """A header that is well formed and fresh. It takes the body piece by piece, as it comes in."""
+
+    def __init__(self, stamp: bytes, given: Sequence[bytes], secrets: Sequence[bytes]) -> None:
+        self._given = given
+        self._digests = [hmac.new(secret, stamp + b".", "sha256") for secret in secrets]
+
+    def update(self, piece: bytes) -> None:
+        """Take the next piece of the body."""
+        for digest in self._digests:
+            digest.update(piece)
+
+    def confirm(self) -> None:
+        """Return if one of the secrets signed the pieces so far, else raise NotAuthenticated."""
+        wanted = [digest.hexdigest().encode() for digest in self._digests]
+        matches = [hmac.compare_digest(one, other) for one in wanted for other in self._given]
+        if not any(matches):
+            raise _refused("wrong")
+
+
+def expect_signature(header: str | None) -> Signature | None:
+    """Check what can be checked before the body: the header is there, well formed and fresh.
+
+    The result has to confirm the body. None: there is nothing to confirm. Raises NotAuthenticated.
+    """
     secrets = secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET)
     if not secrets:
         _allow_only_while_developing("ELEVENLABS_WEBHOOK_SECRET")
-        return
+        return None
     if not header:
-        raise _refused(
-            "missing", "Send the header ElevenLabs-Signature; ElevenLabs does once the webhook has a secret."
-        )
-    reason = signature_fault(body, header.encode("latin-1", "replace"), secrets, time.time())
-    if reason:
-        raise _refused(reason, _FIXES[reason])
+        raise _refused("missing")
+    return read_header(header.encode("latin-1", "replace"), secrets, time.time())
 
 
-def check_tool_secret(body: bytes, authorization: str | None, signature: str | None) -> None:
-    """Server tools are not signed: they carry `Authorization: Bearer <ELEVENLABS_TOOL_SECRET>`, or a signature."""
+def expect_tool_secret(authorization: str | None, signature: str | None) -> Signature | None:
+    """The same for server tools, which send `Authorization: Bearer <ELEVENLABS_TOOL_SECRET>`, or a signature."""
     tool_secrets = secrets_of(settings.ELEVENLABS_TOOL_SECRET)
     webhook_secrets = secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET)
     if authorization is not None and tool_secrets:
         scheme, _, given = authorization.encode("latin-1", "replace").partition(b" ")
         matches = [hmac.compare_digest(given.strip(), secret) for secret in tool_secrets]
         if scheme.lower() == b"bearer" and any(matches):
-            return
+            return None
     if signature is not None and webhook_secrets:
-        check_signature(body, signature)
-    elif tool_secrets or webhook_secrets:
-        raise _refused("tool_secret", "Send Authorization: Bearer with the value of ELEVENLABS_TOOL_SECRET.")
-    else:
-        _allow_only_while_developing("ELEVENLABS_TOOL_SECRET")
+        return expect_signature(signature)
+    if tool_secrets or webhook_secrets:
+        raise _refused("tool_secret")
+    _allow_only_while_developing("ELEVENLABS_TOOL_SECRET")
+    return None
 
 
-_FIXES = {
-    "malformed": "ElevenLabs-Signature must read t=<unix seconds>,v0=<lower-case hex>.",
-    "stale": "The signature is more than 30 minutes old: check the clock, or send it again.",
-    "ahead": "The signature is more than 5 minutes ahead: check the clocks.",
-    "wrong": "No secret in ELEVENLABS_WEBHOOK_SECRET made this signature over this body.",
-}
-
-
-def signature_fault(body: bytes, header: bytes, secrets: Sequence[bytes], now: float) -> str | None:
-    """What is wrong with a header: a key of the table above, or None when it is good. `now` in unix seconds."""
+def read_header(header: bytes, secrets: Sequence[bytes], now: float) -> Signature:
+    """What a header claims. `now` in unix seconds. Raises NotAuthenticated: malformed, stale or ahead."""
     parts = [part.partition(b"=") for part in header.split(b",")]
     stamps = [value for name, _, value in parts if name == b"t"]
     given = [value for name, _, value in parts if name == b"v0"]
     if len(stamps) != 1 or not given or not _TIMESTAMP.fullmatch(stamps[0]):
-        return "malformed"
+        raise _refused("malformed")
     age = now - int(stamps[0])
     if int(age) > MAX_AGE_SECONDS:
-        return "stale"
+        raise _refused("stale")
     if age < -MAX_AHEAD_SECONDS:
-        return "ahead"
-    signed = stamps[0] + b"." + body
-    wanted = [hmac.digest(secret, signed, "sha256").hex().encode() for secret in secrets]
-    matches = [hmac.compare_digest(one, other) for one in wanted for other in given]
-    return None if any(matches) else "wrong"
+        raise _refused("ahead")
+    return Signature(stamps[0], given, secrets)
+
+
+_FIXES = {
+    "missing": "Send the header ElevenLabs-Signature; ElevenLabs does once the webhook has a secret.",
+    "malformed": "ElevenLabs-Signature must read t=<unix seconds>,v0=<lower-case hex>.",
+    "stale": "The signature is more than 30 minutes old: check the clock, or send it again.",
+    "ahead": "The signature is more than 5 minutes ahead: check the clocks.",
+    "wrong": "No secret in ELEVENLABS_WEBHOOK_SECRET made this signature over this body.",
+    "tool_secret": "Send Authorization: Bearer with the value of ELEVENLABS_TOOL_SECRET.",
+}
+
+
+def _refused(reason: str, fix: str = "") -> NotAuthenticated:
+    """Count a refusal; the error to raise. `reason` is a key of the table above, or comes with its own fix."""
+    REFUSED.labels(reason).inc()
+    return NotAuthenticated(reason, fix or _FIXES[reason])
 
 
 def _allow_only_while_developing(setting: str) -> None:
     if not settings.DEBUG:
         raise _refused("no_secret", f"This server has no secret: set {setting}.")
     logger.warning("Took an unsigned webhook, as %s is empty and DEBUG is on", setting)
-
-
-def _refused(reason: str, fix: str) -> NotAuthenticated:
-    REFUSED.labels(reason).inc()
-    return NotAuthenticated(reason, fix)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calls.turn_store import NewTurn
+from calls.turn import NewTurn
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, moment, optional_identifier, required, text
 
@@ -19,9 +19,9 @@ SPEAKERS = {"agent": "agent", "user": "driver"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initiation:
-    """An inbound call that is about to be answered."""
+    """An inbound call that is about to be answered. It has at least one of the two identifiers."""
 
-    call_sid: str
+    call_sid: str | None
     conversation_id: str | None
     agent_id: str
     from_number: str
@@ -55,10 +55,16 @@ def parse_turn(body: dict[str, Any]) -> NewTurn:
 
 
 def parse_initiation(body: dict[str, Any]) -> Initiation:
-    """The question before an inbound call; raises InvalidPayload that names the field."""
+    """The question before an inbound call; raises InvalidPayload where it names no call.
+
+    https://elevenlabs.io/docs/eleven-agents/customization/personalization: `call_sid` is "" for WhatsApp and SMS.
+    """
+    call_sid, conversation_id = (optional_identifier(body.get(name)) for name in ("call_sid", "conversation_id"))
+    if call_sid is None and conversation_id is None:
+        raise InvalidPayload("Missing required field: call_sid or conversation_id")
     return Initiation(
-        call_sid=identifier(required(body, "call_sid"), "call_sid"),
-        conversation_id=optional_identifier(body.get("conversation_id")),
+        call_sid=call_sid,
+        conversation_id=conversation_id,
         agent_id=text(body.get("agent_id"), 255),
         from_number=text(body.get("caller_id"), 64),
         to_number=text(body.get("called_number"), 64),

@@ -1,45 +1,33 @@
-"""The three webhooks of ElevenLabs: authenticate over the raw bytes, hand them to the inbox, answer JSON.
+"""The three webhooks of ElevenLabs: let the sender in, read the body, hand it on, answer JSON.
 
-What the status makes the sender do: 2xx ends it; 5xx is sent again where retries are on; other 4xx never is.
-
-Each is a Django view. What it does is in `view.answer`, which the server's door calls without Django's request and
+What the status makes the sender do: 2xx ends it; 5xx, 429 and 408 are sent again where retries are on; other 4xx never
+are. The server's door (`callsite.webhook_door`) calls `answer` as the Django view does, without Django's request and
 response: for a live turn they would cost more than all the rest.
 """
 
 from __future__ import annotations
 
-import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
-from contextvars import copy_context
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar, NamedTuple
 
 from django.conf import settings
-from django.db import close_old_connections
 from django.http import HttpRequest, HttpResponse
+from django.utils.decorators import method_decorator
+from django.views import View
+from django.views.decorators.csrf import csrf_exempt
 
-from webhooks import journal
-from webhooks.errors import (
-    DatabaseUnavailable,
-    InternalError,
-    InvalidPayload,
-    MethodNotAllowed,
-    TooLarge,
-    WebhookError,
-    is_away,
-)
-from webhooks.inbox import Answer, new_delivery, receive, turn_answer
+from webhooks import inbox, journal
+from webhooks.batching import turns
+from webhooks.errors import InternalError, MethodNotAllowed, TooLarge, WebhookError
+from webhooks.inbox import Answer
+from webhooks.initiation import answer_initiation
 from webhooks.models import WebhookDelivery
 from webhooks.post_call_batch import take_with_others
-from webhooks.reading import identify
-from webhooks.signature import check_signature, check_tool_secret
-from webhooks.strict_json import decode
-from webhooks.tool_payloads import parse_turn
-from webhooks.turn_writer import current_writer
+from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
-logger = logging.getLogger(__name__)
-_threads = ThreadPoolExecutor(max_workers=8, thread_name_prefix="inbox")
+# Reads a body of at most so many bytes (0: any number), hands each piece to the function as it comes, and returns it
+# whole. Raises WebhookError: TooLarge, or that it did not come.
+ReadBody = Callable[[int, Callable[[bytes], None]], Awaitable[bytes]]
 
 
 class Credentials(NamedTuple):
@@ -49,103 +37,109 @@ class Credentials(NamedTuple):
     authorization: str | None
 
 
-class WebhookView(Protocol):
-    """A Django view, and the same without Django's request and response."""
+@method_decorator(csrf_exempt, name="dispatch")
+class WebhookView(View):
+    """A POST without a CSRF token, whose errors are JSON."""
 
-    def __call__(self, request: HttpRequest) -> Coroutine[Any, Any, HttpResponse]: ...
+    view_is_async = True
+    route: ClassVar[str]
+    limit_setting: ClassVar[str]  # names the setting that limits the bytes of a body
 
     @staticmethod
-    def answer(method: str, body: bytes, credentials: Credentials) -> Awaitable[Answer]: ...
+    def expect(credentials: Credentials) -> Signature | None:
+        """Let the sender in by the headers alone; the result, if any, has to confirm the body."""
+        raise NotImplementedError
 
     @staticmethod
-    def max_body_bytes() -> int:
-        """More need not be read to say that it is too much; 0: any number."""
+    async def take(body: bytes) -> Answer:
+        """Take in a body whose sender may deliver."""
+        raise NotImplementedError
 
-
-def webhook(limit_setting: str) -> Callable[[Callable[[bytes, Credentials], Awaitable[Answer]]], WebhookView]:
-    """A POST without a CSRF token, whose errors are JSON; the named setting limits the bytes of its body."""
-
-    def max_body_bytes() -> int:
-        limit: int = getattr(settings, limit_setting)
-        return limit and limit + 1
-
-    def decorate(take: Callable[[bytes, Credentials], Awaitable[Answer]]) -> WebhookView:
-        route = take.__name__.replace("_", "-")
-
-        async def answer(method: str, body: bytes, credentials: Credentials) -> Answer:
-            entry = journal.begin(route, len(body))
-            try:
-                if method != "POST":
-                    raise MethodNotAllowed(f"Method {method} not allowed", "Send a POST request.")
-                limit = getattr(settings, limit_setting)
-                if limit and len(body) > limit:
-                    raise TooLarge(f"Body larger than {limit} bytes", f"Raise {limit_setting} if it must be.")
-                given = await take(body, credentials)
-            except WebhookError as error:
-                entry.fail(error)
-                given = Answer(error.status, error.body())
-            except Exception as error:  # noqa: BLE001  (the entry's line has it)
-                entry.fail(error)
-                given = Answer(InternalError.status, InternalError().body())
-            entry.end(given.status)
-            return given
-
-        async def view(request: HttpRequest) -> HttpResponse:
-            # read as a stream: Django's own cap of 2.5 MB would refuse long calls and all recordings
-            body = request.read(max_body_bytes() or -1)
-            meta = request.META
-            credentials = Credentials(meta.get("HTTP_ELEVENLABS_SIGNATURE"), meta.get("HTTP_AUTHORIZATION"))
-            given = await answer(request.method or "", body, credentials)
-            allow = {"Allow": "POST"} if given.status == 405 else {}
-            return HttpResponse(given.json, content_type="application/json", status=given.status, headers=allow)
-
-        vars(view).update(answer=answer, max_body_bytes=max_body_bytes, csrf_exempt=True)
-        return view  # type: ignore[return-value]  # the attributes make it one
-
-    return decorate
-
-
-@webhook("WEBHOOK_MAX_BYTES")
-async def post_call(body: bytes, credentials: Credentials) -> Answer:
-    """The outcome of a call: transcription, failure, recording, or something that is kept and ignored."""
-    check_signature(body, credentials.signature)
-    return await take_with_others(body) or await through_inbox(WebhookDelivery.Route.POST_CALL, body)
-
-
-@webhook("WEBHOOK_TURN_MAX_BYTES")
-async def transcription(body: bytes, credentials: Credentials) -> Answer:
-    """One live turn. What cannot be stored at once goes through the inbox, which keeps it."""
-    check_tool_secret(body, credentials.authorization, credentials.signature)
-    try:
-        recorded = await current_writer().write(parse_turn(decode(body)))
-    except InvalidPayload:
-        recorded = None
-    except Exception as error:  # the inbox tries it alone, and keeps it where it fails again
-        if is_away(error):
-            identify(new_delivery(WebhookDelivery.Route.TRANSCRIPTION, body, digest=""))
-            journal.current().step = "store"
-            raise DatabaseUnavailable from error
-        logger.warning("A live turn was not stored at once: %s", type(error).__name__)
-        recorded = None
-    if recorded is None:
-        return await through_inbox(WebhookDelivery.Route.TRANSCRIPTION, body)
-    journal.current().turn = recorded
-    return turn_answer(*recorded)
-
-
-@webhook("WEBHOOK_TURN_MAX_BYTES")
-async def conversation_init(body: bytes, credentials: Credentials) -> Answer:
-    """An inbound call is about to be answered."""
-    check_tool_secret(body, credentials.authorization, credentials.signature)
-    return await through_inbox(WebhookDelivery.Route.CONVERSATION_INIT, body)
-
-
-async def through_inbox(route: str, body: bytes) -> Answer:
-    def take() -> Answer:
-        close_old_connections()
+    @classmethod
+    async def answer(cls, method: str, credentials: Credentials, read: ReadBody) -> Answer:
+        """Answer one request, and tell the log of it. Of a stranger nothing is read."""
+        entry = journal.begin(cls.route)
         try:
-            return receive(route, body)
-        finally:
-            close_old_connections()
+            if method != "POST":
+                raise MethodNotAllowed(f"Method {method} not allowed", "Send a POST request.")
+            signature = cls.expect(credentials)
+            limit: int = getattr(settings, cls.limit_setting)
+            body = await read(limit, signature.update if signature else _nothing)
+            if signature:
+                signature.confirm()
+            entry.received(len(body))
+            given = await cls.take(body)
+        except WebhookError as error:
+            if isinstance(error, TooLarge):
+                error.details = f"Raise {cls.limit_setting} if it must be."
+            entry.fail(error)
+            given = Answer(error.status, error.body())
+        except Exception as error:  # noqa: BLE001  (its line has it)
+            entry.fail(error)
+            given = Answer(InternalError.status, InternalError().body())
+        entry.end(given.status)
+        return given
 
-    return await asyncio.get_running_loop().run_in_executor(_threads, copy_context().run, take)
+    async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
+        """The same through Django, which has read the body into a file already."""
+
+        async def read(limit: int, take_piece: Callable[[bytes], None]) -> bytes:
+            # as a stream: Django's own cap of 2.5 MB would refuse long calls and all recordings
+            body = request.read(limit + 1 if limit else -1)
+            if limit and len(body) > limit:
+                raise TooLarge(limit)
+            take_piece(body)
+            return body
+
+        meta = request.META
+        credentials = Credentials(meta.get("HTTP_ELEVENLABS_SIGNATURE"), meta.get("HTTP_AUTHORIZATION"))
+        given = await self.answer(request.method or "", credentials, read)
+        return HttpResponse(given.json, content_type="application/json", status=given.status, headers=given.headers)
+
+
+class PostCall(WebhookView):
+    """The outcome of a call: transcription, failure, recording, or something that is kept and ignored."""
+
+    route = WebhookDelivery.Route.POST_CALL
+    limit_setting = "WEBHOOK_MAX_BYTES"
+
+    @staticmethod
+    def expect(credentials: Credentials) -> Signature | None:
+        return expect_signature(credentials.signature)
+
+    @staticmethod
+    async def take(body: bytes) -> Answer:
+        return await take_with_others(body) or await inbox.take(WebhookDelivery.Route.POST_CALL, body)
+
+
+class ServerTool(WebhookView):
+    """What an agent sends while a call runs; ElevenLabs does not sign it."""
+
+    limit_setting = "WEBHOOK_TURN_MAX_BYTES"
+
+    @staticmethod
+    def expect(credentials: Credentials) -> Signature | None:
+        return expect_tool_secret(credentials.authorization, credentials.signature)
+
+
+class LiveTurn(ServerTool):
+    """One live turn."""
+
+    route = WebhookDelivery.Route.TRANSCRIPTION
+
+    @staticmethod
+    async def take(body: bytes) -> Answer:
+        return await turns.take(body) or await inbox.take(WebhookDelivery.Route.TRANSCRIPTION, body)
+
+
+class ConversationInit(ServerTool):
+    """An inbound call is about to be answered: always 200."""
+
+    route = WebhookDelivery.Route.CONVERSATION_INIT
+
+    @staticmethod
+    async def take(body: bytes) -> Answer:
+        return await answer_initiation(body)
+
+
+def _nothing(piece: bytes) -> None: ...

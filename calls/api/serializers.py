@@ -16,6 +16,7 @@ from rest_framework import serializers
 
 from calls.json_values import iso, json_number
 from calls.models import Call, CallTranscription
+from calls.redaction import redacted
 
 
 @extend_schema_field(OpenApiTypes.NUMBER)
@@ -36,12 +37,32 @@ class MomentField(serializers.DateTimeField):
         return iso(value)
 
 
+class RedactedJSONField(serializers.JSONField):
+    """What ElevenLabs sent, without the secrets in it. Read only."""
+
+    def to_representation(self, value: Any) -> Any:
+        return redacted(value)
+
+
+class RedactedTextField(serializers.CharField):
+    """The same for a text."""
+
+    def to_representation(self, value: str) -> str:
+        return redacted(value)
+
+
+class RedactedListField(serializers.ListField):
+    def to_representation(self, value: list[Any]) -> list[Any]:
+        return redacted(value)
+
+
 class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
     """A model's plain columns, read as such: a page has 1,200 values, and DRF expects anything of each of them."""
 
     serializer_field_mapping: ClassVar = {
         **serializers.ModelSerializer.serializer_field_mapping,
         models.DateTimeField: MomentField,
+        models.JSONField: RedactedJSONField,
     }
 
     @cached_property
@@ -63,6 +84,8 @@ class CallSerializer(RowSerializer[Call]):
     call_duration_seconds = NumberField()
     cost = NumberField()
     cost_usd = NumberField()
+    transcript_summary = RedactedTextField(read_only=True)
+    failure_reason = RedactedTextField(read_only=True)
     has_recording = serializers.BooleanField(read_only=True)
 
     class Meta:
@@ -75,7 +98,7 @@ class CallSerializer(RowSerializer[Call]):
             *("created_at", "updated_at"),
         ]
         read_only_fields: ClassVar[list[str]] = [
-            *("status", "call_end_time", "call_successful", "transcript_summary", "failure_reason"),
+            *("status", "call_end_time", "call_successful"),
             *("analysis_data", "metadata_json", "last_sequence_number", "created_at", "updated_at"),
         ]
 
@@ -117,10 +140,10 @@ class TurnSerializer(RowSerializer[CallTranscription]):
 
 
 class TranscriptSerializer(serializers.ModelSerializer[Call]):
-    """Live turns above `after`, and once it is there ElevenLabs' final transcript, as it came."""
+    """Live turns above `after`, and once it is there ElevenLabs' final transcript, secrets of its tool calls masked."""
 
     turns = TurnSerializer(many=True, read_only=True)
-    final_transcript = serializers.ListField(read_only=True, allow_null=True)
+    final_transcript = RedactedListField(read_only=True, allow_null=True)
 
     class Meta:
         model = Call

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls.models import Call, CallRecording, CallTranscription
+from calls.turns import record_turn
 
 EVIL = "<script>alert('x')</script>"
 MODELS = ["call", "calltranscription", "callrecording"]
@@ -18,7 +19,7 @@ def full_call(n=0, **fields):
     """A call with a turn and a recording, its texts hostile."""
     fields = {"agent_name": EVIL, "transcript_summary": EVIL, "analysis_data": {EVIL: EVIL}} | fields
     call = Call.register(call_sid=f"EL_{n}", conversation_id=f"conv_{n}", driver_id=EVIL, **fields)
-    call.record_turn(speaker_type="agent", message_text=EVIL)
+    record_turn(call, speaker_type="agent", message_text=EVIL)
     CallRecording.objects.create(
         call=call, file="a.mp3", size_bytes=1, sha256="0" * 64, event_time=timezone.now()
     )  # fmt: skip
@@ -65,7 +66,7 @@ def test_a_calls_page_costs_the_same_for_a_long_call(admin_client):
     queries()  # content types are cached from here on
     few = queries()
     for _ in range(30):
-        call.record_turn(speaker_type="agent", message_text="Hello")
+        record_turn(call, speaker_type="agent", message_text="Hello")
     many = queries()
     assert len(many) == len(few), many
 

@@ -14,7 +14,7 @@ from django.db import transaction
 
 from callsite.logs import Formatter
 from conftest import TOOL_SECRET, WEBHOOK_SECRET
-from stack.webserver import CHECKOUT
+from lab.stack.webserver import CHECKOUT
 
 GOOD = "transcription_sip_trunk"
 PASSWORD = "a-password-0123456789"

@@ -39,7 +39,9 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
         scope["path"] = "/healthz"
     await callsite(scope, receive, send)
     if scope["type"] == "websocket":
-        logging.getLogger("callsite").info("To cut a socket there is %s", scope["callsite.abort"].__qualname__)
+        logging.getLogger("callsite").info(
+            "To cut a socket there is %s", getattr(scope["callsite.abort"], "__qualname__", None)
+        )
 
 
 FileSystemStorage.exists = fail  # type: ignore[method-assign]

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from calls.models import Call, CallRecording, CallTranscription
+from calls.turns import record_turn
 from webhooks.models import WebhookDelivery
 
 
@@ -57,7 +58,7 @@ def test_a_call_is_in_one_sane_state(db, constraint, fields):
     ],
 )
 def test_turns_are_numbered_once_from_one_and_by_a_known_speaker(known, constraint, fields):
-    known.record_turn(speaker_type="agent", message_text="Hello", turn_id="t-1")
+    record_turn(known, speaker_type="agent", message_text="Hello", turn_id="t-1")
     turn = {"speaker_type": "agent", "message_text": "x", "timestamp": timezone.now()} | fields
     refused(constraint, CallTranscription, call=known, **turn)
 

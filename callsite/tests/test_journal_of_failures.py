@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import socket
+import time
+
 import pytest
 from django.db import OperationalError, transaction
 
 from calls.models import Call
 from callsite.tests.conftest import GOOD, ids, told
-from conftest import POST_CALL, payload
-from webhooks import post_call_batch, turn_writer
+from conftest import POST_CALL, payload, sign
+from webhooks import initiation, post_call_batch
+from webhooks.batching.turns import TurnWriter
 from webhooks.models import WebhookDelivery
 
 BAD = [
@@ -21,7 +25,6 @@ BAD = [
         "The signature is more than 30 min",
     ),
     ("no JSON", b"to=driver&text=Unspeakable", "rejected", 400, "decode", "The body is not JSON: Expecting value"),
-    ("two keys", b'{"type": 1, "type": 2}', "rejected", 400, "decode", "The body gives a key twice"),
     ("missing field", {"data": {}}, "rejected", 400, "parse", "Missing required field: data.conversation_id"),
     ("unknown type", {"type": "post_call_dance"}, "rejected", 400, "parse", "Unknown type. Supported: "),
     ("bad time", {"event_timestamp": "Unspeakable"}, "rejected", 400, "parse", "Field event_timestamp must be"),
@@ -95,7 +98,7 @@ def test_a_turn_while_the_database_is_away_is_an_error_that_names_its_call(site,
     async def fail(*_):
         raise OperationalError("connection refused")
 
-    monkeypatch.setattr(turn_writer.TurnWriter, "write", fail)
+    monkeypatch.setattr(TurnWriter, "write", fail)
     assert site.turn(call_sid=call.call_sid, speaker="agent", message="Unspeakable words").status_code == 500
     line = told(log)
     assert (line["level"], line["outcome"], line["step"]) == ("error", "unavailable", "store")
@@ -106,7 +109,54 @@ def test_a_turn_that_the_inbox_stores_is_no_error(site, call, log, monkeypatch):
     async def fail(*_):
         raise LookupError("Unspeakable words")
 
-    monkeypatch.setattr(turn_writer.TurnWriter, "write", fail)
+    monkeypatch.setattr(TurnWriter, "write", fail)
     assert site.turn(call_sid=call.call_sid, speaker="agent", message="Unspeakable words").status_code == 201
     assert log() == []
-    assert [line["event"] for line in log("webhooks.views")] == ["A live turn was not stored at once: LookupError"]
+    (batch,) = log("webhooks.batching.turns")
+    assert (batch["level"], batch["event"].rpartition(": ")[2]) == ("warning", "LookupError")
+
+
+def test_a_question_that_is_answered_without_a_registered_call_is_an_error_and_told_again_when_it_is(
+    site, transactional_db, log, monkeypatch
+):
+    def fail(*_, **__):
+        raise OperationalError("connection refused")
+
+    monkeypatch.setattr(initiation, "RETRY_SECONDS", (0.01, 0.01))
+    with monkeypatch.context() as patch:
+        patch.setattr(transaction, "atomic", fail)
+        assert site.init(call_sid="CA_1", conversation_id="conv_init", caller_id="+15550009999").status_code == 200
+    deadline = time.monotonic() + 10
+    while len(log()) < 2:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    failed, later = log()
+    assert failed["event"] == "Webhook answered without a registered call"
+    assert (failed["level"], failed["outcome"], failed["answer"]) == ("error", "unavailable", 200)
+    assert (failed["fault"], failed["step"], failed["reason"]) == ("database", "connect", "connection refused")
+    assert (later["level"], later["event"], later["outcome"]) == ("info", "Kept webhook applied", "applied")
+    for line in (failed, later):
+        assert (line["call_sid"], line["conversation_id"]) == ("CA_1", "conv_init")
+    assert later["call_id"] == Call.objects.get().pk
+
+
+def test_a_question_that_names_no_call_is_answered_and_told(site, transactional_db, log):
+    assert site.init(caller_id="+15550009999").status_code == 200
+    line = told(log)
+    assert (line["level"], line["outcome"], line["fault"]) == ("warning", "rejected", "body")
+    assert (line["step"], line["reason"]) == ("parse", "Missing required field: call_sid or conversation_id")
+
+
+def test_a_client_that_goes_away_in_the_middle_of_its_body_is_told_and_is_no_fault_of_ours(site, log):
+    headers = {"ElevenLabs-Signature": sign(b"{}"), "Content-Length": "1000", "Host": "127.0.0.1"}
+    with socket.create_connection(("127.0.0.1", site.port)) as client:
+        lines = [f"POST {POST_CALL} HTTP/1.1", *(f"{name}: {value}" for name, value in headers.items())]
+        client.sendall("\r\n".join([*lines, "", "{}"]).encode())
+        time.sleep(0.1)
+    deadline = time.monotonic() + 10
+    while not log():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    line = told(log)
+    assert (line["level"], line["outcome"], line["answer"], line["step"]) == ("warning", "refused", 499, "receive")
+    assert line["reason"] == "The client went away. Send the whole body."

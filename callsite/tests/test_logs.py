@@ -14,7 +14,7 @@ import websockets
 
 from callsite.tests.conftest import PASSWORD, manage
 from conftest import POST_CALL, TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload, sign
-from stack.webserver import WebServer
+from lab.stack.webserver import WebServer
 
 GOOD = payload("transcription_sip_trunk", "conv_1")
 

@@ -20,7 +20,7 @@ from django.core.checks import ERROR, run_checks
 from callsite import sentry
 from callsite.tests.conftest import PASSWORD, manage
 from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload
-from stack.webserver import WebServer
+from lab.stack.webserver import WebServer
 
 AUDIO = payload("audio_small_mp3", "conv_1")
 

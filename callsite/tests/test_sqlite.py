@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from calls.redaction import redacted
 from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, Socket, payload
-from stack.webserver import CHECKOUT, WebServer
+from lab.stack.webserver import CHECKOUT, WebServer
 
 PASSWORD = "a-password-0123456789"
 
@@ -87,7 +88,7 @@ def test_a_call_is_heard_stored_and_read_back(web, elevenlabs, api, token, call)
     assert stored["analysis_data"] == body["data"]["analysis"]
     transcript = api("GET", f"/api/calls/{call['call_sid']}/transcript/?after=1").json()
     assert [turn["message_text"] for turn in transcript["turns"]] == ["two"]
-    assert transcript["final_transcript"] == body["data"]["transcript"]
+    assert transcript["final_transcript"] == redacted(body["data"]["transcript"])
 
 
 def test_turns_at_once_are_numbered_without_gaps(elevenlabs, call):
@@ -143,6 +144,24 @@ def test_odd_text_is_stored(elevenlabs, api, call, text):
     assert stored["transcript_summary"] == text.replace("\x00", "�").replace("\ud800", "�")
     assert (stored["cost_usd"], stored["call_duration_seconds"]) == (0.1, 12.5)
     assert elevenlabs.post_call(b"[" * 100_000).status_code == 400
+
+
+def test_search_finds_what_was_said_and_no_secret_of_a_tool(elevenlabs, api, call):
+    mark = call["call_sid"].removeprefix("EL_")
+    body = payload("transcription_docs_sample", call["conversation_id"])
+    headers = {"Authorization": f"Bearer tool-{mark}"}
+    said = [{"role": "agent", "message": f"The Größe of {mark}, please", "tool_calls": [{"headers": headers}]}]
+    body["data"] |= {"transcript": said, "user_id": None}
+    body["data"]["analysis"]["transcript_summary"] = f"See https://x.example/?token=url-{mark}"
+    assert elevenlabs.post_call(body).status_code == 200
+
+    def found(text):
+        return [one["call_sid"] for one in api("GET", "/api/calls/", params={"search": text}).json()["results"]]
+
+    for text in (f"Größe of {mark}", f"OF {mark}", "x.example/?tok"):
+        assert call["call_sid"] in found(text), text
+    for guess in (f"tool-{mark[:4]}", f"url-{mark[:4]}", "Bearer tool", "Authorization"):
+        assert found(guess) == [], guess
 
 
 def test_the_list_is_filtered_and_searched(api, call):

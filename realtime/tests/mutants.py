@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from calls import turn_store
-from realtime import log
+from calls.models import CallQuerySet
+from calls.postgres import turns
+from realtime import replay
 from realtime.hub import Hub
 from realtime.subscriptions import Topic
 
@@ -31,7 +32,7 @@ def gap_fill(patch):
 
 def dedupe(patch):
     """A number that was served is served again."""
-    advance = Topic.advance
+    advance, advance_as_read = Topic.advance, Topic.advance_as_read
 
     async def repeat(topic, number, text):
         if number <= topic.head:
@@ -40,12 +41,18 @@ def dedupe(patch):
             return True, []
         return await advance(topic, number, text)
 
+    async def repeat_as_read(topic, number, text):
+        if number <= topic.head:
+            return (await repeat(topic, number, text))[1]
+        return await advance_as_read(topic, number, text)
+
     patch.setattr(Topic, "advance", repeat)
+    patch.setattr(Topic, "advance_as_read", repeat_as_read)
 
 
 def join_first(patch):
     """The state that is confirmed was read before the layer knew us, in place of after."""
-    find, found = log.find, {}
+    find, found = replay.find, {}
 
     async def find_and_keep(identifier):
         state = await find(identifier)
@@ -55,10 +62,11 @@ def join_first(patch):
     async def what_was_found(call_id):
         return found[call_id]
 
-    patch.setattr(log, "find", find_and_keep)
-    patch.setattr(log, "state", what_was_found)
+    patch.setattr(replay, "find", find_and_keep)
+    patch.setattr(replay, "state", what_was_found)
 
 
 def row_lock(patch):
     """A turn's call is read without holding others off."""
-    patch.setattr(turn_store, "RECORD_TURNS", turn_store.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
+    patch.setattr(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
+    patch.setattr(CallQuerySet, "select_for_update", lambda calls, **_: calls)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
 
 import pytest
 
 from calls.models import Call
+from calls.turns import record_turn
 from realtime.tests.conftest import in_database
 
 PAIR = ["call_status", "call_completed"]
@@ -156,7 +158,7 @@ async def test_turns_and_the_end_from_many_threads_at_once_are_all_heard_in_orde
     """Whatever won the race for the call's row: the turns up to the end, then the pair."""
     async with site.socket(token) as socket:
         await socket.subscribe(call.call_sid)
-        speak = in_database(call.record_turn, thread_sensitive=False)
+        speak = in_database(partial(record_turn, call), thread_sensitive=False)
         await asyncio.gather(*(speak(speaker_type="agent", message_text=str(n)) for n in range(20)))
         heard = await socket.take(20)
         assert [m["sequence_number"] for m in heard] == list(range(1, 21))

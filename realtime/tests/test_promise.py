@@ -19,6 +19,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from calls.models import Call
 from calls.outcome import CallData, CallFailure
+from calls.turns import record_turn
 from realtime.tests.promise import Browser, World
 
 CALLS, BROWSERS = 2, 3
@@ -45,7 +46,7 @@ class Promise(RuleBasedStateMachine):
     @rule(call=calls, size=st.sampled_from([1, 1, 200]), heard=st.booleans())
     def say(self, call, size, heard):
         self.turn += 1
-        self.calls[call].record_turn(speaker_type="agent", message_text=f"{self.turn} " * size)
+        record_turn(self.calls[call], speaker_type="agent", message_text=f"{self.turn} " * size)
         if heard and self.world.layer.wire:
             self.world.layer.deliver(-1, keep=False)
         self.world.run()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calls.models import Call
+from calls.turns import record_turn
 from realtime.tests.conftest import in_database
 
 
@@ -161,7 +162,7 @@ async def test_one_connection_hears_many_calls_each_for_itself(site, talk, token
         await socket.subscribe(talk.call.call_sid)
         await socket.subscribe("EL_other")
         await talk.say("here")
-        await in_database(other.record_turn)(speaker_type="agent", message_text="there")
+        await in_database(record_turn)(other, speaker_type="agent", message_text="there")
         heard = [(m["call_sid"], m["sequence_number"], m["message_text"]) for m in await socket.take(2)]
         assert sorted(heard) == sorted([(talk.call.call_sid, 1, "here"), ("EL_other", 1, "there")])
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
 from django.db import transaction
 from redis.exceptions import ConnectionError as RedisConnectionError
 
 from calls.models import Call
+from calls.turns import record_turn
 from realtime import doorbell, publisher
 from realtime.doorbell import Doorbell
 from realtime.tests.conftest import in_database, until
@@ -87,7 +89,7 @@ async def test_a_turn_that_commits_while_the_layer_is_joined_is_not_missed(
     ready = Doorbell.ready
 
     async def slowly_ready(self):
-        await in_database(talk.call.record_turn)(speaker_type="agent", message_text="in between")
+        await in_database(record_turn)(talk.call, speaker_type="agent", message_text="in between")
         await wire.has(1)  # and its doorbell is not delivered: it rang before we were at the door
         await ready(self)
 
@@ -117,13 +119,13 @@ async def test_two_turns_at_once_get_two_numbers(call, transactional_db):
 
     def say_and_think_before_committing():
         with transaction.atomic():
-            call.record_turn(speaker_type="agent", message_text="first")
+            record_turn(call, speaker_type="agent", message_text="first")
             loop.call_soon_threadsafe(said.set)
             time.sleep(0.5)  # the second is at the door by now
 
     first = asyncio.ensure_future(in_database(say_and_think_before_committing, thread_sensitive=False)())
     await said.wait()
-    speak = in_database(call.record_turn, thread_sensitive=False)
+    speak = in_database(partial(record_turn, call), thread_sensitive=False)
     turn, created = await speak(speaker_type="agent", message_text="second")
     await first
     assert (turn.sequence_number, created) == (2, True)

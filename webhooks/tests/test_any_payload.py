@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls.models import Call
-from calls.turns import NewTurn
+from calls.turn import NewTurn
 from webhooks.errors import InvalidPayload
 from webhooks.inbox import receive
 from webhooks.payloads import SUPPORTED_TYPES, Audio, Ignored, InitiationFailure, Transcription, parse_event
@@ -88,7 +88,7 @@ def test_any_object_is_a_turn_or_an_invalid_payload(body):
 @settings(deadline=None)
 def test_any_object_is_an_initiation_or_an_invalid_payload(body):
     initiation = parsed(parse_initiation, body)
-    assert initiation is None or initiation.call_sid
+    assert initiation is None or initiation.call_sid or initiation.conversation_id
 
 
 @pytest.mark.django_db

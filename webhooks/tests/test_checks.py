@@ -36,6 +36,21 @@ def test_while_debug_is_on_secrets_may_be_missing(settings):
     assert found() == {}
 
 
+@pytest.mark.parametrize("debug", [True, False])
+@pytest.mark.parametrize("name", ["ELEVENLABS_WEBHOOK_SECRET", "ELEVENLABS_TOOL_SECRET"])
+def test_w002_a_secret_that_is_too_short_whichever_of_several_it_is(settings, name, debug):
+    settings.DEBUG = debug
+    long = "x" * 16
+    for short in ("y", "y" * 15, f"{long}, {'ü' * 15}", f" y ,{long}"):
+        setattr(settings, name, short)
+        (warning,) = [message for message in run_checks() if message.id == "webhooks.W002"]
+        assert warning.level == WARNING
+        assert name in warning.msg
+        assert "y" * 15 not in warning.msg
+    setattr(settings, name, f"{long},{long}y")
+    assert found() == {}
+
+
 @pytest.mark.parametrize("wrong", [[], "text", 5, None])
 def test_e002_dynamic_variables_that_are_no_object(settings, wrong):
     settings.ELEVENLABS_DYNAMIC_VARIABLES = wrong

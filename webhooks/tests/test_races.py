@@ -9,6 +9,7 @@ import pytest
 from django.db import connection
 
 from calls.models import Call
+from calls.turns import record_turn
 from conftest import payload
 from webhooks.models import WebhookDelivery
 
@@ -91,7 +92,7 @@ def test_fifty_turns_at_once_are_numbered_1_to_50(site, call):
 
 def test_turns_that_several_processes_record_are_numbered_without_gaps(call):
     """Not through one server, whose one writer would put them in order: the lock on the call does it."""
-    recorded = at_once(*[lambda: call.record_turn(speaker_type="agent", message_text="Hello")] * 10)
+    recorded = at_once(*[lambda: record_turn(call, speaker_type="agent", message_text="Hello")] * 10)
     assert sorted(turn.sequence_number for turn, _ in recorded) == list(range(1, 11))
 
 

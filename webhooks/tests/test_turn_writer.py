@@ -8,7 +8,7 @@ import pytest
 from django.db import connection, transaction
 
 from calls.models import Call
-from calls.turn_store import RECORD_TURNS
+from calls.postgres.turns import RECORD_TURNS
 
 OWN = " ".join(RECORD_TURNS.split())[:60]
 
@@ -17,7 +17,10 @@ def own_connections():
     """The server's connections whose last statement stored turns through the writer, as (pid, state)."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_stat_clear_snapshot()")
-        cursor.execute("SELECT pid, state, query FROM pg_stat_activity WHERE pid <> pg_backend_pid()")
+        cursor.execute(
+            "SELECT pid, state, query FROM pg_stat_activity"
+            " WHERE pid <> pg_backend_pid() AND datname = current_database()"
+        )
         return [(pid, state) for pid, state, query in cursor.fetchall() if " ".join(query.split()).startswith(OWN)]
 
 

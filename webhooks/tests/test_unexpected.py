@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db.models.signals import post_save
 
-from calls import bulk, turn_store
+from calls import bulk
 from calls.models import Call, CallRecording
+from calls.postgres import turns as fast_turns
 from calls.turns import turns_recorded
 from conftest import payload
+from webhooks import handlers
 from webhooks.models import WebhookDelivery
 
 
@@ -86,13 +88,22 @@ def test_a_listener_that_fails_fails_no_turn(site, call, broken):
     assert call.transcriptions.count() == 1
 
 
-def test_in_a_live_turn_it_is_answered_and_nothing_is_stored(site, call, monkeypatch):
-    def fail(new):
-        raise RuntimeError("made by the test, with a secret in it")
+def fail(*_, **__):
+    raise RuntimeError("made by the test, with a secret in it")
 
-    site.client.timeout = 10
+
+def test_in_the_batch_of_live_turns_it_costs_no_turn(site, call, monkeypatch):
+    monkeypatch.setattr(fast_turns, "_parameters", fail)
+    for number in (1, 2):
+        answer = site.turn(call_sid=call.call_sid, speaker="agent", message="Hello")
+        assert (answer.status_code, answer.json()["sequence_number"]) == (201, number)
+    assert call.transcriptions.count() == 2
+
+
+def test_in_a_live_turn_it_is_answered_and_nothing_is_stored(site, call, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(turn_store, "parameters", fail)
+        patch.setattr(fast_turns, "_parameters", fail)
+        patch.setattr(handlers, "record_turns", fail)
         assert is_internal_error(site.turn(call_sid=call.call_sid, speaker="agent", message="Hello"))
     assert not call.transcriptions.exists()
     response = site.turn(call_sid=call.call_sid, speaker="agent", message="Hello")

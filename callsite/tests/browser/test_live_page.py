@@ -14,6 +14,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from calls.models import Call
+from calls.turns import record_turn
 from callsite.tests.browser.conftest import aside
 from conftest import payload
 
@@ -30,7 +31,7 @@ def begin(number: int = 1, **fields: Any) -> Call:
 @aside
 def speak(call: Call, count: int, first: int = 1) -> None:
     for number in range(first, first + count):
-        call.record_turn(speaker_type="agent" if number % 2 else "driver", message_text=f"turn {number}")
+        record_turn(call, speaker_type="agent" if number % 2 else "driver", message_text=f"turn {number}")
 
 
 def outcome_of(call: Call, **analysis: Any) -> dict[str, Any]:

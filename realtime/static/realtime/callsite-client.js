@@ -308,6 +308,7 @@ export class CallsiteClient extends Connection {
    * @property {number | null} last the last turn seen; null: none asked for, so the confirmation tells where it begins
    * @property {boolean} asked its request waits to be sent or answered
    * @property {string} [callSid] known once confirmed
+   * @property {string | null} [conversationId] likewise
    * @property {number} [gapAt] the place of a gap that was asked for already
    * @property {boolean} [ended] its call_status was told
    * @property {{ from: number, to: number | null }} [catchUp] what was missed; `to` is known once confirmed
@@ -317,7 +318,7 @@ export class CallsiteClient extends Connection {
 
   /** @type {Map<string, Subscription>} */
   #subscriptions = new Map();
-  // An error names no call. One request at a time, so that each answer is the answer to `#outstanding`.
+  // An error that answers a request names no call. One request at a time, so that each answer is the answer to `#outstanding`.
   /** @type {Request[]} */
   #requests = [];
   /** @type {Request | null} */
@@ -370,7 +371,7 @@ export class CallsiteClient extends Connection {
   _received(message) {
     if (message.type === "subscription_confirmed") return this.#confirmed(message);
     if (message.type === "unsubscribe_confirmed") return this.#answered();
-    if (message.type === "error") return this.#refused(message);
+    if (message.type === "error") return message.identifier === undefined ? this.#refused(message) : this.#ended(message);
     for (const subscription of [...this.#subscriptions.values()]) {
       const { identifier, callSid, last } = subscription;
       if (message.type === "heartbeat") {
@@ -391,8 +392,12 @@ export class CallsiteClient extends Connection {
         tell(handlers.onTurn, message);
         this.#tellCaughtUp(subscription);
       } else if (message.sequence_number > last && subscription.gapAt !== last) {
-        subscription.gapAt = last; // once for a gap: a server that cannot fill it is not asked without end
+        subscription.gapAt = last; // once for a gap: what comes behind the answer is all that there is
         this.#ask(subscription);
+      } else if (message.sequence_number > last && !subscription.asked) {
+        subscription.last = message.sequence_number; // the turns between were deleted
+        tell(handlers.onTurn, message);
+        this.#tellCaughtUp(subscription);
       }
     } else if (message.type === "reset") {
       subscription.last = 0;
@@ -416,6 +421,7 @@ export class CallsiteClient extends Connection {
       const { handlers, callSid, last, catchUp } = subscription;
       subscription.asked = false;
       subscription.callSid = message.call_sid;
+      subscription.conversationId = message.conversation_id;
       subscription.last = last ?? message.last_sequence_number;
       if (!callSid) tell(handlers.onSubscribed, message);
       if (last === null && message.status !== "in_progress") this.#forget(subscription); // nothing more will come
@@ -431,6 +437,16 @@ export class CallsiteClient extends Connection {
     if (!catchUp || catchUp.to === null || last !== catchUp.to) return;
     subscription.catchUp = undefined;
     tell(handlers.onCaughtUp, { identifier, missed: catchUp.to - catchUp.from });
+  }
+
+  /** The server ends a subscription by itself: the call was deleted. @param {SubscriptionError} error */
+  #ended(error) {
+    for (const subscription of [...this.#subscriptions.values()]) {
+      const { identifier, conversationId, callSid, handlers } = subscription;
+      if (![identifier, conversationId, callSid].includes(error.identifier)) continue;
+      this.#forget(subscription);
+      tell(handlers.onError, { ...error, identifier });
+    }
   }
 
   /** @param {{ type: "error", code: string, message: string }} error */

@@ -43,7 +43,7 @@ async function reconnects(code = 1006) {
   return FakeWebSocket.last.opens();
 }
 
-test("it subscribes, and passes every message on as it came", () => {
+test("the client subscribes, and passes every message on as it came", () => {
   const got = [];
   const note = (message) => got.push(message);
   client.subscribe(SID, { onSubscribed: note, onTurn: note, onStatus: note, onCompleted: note });
@@ -195,13 +195,13 @@ test("a completion that overtakes missing turns waits for them", () => {
   assert.deepEqual(heard, ["onSubscribed", 1, 2, 3, "onStatus", "onCompleted"]);
 });
 
-test("a gap that stays is not asked for without end, only at each heartbeat", () => {
+test("turns that are missing behind the answer too were deleted: the others go on, and nothing is asked again", () => {
   client.subscribe(SID, listener());
-  const socket = FakeWebSocket.last.says(confirmed(0), turn(1));
-  for (let n = 3; n < 10; n += 1) socket.says(turn(n), confirmed(n));
-  assert.deepEqual(socket.news, [{ subscribe: SID }, { subscribe: SID, after: 1 }]);
-  socket.says({ type: "heartbeat", calls: { [SID]: 9 } });
-  assert.deepEqual(socket.news, [{ subscribe: SID, after: 1 }]);
+  const socket = FakeWebSocket.last.says(confirmed(0), turn(1), turn(3), turn(4));
+  assert.deepEqual(heard, ["onSubscribed", 1]);
+  socket.says(confirmed(4), ...turns(3, 4, 5), turn(7), confirmed(7), turn(7));
+  assert.deepEqual(heard, ["onSubscribed", 1, 3, 4, 5, 7]);
+  assert.deepEqual(socket.news, [{ subscribe: SID }, { subscribe: SID, after: 1 }, { subscribe: SID, after: 5 }]);
 });
 
 test("a heartbeat that is further asks for what is missing, one that is not does not", () => {
@@ -329,6 +329,18 @@ for (const code of ["CALL_NOT_FOUND", "INVALID_IDENTIFIER", "SUBSCRIPTION_LIMIT"
     assert.deepEqual(heard, ["onSubscribed", `${code} EL_404`, "onSubscribed"]);
     socket.news;
     assert.deepEqual((await reconnects()).says(confirmed(0)).news.map(({ subscribe }) => subscribe), [SID, "EL_2"]);
+  });
+}
+
+for (const name of [SID, CONVERSATION]) {
+  test(`a call that is deleted ends its subscription and no other, also while something is asked (${name})`, () => {
+    client.subscribe(SID, listener());
+    client.subscribe("EL_2", listener());
+    const socket = FakeWebSocket.last.says(confirmed(0));
+    socket.says({ ...error("CALL_NOT_FOUND"), identifier: name }, confirmed(0, { identifier: "EL_2", call_sid: "EL_2" }));
+    assert.deepEqual(heard, ["onSubscribed", `CALL_NOT_FOUND ${SID}`, "onSubscribed"]);
+    socket.says(turn(1));
+    assert.deepEqual(heard.length, 3);
   });
 }
 

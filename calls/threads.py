@@ -1,0 +1,38 @@
+"""Blocking work outside of the event loop: each kind has threads of its own, so that no kind waits for another."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import ClassVar
+
+from django.db import close_old_connections
+
+
+class Threads:
+    """A few threads for one kind of work. Each takes at most one connection from the pool, and gives it back."""
+
+    of_this_process: ClassVar[list[Threads]] = []
+
+    def __init__(self, name: str, count: int) -> None:
+        self.name, self.count = name, count
+        self._executor = ThreadPoolExecutor(max_workers=count, thread_name_prefix=name)
+        self.of_this_process.append(self)
+
+    async def run[Result](self, work: Callable[[], Result]) -> Result:
+        """Do `work` in a thread, in this context; what it raises is raised here.
+
+        A caller that is cancelled does not stop work that has begun.
+        """
+        context = contextvars.copy_context()
+        return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, _do, work)
+
+
+def _do[Result](work: Callable[[], Result]) -> Result:
+    close_old_connections()
+    try:
+        return work()
+    finally:
+        close_old_connections()

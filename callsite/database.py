@@ -1,0 +1,26 @@
+"""What PostgreSQL's connection pool asks of a connection before it lends it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+
+
+def check_writable(connection: psycopg.Connection[Any]) -> None:
+    """Raise psycopg.Error for a connection that is dead, or whose session can only read.
+
+    After a failover a session may have begun on a server that was a standby then, or is one now. It would answer every
+    write with SQLSTATE 25006 for as long as it lives, so it is closed here, and the pool opens another.
+    """
+    autocommit = connection.autocommit
+    if not autocommit:
+        connection.set_autocommit(True)
+    try:
+        row = connection.execute("SHOW transaction_read_only").fetchone()
+    finally:
+        if not autocommit and not connection.broken:
+            connection.set_autocommit(False)
+    if row is not None and row[0] == "on":
+        connection.close()
+        raise psycopg.OperationalError("the session is read-only")

@@ -1,0 +1,134 @@
+"""The door of pages and API: a few at a time, so that whatever they cost leaves the webhooks their turn.
+
+A login hashes a password for a second, a long transcript is megabytes; each holds a thread and a database connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from django.conf import settings
+
+from callsite import health
+from callsite.request_body import BodyError, BodyReader, ClientGone, Receive
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+PLACES = 6
+QUEUE = 60  # requests that may wait for a place
+WAIT_SECONDS = 10.0
+BODY_MAX_BYTES = 2**20
+ALWAYS_OPEN = tuple(f"/{route.pattern}" for route in health.urlpatterns)
+
+
+class Places:
+    """What a request needs to go in. Those that wait are served in the order in which they came."""
+
+    def __init__(self, count: int, queue: int) -> None:
+        self._semaphore = asyncio.Semaphore(count)
+        self._queue, self._waiting = queue, 0
+
+    async def take(self) -> bool:
+        """Wait for a place; False where too many wait already, or none came free in time."""
+        if self._semaphore.locked() and self._waiting >= self._queue:
+            return False
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                await self._semaphore.acquire()
+        except TimeoutError:
+            return False
+        finally:
+            self._waiting -= 1
+        return True
+
+    def give_back(self) -> None:
+        self._semaphore.release()
+
+
+_places = Places(PLACES, QUEUE)
+_running: set[asyncio.Task[None]] = set()
+
+
+async def serve(application: Application, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+    """Answer one request with Django, once its body is here and there is a place."""
+    try:
+        with BodyReader(receive, scope["headers"]) as reader:
+            body = await reader.read(BODY_MAX_BYTES)
+    except ClientGone:
+        return
+    except BodyError as error:
+        await _refuse(scope, send, error.status, f"{error.message}. {error.fix}")
+        return
+    if _is_always_open(scope["path"]):
+        await application(scope, _Visit(body, receive, send).receive, send)
+        return
+    if not await _places.take():
+        await _refuse(scope, send, 503, "Too many requests at once. Try again in a moment.")
+        return
+    visit = _Visit(body, receive, send, _places)
+    # A thread that has begun does not stop when the client goes away or the server gives the request up. So the request
+    # is a task of its own, which is not cancelled, and holds its place until the thread has ended.
+    task = asyncio.create_task(visit.run(application, scope))
+    _running.add(task)
+    task.add_done_callback(_running.discard)
+    await asyncio.shield(task)
+
+
+class _Visit:
+    """One request inside. Its place is free when the answer begins: sending it may take a slow client minutes."""
+
+    def __init__(self, body: bytes, receive: Receive, send: Send, places: Places | None = None) -> None:
+        self._body: bytes | None = body
+        self._receive, self._send, self._places = receive, send, places
+        self._answered = asyncio.Event()
+
+    async def run(self, application: Application, scope: dict[str, Any]) -> None:
+        try:
+            await application(scope, self.receive, self.send)
+        finally:
+            self._leave()
+
+    async def receive(self) -> dict[str, Any]:
+        if self._body is not None:
+            body, self._body = self._body, None
+            return {"type": "http.request", "body": body, "more_body": False}
+        if self._places is not None:
+            await self._answered.wait()
+        return await self._receive()
+
+    async def send(self, message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            self._leave()
+        await self._send(message)
+
+    def _leave(self) -> None:
+        if not self._answered.is_set():
+            self._answered.set()
+            if self._places is not None:
+                self._places.give_back()
+
+
+def _is_always_open(path: str) -> bool:
+    """Whether a path needs no place: it asks how the process is, or for a file that asks no database."""
+    return path in ALWAYS_OPEN or path.startswith(settings.STATIC_URL)
+
+
+async def _refuse(scope: dict[str, Any], send: Send, status: int, text: str) -> None:
+    """Answer without Django: in DRF's form under /api/, else as text."""
+    is_api = scope["path"].startswith("/api/")
+    content = json.dumps({"detail": text}).encode() if is_api else f"{text}\n".encode()
+    headers = [
+        (b"content-type", b"application/json" if is_api else b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % len(content)),
+        (b"cache-control", b"no-store"),
+        (b"x-content-type-options", b"nosniff"),
+    ]
+    if status == 503:
+        headers.append((b"retry-after", b"5"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

@@ -1,0 +1,131 @@
+"""Reading the bodies of requests: each within a deadline and its route's limit, all together within a budget."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from types import TracebackType
+from typing import Any, Self
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Headers = Iterable[tuple[bytes, bytes]]
+
+DEADLINE_SECONDS = 30.0  # from the headers to the last byte
+FREE_BYTES = 64 * 1024  # of each body; what is usual never waits for room
+BUDGET_BYTES = 256 * 2**20
+
+
+class BodyError(Exception):
+    """A body that is not read to its end. `status` is what the request is answered with, `fix` what to do about it."""
+
+    def __init__(self, status: int, message: str, fix: str) -> None:
+        super().__init__(message)
+        self.status, self.message, self.fix = status, message, fix
+
+
+class BodyTooLarge(BodyError):
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(413, f"Body larger than {limit_bytes} bytes", f"Send at most {limit_bytes} bytes.")
+
+
+class ClientGone(Exception):
+    """The client went away: there is nobody to answer."""
+
+
+class Budget:
+    """The bytes of all bodies in flight. Where they are used up reading stops, and goes on as bodies are done with.
+
+    The oldest large body is read whatever the others hold, so that they never wait for one another.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit, self.held = limit, 0
+        self.large: dict[BodyReader, None] = {}  # in the order in which they became large
+        self._changed = asyncio.Event()
+
+    def take(self, reader: BodyReader, size: int) -> None:
+        self.large.setdefault(reader)
+        self.held += size
+
+    def give_back(self, reader: BodyReader, size: int) -> None:
+        if reader in self.large:
+            del self.large[reader]
+            self.held -= size
+            self._changed.set()
+            self._changed = asyncio.Event()
+
+    def has_room_for(self, reader: BodyReader) -> bool:
+        return self.held < self.limit or next(iter(self.large), reader) is reader
+
+    async def room(self, reader: BodyReader) -> None:
+        while not self.has_room_for(reader):
+            await self._changed.wait()
+
+
+BUDGET = Budget(BUDGET_BYTES)
+
+
+class BodyReader:
+    """Reads the body of one request. Within `with` its bytes count as in flight."""
+
+    def __init__(self, receive: Receive, headers: Headers, budget: Budget = BUDGET) -> None:
+        self._receive, self._headers, self._budget = receive, headers, budget
+        self._size = 0
+        self._charged = 0
+        self._waits_for_room = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._budget.give_back(self, self._charged)
+
+    async def read(self, limit: int, take_piece: Callable[[bytes], None] | None = None) -> bytes:
+        """The body; each piece is handed to `take_piece` as it comes. `limit` in bytes, 0: none.
+
+        Raises BodyError (413 above the limit, 408 after the deadline, 503 when there was no room), ClientGone.
+        """
+        if limit and _announced_size(self._headers) > limit:
+            raise BodyTooLarge(limit)
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                return await self._read(limit, take_piece)
+        except TimeoutError:
+            if self._waits_for_room:
+                raise BodyError(503, "Too many large bodies at once", "Send it again in a moment.") from None
+            raise BodyError(
+                408, "The body did not come in time", f"Send a body within {DEADLINE_SECONDS:.0f} seconds."
+            ) from None
+
+    async def _read(self, limit: int, take_piece: Callable[[bytes], None] | None) -> bytes:
+        pieces: list[bytes] = []
+        while True:
+            message = await self._receive()
+            if message["type"] == "http.disconnect":
+                raise ClientGone
+            piece: bytes = message.get("body", b"")
+            self._size += len(piece)
+            if limit and self._size > limit:
+                raise BodyTooLarge(limit)
+            if take_piece is not None:
+                take_piece(piece)
+            if not pieces and not message.get("more_body", False):
+                return piece
+            pieces.append(piece)
+            if not message.get("more_body", False):
+                return b"".join(pieces)
+            if self._size > FREE_BYTES:
+                await self._charge()
+
+    async def _charge(self) -> None:
+        """Count what came above the free bytes. Without room nothing more is received: TCP makes the sender wait."""
+        self._budget.take(self, self._size - FREE_BYTES - self._charged)
+        self._charged = self._size - FREE_BYTES
+        self._waits_for_room = True
+        await self._budget.room(self)
+        self._waits_for_room = False
+
+
+def _announced_size(headers: Headers) -> int:
+    """Content-Length, 0 where it is not said. The server has refused one that is no number."""
+    return next((int(value) for name, value in headers if name == b"content-length" and value.isdigit()), 0)

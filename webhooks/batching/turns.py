@@ -1,0 +1,124 @@
+"""Group commit of live turns, over a connection to PostgreSQL that the event loop has for itself.
+
+One batch at a time, so turns of a call keep the order in which they came. A thread would have to be woken for every
+batch, and would fight with the loop for the interpreter. It works in a server that announces its start and its end
+(ASGI's lifespan); elsewhere, and on SQLite, the inbox takes every turn.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import select
+from weakref import WeakKeyDictionary
+
+import psycopg
+from django.db import connection
+
+from calls.postgres.turns import record_turns
+from calls.turn import NewTurn, Recorded
+from webhooks import journal
+from webhooks.batching.group_commit import GroupCommit
+from webhooks.errors import DatabaseUnavailable, InvalidPayload, is_away
+from webhooks.inbox import Answer, turn_answer
+from webhooks.models import WebhookDelivery
+from webhooks.reading import identify
+from webhooks.strict_json import decode
+from webhooks.tool_payloads import parse_turn
+
+logger = logging.getLogger(__name__)
+BATCH = 256
+
+
+async def take(body: bytes) -> Answer | None:
+    """Store a live turn whose call exists, together with those that come meanwhile.
+
+    None: the body is no turn, there is no such call, or the batch failed and stored nothing. Raises
+    DatabaseUnavailable where the database is away: nobody knows whether the turn is stored.
+    """
+    writer = current_writer()
+    if not writer.serving:
+        return None
+    try:
+        recorded = await writer.write(parse_turn(decode(body)))
+    except InvalidPayload:
+        return None
+    except Exception as error:
+        if is_away(error):
+            identify(WebhookDelivery.Route.TRANSCRIPTION, body)
+            journal.current().step = "store"
+            raise DatabaseUnavailable from error
+        logger.warning("A batch of live turns failed; each is taken alone: %s", type(error).__name__)
+        return None
+    if recorded is None:
+        return None
+    journal.current().turn = recorded
+    return turn_answer(*recorded)
+
+
+class TurnWriter:
+    """The writer of one event loop."""
+
+    def __init__(self) -> None:
+        self._group = GroupCommit[NewTurn, Recorded](self._record, BATCH)
+        self.serving = False
+        self._own: psycopg.AsyncConnection | None = None
+
+    async def write(self, turn: NewTurn) -> Recorded:
+        """Store a turn; None when there is no such call. Raises what went wrong with its batch."""
+        return await self._group.put(turn)
+
+    def begin(self) -> None:
+        """The server has started: a connection of the writer's own is closed with `end`."""
+        self.serving = connection.vendor == "postgresql"
+
+    async def end(self) -> None:
+        """The server has answered everybody and stops."""
+        self.serving = False
+        await self._hang_up()
+
+    async def _record(self, turns: list[NewTurn]) -> list[Recorded]:
+        try:
+            with connection.wrap_database_errors:
+                return list(await record_turns(await self._connection(), turns))
+        except Exception as error:
+            if is_away(error):
+                await self._hang_up()
+            raise
+
+    async def _connection(self) -> psycopg.AsyncConnection:
+        """One that lives: what PostgreSQL closed while nobody used it is opened again."""
+        if self._own is not None and _can_be_read(self._own.fileno()):
+            await self._hang_up()  # nothing was asked, so what can be read is its end
+        if self._own is None:
+            # one statement, planned once, as planning it takes as long as storing ten turns; so it must not be planned
+            # for tables that are still empty
+            parameters = connection.get_connection_params() | {"autocommit": True, "prepare_threshold": 0}
+            parameters["options"] = f"{parameters.get('options', '')} -c timezone=UTC -c enable_seqscan=off"
+            for ours in ("cursor_factory", "context"):  # Django's, for its own cursors
+                del parameters[ours]
+            self._own = await psycopg.AsyncConnection.connect(**parameters)
+        return self._own
+
+    async def _hang_up(self) -> None:
+        own, self._own = self._own, None
+        if own is not None:
+            await own.close()
+
+
+_writers: WeakKeyDictionary[asyncio.AbstractEventLoop, TurnWriter] = WeakKeyDictionary()
+
+
+def current_writer() -> TurnWriter:
+    """The writer of the running event loop: in a server, of the process."""
+    loop = asyncio.get_running_loop()
+    writer = _writers.get(loop)
+    if writer is None:
+        writer = _writers[loop] = TurnWriter()
+    return writer
+
+
+def _can_be_read(descriptor: int) -> bool:
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))

@@ -1,0 +1,126 @@
+"""conversation-init fails open: a phone call hangs on the answer, so it is 200 within two seconds, whatever goes wrong.
+
+What could not be registered in time is registered in the background. It is kept in memory alone: the 200 promises an
+answer, not a row.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+import time
+from weakref import WeakKeyDictionary
+
+from prometheus_client import Counter
+
+from calls.threads import Threads
+from webhooks import journal
+from webhooks.errors import DatabaseUnavailable, InvalidPayload
+from webhooks.handlers import client_data
+from webhooks.inbox import Answer, receive
+from webhooks.models import WebhookDelivery
+from webhooks.reading import identify
+from webhooks.strict_json import decode
+from webhooks.tool_payloads import parse_initiation
+
+logger = logging.getLogger(__name__)
+ANSWER_SECONDS = 1.5
+RETRY_SECONDS = (0.5, 10.0)  # between two rounds: the first pause, doubled up to the last
+KEPT, KEPT_SECONDS = 10_000, 600.0
+FAILED_OPEN = Counter(
+    "callsite_initiations_failed_open", "conversation-init answered without a registered call, by reason", ["reason"]
+)
+_threads = Threads("conversation-init", 4)
+
+
+async def answer_initiation(body: bytes) -> Answer:
+    """Register the call and answer its variables; where that fails or takes too long, answer without a row."""
+    entry = journal.current()
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            answer = await _register(body)
+    except TimeoutError as error:
+        entry.fail(DatabaseUnavailable(error))
+        reason = "slow"
+    except Exception as error:  # noqa: BLE001  (its line has it)
+        entry.fail(error)
+        reason = "fault"
+    else:
+        if answer.status == 200:
+            return answer
+        reason = "body" if answer.status < 500 else "database"
+    FAILED_OPEN.labels(reason).inc()
+    identify(WebhookDelivery.Route.CONVERSATION_INIT, body)
+    entry.failed_open(reason)
+    if reason != "body":  # another try would find the same body
+        current_retries().keep(body)
+    return Answer(200, client_data(_named_call(body)))
+
+
+async def _register(body: bytes) -> Answer:
+    return await _threads.run(lambda: receive(WebhookDelivery.Route.CONVERSATION_INIT, body))
+
+
+def _named_call(body: bytes) -> str:
+    """The call_sid that the body names, else its conversation_id, else nothing."""
+    try:
+        initiation = parse_initiation(decode(body))
+    except InvalidPayload:
+        return ""
+    return initiation.call_sid or initiation.conversation_id or ""
+
+
+class Retries:
+    """Registrations that are tried again, in rounds, until they succeed or are too old to matter.
+
+    One that another event made needless succeeds too: it finds the call.
+    """
+
+    def __init__(self) -> None:
+        self.waiting: dict[bytes, tuple[bytes, float]] = {}  # by digest: the body, and when it came
+        self._task: asyncio.Task[None] | None = None
+
+    def keep(self, body: bytes) -> None:
+        """Try it again in a moment; where too many wait it is given up, and said so."""
+        if len(self.waiting) >= KEPT:
+            logger.error("Gave up the registration of a call: %d wait already", KEPT)
+            return
+        self.waiting.setdefault(hashlib.sha256(body).digest(), (body, time.monotonic()))
+        if self._task is None or self._task.done():
+            self._task = asyncio.create_task(self._try_all())
+
+    async def _try_all(self) -> None:
+        pause, longest = RETRY_SECONDS
+        while self.waiting:
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, longest)
+            for digest, (body, came_at) in list(self.waiting.items()):  # one that fails holds up no other
+                if time.monotonic() - came_at > KEPT_SECONDS:
+                    logger.error("Gave up the registration of a call: tried for %d minutes", KEPT_SECONDS / 60)
+                    del self.waiting[digest]
+                elif await self._succeeds(body):
+                    pause, _ = RETRY_SECONDS
+                    del self.waiting[digest]
+
+    async def _succeeds(self, body: bytes) -> bool:
+        entry = journal.begin(WebhookDelivery.Route.CONVERSATION_INIT, again="it could not be registered in time")
+        try:
+            answer = await _register(body)
+        except Exception:
+            logger.exception("The registration of a call failed once more")
+            return False
+        if answer.status < 500:
+            entry.end()
+        return answer.status < 500
+
+
+_retries: WeakKeyDictionary[asyncio.AbstractEventLoop, Retries] = WeakKeyDictionary()
+
+
+def current_retries() -> Retries:
+    """Those of the running event loop: in a server, of the process."""
+    loop = asyncio.get_running_loop()
+    if loop not in _retries:
+        _retries[loop] = Retries()
+    return _retries[loop]
