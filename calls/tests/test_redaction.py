@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from calls.redaction import MASK, MAX_DEPTH, redacted
@@ -268,6 +268,7 @@ HIDDEN = st.recursive(
 
 
 @given(HIDDEN)
+@example([f'{{"token": "{SECRET}"}}', f'{{"token": "{SECRET}"}}'])
 def test_wherever_a_secret_stands_it_is_found(value):
     assert SECRET in str(value)
     assert SECRET not in str(redacted(value))
