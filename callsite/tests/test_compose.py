@@ -44,7 +44,7 @@ def test_without_a_key_of_ones_own_it_does_not_start_and_says_what_to_do(dotenv)
 
 
 @pytest.mark.parametrize("hosts", ["localhost,127.0.0.1", ""])
-def test_with_the_first_env_it_serves_as_in_production_on_this_machine(hosts):
+def test_with_the_first_env_it_serves_as_in_production_on_this_machine(starts_programs, hosts):
     env = environment(fresh(EXAMPLE).replace("localhost,127.0.0.1", hosts))
     assert env["DATABASE_URL"].startswith("postgres://callsite:callsite@postgres:")
     env |= {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}

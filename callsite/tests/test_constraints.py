@@ -11,6 +11,9 @@ from calls.turns import record_turn
 from webhooks.models import WebhookDelivery
 
 
+pytestmark = pytest.mark.usefixtures("on_postgresql")  # which names the constraint in its refusal
+
+
 def refused(constraint, model, **fields):
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
         model.objects.bulk_create([model(**fields)])

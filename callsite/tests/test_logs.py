@@ -23,7 +23,7 @@ def manage(env, *arguments):
 
 
 @pytest.fixture(params=["uvicorn", "daphne"])
-def web(request, tmp_path):
+def web(request, tmp_path, starts_programs):
     env = {
         "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
         "REDIS_URL": "",

@@ -6,6 +6,8 @@ from stack.owner import Owner
 from stack.postgres import Postgres
 from stack.process import ServerError
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 
 def test_it_keeps_committed_rows_over_every_way_to_stop():
     with Postgres() as postgres:

@@ -15,6 +15,7 @@ import pytest
 from stack.ports import bind_error
 from stack.process import Process
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
 CHECKOUT = Path(__file__).resolve().parent.parent.parent
 START = """
 import time

@@ -5,6 +5,8 @@ from redis.retry import Retry
 
 from stack.redis import Redis
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 
 def test_it_comes_back_empty_on_the_same_port():
     with Redis() as server:

@@ -5,6 +5,7 @@ import pytest
 from stack.process import ServerError
 from stack.webserver import WebServer
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
 ENV = {
     "DATABASE_URL": "sqlite://:memory:",
     "REDIS_URL": "",
