@@ -252,5 +252,10 @@ def token(dispatcher: Any) -> str:
 @pytest.fixture
 def call(transactional_db: None) -> Call:
     """A call in progress."""
+    return register_call()
+
+
+def register_call() -> Call:
+    """A call that no other test knows: processes remember calls over tests."""
     mark = uuid.uuid4().hex[:12]
     return Call.register(call_sid=f"EL_{mark}", conversation_id=f"conv_{mark}", driver_id="DRV_1")

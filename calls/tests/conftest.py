@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import uuid
-
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
-from calls.models import Call
+from conftest import register_call
 
 
 @pytest.fixture
 def call(db):
     """A call in progress; its test commits only where it uses `site` or `transactional_db` as well."""
-    mark = uuid.uuid4().hex[:12]
-    return Call.register(call_sid=f"EL_{mark}", conversation_id=f"conv_{mark}", driver_id="DRV_1")
+    return register_call()
 
 
 @pytest.fixture
