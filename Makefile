@@ -44,7 +44,7 @@ demo: .venv/.runtime .env ## the same, and simulated calls come in while it runs
 
 .PHONY: quick
 quick: .venv/.dev ## the tests that need no server, in half a minute, on SQLite in memory
-	@DATABASE_URL= REDIS_URL= $(PYTHON) -m pytest -m quick $(ARGS)
+	@DATABASE_URL= REDIS_URL= $(PYTHON) -m pytest -m quick --numprocesses $(if $(ARGS),0,2) $(ARGS)
 
 .PHONY: fmt
 fmt: .venv/.dev ## put the code in order: ruff's fixes, then its format
