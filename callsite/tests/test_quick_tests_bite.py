@@ -21,7 +21,14 @@ from callsite.tests import test_request_body
 from webhooks import inbox as webhooks_inbox
 from webhooks import payloads, signature, strict_json, tool_payloads
 from webhooks.signature import Signature
-from webhooks.tests import test_any_order, test_deliveries, test_errors, test_signature, test_stored_values, test_turns
+from webhooks.tests import (
+    test_deliveries,
+    test_errors,
+    test_event_order,
+    test_live_turns,
+    test_post_call_fields,
+    test_signature,
+)
 from webhooks.tests import test_strict_json as test_json
 from webhooks.tests.conftest import call, inbox
 
@@ -82,14 +89,14 @@ SAFEGUARDS = {
     "an optional number of the wrong kind is null": (
         (payloads, "number", lambda value: value),
         (
-            test_stored_values.test_a_number_is_kept_as_sent_and_anything_else_is_null,
+            test_post_call_fields.test_a_number_is_kept_as_sent_and_anything_else_is_null,
             {"field": ("cost", "cost"), "value": True, "wanted": None},
         ),
     ),
     "a speaker is known": (
         (tool_payloads, "SPEAKERS", {"agent": "agent", "user": "driver", "robot": "agent"}),
         (
-            test_turns.test_a_turn_that_is_wrong_is_refused_with_the_fields_name,
+            test_live_turns.test_a_turn_that_is_wrong_is_refused_with_the_fields_name,
             {"change": {"speaker": "robot"}, "field": "speaker"},
         ),
     ),
@@ -103,11 +110,11 @@ SAFEGUARDS = {
     ),
     "the newest outcome wins": (
         (Call, "_take_post_call_data", take_older),
-        (test_any_order.test_a_later_transcription_refreshes_and_an_older_one_changes_nothing, {}),
+        (test_event_order.test_a_later_transcription_refreshes_and_an_older_one_changes_nothing, {}),
     ),
     "a completed call stays completed": (
         (Call, "_take_post_call_data", take_back),
-        (test_any_order.test_a_conversation_that_failed_does_not_take_a_completed_call_back, {}),
+        (test_event_order.test_a_conversation_that_failed_does_not_take_a_completed_call_back, {}),
     ),
     "secrets are masked by their names": (
         (_Redaction, "named", mask_nothing),

@@ -27,7 +27,7 @@ def test_a_document_that_cannot_import_the_version_says_the_same(name):
     assert document["version"] == __version__
 
 
-def test_everything_else_reads_it():
+def test_settings_and_pyproject_read_the_version():
     assert settings.SPECTACULAR_SETTINGS["VERSION"] == __version__
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text())
     assert project["project"]["dynamic"] == ["version"]

@@ -47,7 +47,7 @@ def test_where_the_system_has_none_playwright_brings_one(installing, uid, option
     assert any("apt-get" in command for command in run) == (uid == 0)
 
 
-def test_to_find_none_in_the_end_is_an_error_that_says_what_to_do(installing, capsys):
+def test_no_browser_in_the_end_is_an_error_that_says_what_to_do(installing, capsys):
     installing("no such command")
     assert browser.main() == 1
     assert "Install Chromium or Chrome by hand" in capsys.readouterr().out

@@ -9,7 +9,7 @@ from stack.process import ServerError
 pytestmark = pytest.mark.usefixtures("starts_programs")
 
 
-def test_it_keeps_committed_rows_over_every_way_to_stop():
+def test_postgresql_keeps_committed_rows_over_every_way_to_stop():
     with Postgres() as postgres:
         with psycopg.connect(postgres.url) as connection:
             connection.execute("CREATE TABLE kept (way text)")
@@ -27,13 +27,13 @@ def test_it_keeps_committed_rows_over_every_way_to_stop():
     assert not postgres.process.running
 
 
-def test_it_searches_without_case_beyond_ascii():
+def test_postgresql_searches_without_case_beyond_ascii():
     with Postgres(durable=False) as postgres, psycopg.connect(postgres.url) as connection:
         assert connection.execute("SELECT upper('żółć é')").fetchone() == ("ŻÓŁĆ É",)
         assert connection.execute("SHOW fsync").fetchone() == ("off",)
 
 
-def test_it_says_why_it_did_not_start():
+def test_a_postgresql_that_does_not_start_says_why():
     with Postgres(durable=False) as postgres:
         postgres.stop()
         (postgres.folder / "data" / "PG_VERSION").write_text("8\n")

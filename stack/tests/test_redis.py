@@ -8,7 +8,7 @@ from stack.redis import Redis
 pytestmark = pytest.mark.usefixtures("starts_programs")
 
 
-def test_it_comes_back_empty_on_the_same_port():
+def test_redis_comes_back_empty_on_the_same_port():
     with Redis() as server:
         url = server.url
         for way in (server.stop, server.kill):
@@ -22,7 +22,7 @@ def test_it_comes_back_empty_on_the_same_port():
     assert not server.folder.exists()
 
 
-def test_frozen_it_takes_connections_and_says_nothing():
+def test_a_frozen_redis_takes_connections_and_says_nothing():
     with Redis() as server:
         server.freeze()
         client = redis.Redis(port=server.port, socket_timeout=0.2, retry=Retry(NoBackoff(), 0))

@@ -42,7 +42,7 @@ def stack(*command, **env):
     )
 
 
-def test_it_starts_what_is_missing_and_exits_with_the_commands_code():
+def test_the_stack_starts_what_is_missing_and_exits_with_the_commands_code():
     with stack(sys.executable, "-c", PRINT_URLS, DATABASE_URL="sqlite://:memory:", REDIS_URL=None) as process:
         said, urls = process.communicate(timeout=60)[0].splitlines()
     assert process.returncode == 7
@@ -51,7 +51,7 @@ def test_it_starts_what_is_missing_and_exits_with_the_commands_code():
     assert urls.startswith("sqlite://:memory: redis://127.0.0.1:")
 
 
-def test_it_takes_everything_down_when_it_is_terminated():
+def test_a_terminated_stack_takes_everything_down():
     with stack(sys.executable, "-c", WAIT, DATABASE_URL=None, REDIS_URL=None) as process:
         said = process.stdout.readline()
         assert "PostgreSQL from" in said
@@ -77,7 +77,7 @@ def test_a_terminated_run_of_tests_takes_down_what_its_fixtures_started(tmp_path
     assert process.returncode == 2
 
 
-def test_it_says_what_it_cannot_run():
+def test_a_command_that_cannot_be_run_is_named():
     there = {"DATABASE_URL": "sqlite://:memory:", "REDIS_URL": "redis://127.0.0.1:1"}
     with stack("no-such-command", **there) as process:
         output = process.communicate(timeout=60)[0]

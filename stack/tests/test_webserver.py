@@ -27,7 +27,7 @@ def test_callsite_serves_under_its_production_command(server):
     assert not web.folder.exists()
 
 
-def test_it_shows_the_log_of_a_server_that_does_not_start():
+def test_a_server_that_does_not_start_shows_its_log():
     web = WebServer(ENV, application="no_such_module:application")
     with pytest.raises(ServerError, match="no_such_module"), web:
         pass

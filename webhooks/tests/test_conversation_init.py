@@ -55,7 +55,7 @@ def test_the_call_is_registered_and_the_variables_are_answered(site, settings):
     assert (delivery.call_sid, delivery.conversation_id) == (ASKED["call_sid"], "conv_init")
 
 
-def test_asked_again_it_answers_the_same_for_the_same_call(site):
+def test_the_same_question_again_has_the_same_answer_and_call(site):
     first, again = site.init(**ASKED), site.init(**ASKED, extra="new")
     assert (again.status_code, again.json()) == (200, first.json())
     assert Call.objects.count() == 1
@@ -143,7 +143,7 @@ def quick(monkeypatch):
     monkeypatch.setattr(initiation, "RETRY_SECONDS", (0.05, 0.2))
 
 
-def test_without_a_database_it_is_answered_and_registered_when_it_is_back(site, monkeypatch, quick):
+def test_a_call_is_answered_without_a_database_and_registered_when_it_is_back(site, monkeypatch, quick):
     def away(route, body):
         raise OperationalError("made by the test")
 

@@ -90,7 +90,7 @@ def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_goes_on_until_it_is_interrupted_and_then_ends_calls_server_and_logins_quietly(demo, tmp_path, number):
+def test_the_demo_goes_on_until_it_is_interrupted_and_then_ends_calls_server_and_logins_quietly(demo, tmp_path, number):
     port = free_port()
     process = demo(f"--port={port}", "--calls=2", "--pace=0.3")
     seen = ""
@@ -150,7 +150,7 @@ def test_a_server_that_does_not_start_is_shown_with_its_last_words(demo, tmp_pat
     assert "out of coffee" in err
 
 
-def test_it_does_not_run_in_production(settings):
+def test_the_demo_does_not_run_in_production(settings):
     settings.DEBUG = False
     with pytest.raises(CommandError, match="DJANGO_DEBUG"):
         call_command("demo")

@@ -28,7 +28,7 @@ def test_each_start_prints_logins_that_work_until_it_ends():
     assert get_user_model().objects.count() == 3
 
 
-def test_they_end_with_a_demo_that_fails():
+def test_logins_end_with_a_demo_that_fails():
     with pytest.raises(SimulationError), demo_logins() as logins:
         raise SimulationError("The server ended by itself.")
     assert sign_in(logins) == set()
