@@ -14,7 +14,7 @@ WORKERS ?= $(if $(ARGS),0,3)
 PYTHON := .venv/bin/python
 # pip says nothing but errors and asks nothing
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
-PACKAGES := $(wildcard callsite calls webhooks realtime stack faults bench)
+PACKAGES := callsite calls webhooks realtime simulator lab
 PARALLEL = --numprocesses $(WORKERS) --dist loadfile
 NODE_TESTS = $(shell find realtime -name node_modules -prune -o -name '*.test.js' -print -o -name '*.test.mjs' -print 2>/dev/null)
 
@@ -33,7 +33,7 @@ help: ## this list
 
 .PHONY: run
 run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000 (PORT=8000), with SQLite and a staff login
-	@$(PYTHON) -m stack.ports $(PORT)
+	@$(PYTHON) -m lab.stack.ports $(PORT)
 	@$(PYTHON) manage.py migrate --verbosity 0
 	@$(PYTHON) manage.py ensure_login --url http://127.0.0.1:$(PORT)
 	@exec $(PYTHON) manage.py runserver 127.0.0.1:$(PORT) $(ARGS)
@@ -53,12 +53,12 @@ fmt: .venv/.dev ## put the code in order: ruff's fixes, then its format
 
 .PHONY: test
 test: .venv/.dev client-tests ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)
-	@$(PYTHON) -m stack -- $(PYTHON) -m pytest $(PARALLEL) $(ARGS)
+	@$(PYTHON) -m lab.stack -- $(PYTHON) -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: coverage
 coverage: .venv/.dev client-tests ## the same, and which lines and branches they miss; there is a floor
 	@$(PYTHON) -m coverage erase
-	@$(PYTHON) -m stack -- $(PYTHON) -m coverage run -m pytest $(PARALLEL) $(ARGS)
+	@$(PYTHON) -m lab.stack -- $(PYTHON) -m coverage run -m pytest $(PARALLEL) $(ARGS)
 	@$(PYTHON) -m coverage combine --quiet
 	@$(PYTHON) -m coverage report $(if $(ARGS),--fail-under=0)
 
@@ -72,7 +72,7 @@ client-tests:
 
 .PHONY: browser
 browser: .venv/.dev ## install Chromium for the browser tests, unless there is one; without it they are skipped
-	@$(PYTHON) -m stack.browser
+	@$(PYTHON) -m lab.stack.browser
 
 .PHONY: check
 check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, deployment, tests, promises
@@ -92,15 +92,15 @@ check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, dep
 		npm --prefix realtime/tests/js ci --silent --no-audit --no-fund && npm --prefix realtime/tests/js run --silent check; \
 	else echo "check: types of the browser client not checked, npm is not here"; fi
 	@echo "check: tests";       $(MAKE) coverage
-	@echo "check: promises";    $(PYTHON) -m faults --short
+	@echo "check: promises";    $(PYTHON) -m lab.faults --short
 
 .PHONY: faults
 faults: .venv/.dev ## break real servers under load and count what is lost; minutes
-	@$(PYTHON) -m faults $(ARGS)
+	@$(PYTHON) -m lab.faults $(ARGS)
 
 .PHONY: bench
 bench: .venv/.dev .venv/.bench ## callsite beside its rivals and its limits; minutes (ARGS=--quick, ARGS=flat)
-	@$(PYTHON) -m bench $(ARGS)
+	@$(PYTHON) -m lab.bench $(ARGS)
 
 .PHONY: clean
 clean: ## remove what can be made again; .env, the database and recordings stay
@@ -154,4 +154,4 @@ clean: ## remove what can be made again; .env, the database and recordings stay
 	exit 1
 
 .env: | .venv/bin/python
-	@$(PYTHON) -m stack.dotenv
+	@$(PYTHON) -m lab.stack.dotenv

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
-import hmac
 import json
 import signal
 import subprocess
@@ -26,7 +24,8 @@ from django.test import TransactionTestCase
 from rest_framework_simplejwt.tokens import AccessToken
 
 from calls.models import Call
-from stack.ports import free_port
+from lab.stack.ports import free_port
+from simulator.signing import signature
 
 WEBHOOK_SECRET = "wsec_tests_0123456789abcdef0123456789"
 TOOL_SECRET = "tool_tests_0123456789abcdef0123456789"
@@ -107,9 +106,7 @@ def payload(name: str, conversation_id: str | None = None) -> dict[str, Any]:
 
 def sign(body: bytes, secret: str = WEBHOOK_SECRET, at: float | None = None) -> str:
     """The header that ElevenLabs sends with a body."""
-    stamp = str(int(time.time() if at is None else at))
-    digest = hmac.new(secret.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
-    return f"t={stamp},v0={digest}"
+    return signature(secret, body, at)
 
 
 class ElevenLabs:
@@ -217,7 +214,7 @@ def starts_programs() -> None:
 def on_postgresql(db: None) -> None:
     """For tests of what PostgreSQL does, and SQLite does otherwise."""
     if connection.vendor != "postgresql":
-        pytest.skip("this is about PostgreSQL: python -m stack -- python -m pytest")
+        pytest.skip("this is about PostgreSQL: python -m lab.stack -- python -m pytest")
 
 
 @pytest.fixture(scope="session")

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 
 from calls.history import HistoryAdmin, OfCallAdmin
 from calls.models import Call, CallRecording, CallTranscription
 from calls.redaction import redacted
+
+# What other rooms have to show of a call: each makes a link. Their admin modules add to it.
+links_from_call: list[Callable[[Call], str]] = []
 
 
 def pretty_json(value: Any) -> str:
@@ -33,7 +37,7 @@ class CallAdmin(HistoryAdmin):
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
     fieldsets = (
-        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "deliveries")}),
+        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "elsewhere")}),
         ("Parties", {"fields": ("driver_id", "agent_id", "agent_name", "direction", "from_number", "to_number")}),
         (
             "Outcome",
@@ -55,7 +59,9 @@ class CallAdmin(HistoryAdmin):
 
     @admin.display(description="turns")
     def turns(self, call: Call) -> str:
-        return _link("calls_calltranscription", f"call__id__exact={call.pk}", f"{call.last_sequence_number} turns")
+        return changelist_link(
+            "calls_calltranscription", f"call__id__exact={call.pk}", f"{call.last_sequence_number} turns"
+        )
 
     @admin.display(description="recording")
     def audio(self, call: Call) -> str:
@@ -63,9 +69,9 @@ class CallAdmin(HistoryAdmin):
             return "—"
         return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[call.call_sid]))
 
-    @admin.display(description="deliveries")
-    def deliveries(self, call: Call) -> str:
-        return _link("webhooks_webhookdelivery", f"call__id__exact={call.pk}", "Webhook deliveries")
+    @admin.display(description="elsewhere")
+    def elsewhere(self, call: Call) -> str:
+        return format_html_join(" · ", "{}", ((link(call),) for link in links_from_call)) or "—"
 
     @admin.display(description="transcript summary")
     def summary(self, call: Call) -> str:
@@ -113,5 +119,6 @@ class CallRecordingAdmin(OfCallAdmin):
         return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[recording.call.call_sid]))
 
 
-def _link(model: str, query: str, text: str) -> str:
+def changelist_link(model: str, query: str, text: str) -> str:
+    """A link to the list of a model ("app_model"), narrowed by a query string."""
     return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)

@@ -17,7 +17,8 @@ from django.db.models.functions import Coalesce
 
 from calls import bulk
 from calls.outcome import CallData, CallFailure, Parties
-from calls.words import SOURCES, WordsField, words_of
+from calls.redaction import redacted
+from calls.search.words import FIELDS, SOURCES, WordsField, distinct_words
 
 IDENTIFIER_MAX_LENGTH = 255
 
@@ -146,7 +147,7 @@ class Call(models.Model):
     def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
         """Save, with the words that are searched, and let the listeners of `post_save` act in the same transaction."""
         if update_fields is None:
-            self.search_words = words_of(self)
+            self.search_words = distinct_words(self.searched_texts())
         else:
             update_fields = self._with_words(update_fields)
         with transaction.atomic(savepoint=False):
@@ -155,6 +156,13 @@ class Call(models.Model):
     @property
     def ended(self) -> bool:
         return self.status != self.Status.IN_PROGRESS
+
+    def searched_texts(self) -> list[str]:
+        """What search looks in: some fields and what was said, with secrets masked, so that nobody guesses those."""
+        transcript = self.final_transcript if isinstance(self.final_transcript, list) else []
+        said = [item.get("message") for item in transcript if isinstance(item, dict)]
+        told = [getattr(self, name) or "" for name in FIELDS]
+        return redacted([*told, *(text for text in said if isinstance(text, str))])
 
     # --- verbs: each owns its transaction and its lock, and may be repeated ---------------------------------
 
@@ -258,7 +266,7 @@ class Call(models.Model):
         names = list(names)
         if SOURCES.isdisjoint(names):
             return names
-        self.search_words = words_of(self)
+        self.search_words = distinct_words(self.searched_texts())
         return [*names, "search_words"]
 
     # --- inside the lock ------------------------------------------------------------------------------------

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "calls",
     "webhooks",
     "realtime",
+    "simulator",
     "callsite",
 ]
 

@@ -22,7 +22,7 @@ from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
-from realtime.log import in_thread
+from realtime.replay import in_thread
 
 PERMISSION = "calls.view_call"
 SUBPROTOCOL = "callsite.v1"

@@ -1,4 +1,4 @@
-"""The WebSocket of one who listens to calls: subscribe, unsubscribe. What is forwarded comes from the hub."""
+"""The two WebSockets: the turns of calls, from the hub, and the list of calls, from the feed."""
 
 from __future__ import annotations
 
@@ -9,16 +9,20 @@ from django.conf import settings
 from django.db import Error
 
 from calls.models import IDENTIFIER_MAX_LENGTH, Call
-from realtime import log
-from realtime.connection import Connection
+from realtime import replay
+from realtime.auth import Identity
+from realtime.authenticated import AuthenticatedConsumer
+from realtime.feed import Feed, Watcher, current_feed
+from realtime.messages import UnsubscribeConfirmed
+from realtime.send_queue import SendQueue
 
 
-class TranscriptionConsumer(Connection):
+class TranscriptionConsumer(AuthenticatedConsumer):
     """`/ws/calls/transcriptions`. docs/websocket.md describes its messages."""
 
     usage = 'Send {"subscribe": id}, {"unsubscribe": id} or {"ping": any}.'
 
-    async def said(self, message: Any) -> bool:
+    async def handle_message(self, message: Any) -> bool:
         match message:
             case {"subscribe": identifier, **rest} if rest.keys() <= {"after"}:
                 await self.subscribe(identifier, rest.get("after"))
@@ -36,7 +40,7 @@ class TranscriptionConsumer(Connection):
             self.error("INVALID_MESSAGE_FORMAT", "after is the number of the last turn you have: 0, 1, 2 …")
             return
         try:
-            state = await log.find(identifier)
+            state = await replay.find(identifier)
             if not self._has_room_for(state.call_id):
                 limit = settings.WS_MAX_SUBSCRIPTIONS
                 self.error("SUBSCRIPTION_LIMIT", f"At most {limit} subscriptions a connection.")
@@ -58,19 +62,45 @@ class TranscriptionConsumer(Connection):
             return
         if call_id in self.listener.subscriptions:
             self.hub.unsubscribe(self.listener, call_id)
-        self.listener.send({"type": "unsubscribe_confirmed", "identifier": identifier, "message": "Unsubscribed."})
+        self.listener.send(UnsubscribeConfirmed(identifier=identifier))
 
     async def _subscribed_call(self, identifier: str) -> int | None:
         """The id of the subscription's call, which may have got its conversation_id after it was subscribed to."""
         call_id = self.listener.subscription_to(identifier)
         if call_id is None and any(s.conversation_id is None for s in self.listener.subscriptions.values()):
             with contextlib.suppress(Call.DoesNotExist):
-                return (await log.find(identifier)).call_id
+                return (await replay.find(identifier)).call_id
         return call_id
 
     def _has_room_for(self, call_id: int) -> bool:
         mine, limit = self.listener.subscriptions, settings.WS_MAX_SUBSCRIPTIONS
         return not limit or call_id in mine or len(mine) < limit
+
+
+class CallsConsumer(AuthenticatedConsumer):
+    """`/ws/calls`. docs/websocket.md describes its messages."""
+
+    usage = 'Send {"snapshot": true} or {"ping": any}.'
+    feed: Feed
+    listener: Watcher
+
+    def new_listener(self, identity: Identity, send_queue: SendQueue) -> Watcher:
+        return Watcher(identity, send_queue, self.close_soon)
+
+    def on_enter(self) -> None:
+        self.feed = current_feed()
+        self.feed.enter(self.listener)
+
+    def on_leave(self) -> None:
+        if hasattr(self, "feed"):
+            self.feed.leave(self.listener)
+
+    async def handle_message(self, message: Any) -> bool:
+        match message:
+            case {"snapshot": True, **rest} if not rest:
+                self.feed.ask(self.listener)
+                return True
+        return False
 
 
 def _is_identifier(value: Any) -> bool:

@@ -11,37 +11,29 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
-from weakref import WeakKeyDictionary
 
 from django.db import Error
 from django.utils import timezone
+from msgspec import Raw
 
-from realtime import feed_log
+from calls.per_loop import PerLoop
+from realtime import feed_queries
 from realtime.cycles import Tasks, forever
-from realtime.doorbell import Doorbell
-from realtime.feed_log import Listing, Version
-from realtime.publisher import Message
+from realtime.doorbell import current_doorbell
+from realtime.feed_queries import Listing, Version
+from realtime.messages import CallChanged, ListHeartbeat, Notice, Snapshot
 from realtime.subscriptions import Listener
 
 logger = logging.getLogger(__name__)
-GATHER_SECONDS = 0.1
+COALESCE_SECONDS = 0.1
 SETTLE_SECONDS = 0.3
 SWEEP_SECONDS = (1.5, 2.0)
 DATABASE_RETRY_SECONDS = 0.5
 REMEMBERED = 300  # ended calls that are compared, too, though they have left the list
-NEWS = timedelta(minutes=10)  # an ended call that nobody here knew is news if it was saved in this time
-
-_feeds: WeakKeyDictionary[asyncio.AbstractEventLoop, Feed] = WeakKeyDictionary()
-
-
-def current_feed() -> Feed:
-    """The feed of the running event loop: in a server, of the process."""
-    loop = asyncio.get_running_loop()
-    if loop not in _feeds:
-        _feeds[loop] = Feed()
-    return _feeds[loop]
+RECENT = timedelta(minutes=10)  # an ended call that nobody here knew is news if it was saved in this time
 
 
 @dataclass(eq=False, slots=True)
@@ -53,16 +45,16 @@ class Watcher(Listener):
 
     def beat(self) -> None:
         if self.number:
-            self.outbox.push(f'{{"type":"heartbeat","number":{self.number}}}')
+            self.send(ListHeartbeat(number=self.number))
 
-    def push_snapshot(self, calls: str) -> None:
+    def push_snapshot(self, calls: Iterable[str]) -> None:
         self.number += 1
         self.waits = False
-        self.outbox.push(f'{{"type":"snapshot","number":{self.number},"calls":[{calls}]}}')
+        self.send(Snapshot(number=self.number, calls=[Raw(call) for call in calls]))
 
     def push_change(self, call: str) -> None:
         self.number += 1
-        self.outbox.push(f'{{"type":"call_changed","number":{self.number},"call":{call}}}')
+        self.send(CallChanged(number=self.number, call=Raw(call)))
 
 
 @dataclass(slots=True)
@@ -74,6 +66,8 @@ class Told:
 
 
 class Feed:
+    """Works while somebody watches; with nobody there it does nothing."""
+
     def __init__(self) -> None:
         self.watchers: set[Watcher] = set()
         self._told: dict[int, Told] = {}  # in the order of their latest change
@@ -81,7 +75,7 @@ class Feed:
         self._asking: set[Watcher] = set()
         self._news = asyncio.Event()
         self._sweep_at = 0.0
-        self._doorbell = Doorbell(self._heard, self._joined)
+        self._doorbell = current_doorbell()
         self._cycle: asyncio.Task[None] | None = None
         self._tasks = Tasks()
         self._loop = asyncio.get_running_loop()
@@ -93,7 +87,7 @@ class Feed:
         self.watchers.add(watcher)
         self.ask(watcher)
         if self._cycle is None:
-            self._doorbell.want(True)
+            self._doorbell.add(self)
             self._cycle = asyncio.create_task(forever(self._round))
 
     def leave(self, watcher: Watcher) -> None:
@@ -103,7 +97,7 @@ class Feed:
             self._cycle.cancel()
             self._cycle = None
             self._told.clear()
-            self._doorbell.want(False)
+            self._doorbell.remove(self)
 
     def ask(self, watcher: Watcher) -> None:
         """A snapshot that is read from now on; until then the watcher needs no changes."""
@@ -111,10 +105,9 @@ class Feed:
         self._asking.add(watcher)
         self._news.set()
 
-    async def _heard(self, message: Message) -> None:
-        if self.watchers:
-            self._rung.add(message["call_id"])
-            self._news.set()
+    async def heard(self, notice: Notice) -> None:
+        self._rung.add(notice["call_id"])
+        self._news.set()
 
     # --- rounds: one at a time, so that what was told is always one state -------------------------------------------
 
@@ -131,7 +124,7 @@ class Feed:
                 for watcher in asking & self.watchers:
                     self._send_snapshot(watcher, listing)
             else:
-                self._tell(await feed_log.rows(rung))
+                self._tell(await feed_queries.rows(rung))
             done = True
         except Error as error:
             logger.warning("The database is away: %s", type(error).__name__)
@@ -141,7 +134,7 @@ class Feed:
                 self._rung |= rung
                 self._asking |= asking & self.watchers
                 self._sweep_at = 0.0
-        await asyncio.sleep(GATHER_SECONDS)  # doorbells ring together: one read for all that came meanwhile
+        await asyncio.sleep(COALESCE_SECONDS)  # doorbells ring together: one read for all that came meanwhile
 
     async def _wait_for_news(self) -> None:
         try:
@@ -150,7 +143,7 @@ class Feed:
         except TimeoutError:
             pass
 
-    def _joined(self) -> None:
+    def joined(self) -> None:
         """The channel layer has begun to send. What was committed just before is looked for once more, soon."""
         self._loop.call_later(SETTLE_SECONDS, self._look_again)
 
@@ -160,8 +153,8 @@ class Feed:
 
     async def _compare(self, rung: set[int]) -> Listing:
         """Read what differs from what was told, and tell it."""
-        listing = await feed_log.listing(rung | self._told.keys())
-        listed, old = set(listing.calls), timezone.now() - NEWS
+        listing = await feed_queries.listing(rung | self._told.keys())
+        listed, old = set(listing.calls), timezone.now() - RECENT
         needed = set[int]()
         for call_id, version in listing.versions.items():
             told = self._told.get(call_id)
@@ -170,7 +163,7 @@ class Feed:
             elif told is None or told.version != version:
                 needed.add(call_id)
         needed |= {call_id for call_id in listed if (told := self._told.get(call_id)) and told.text is None}
-        self._tell(await feed_log.rows(needed))
+        self._tell(await feed_queries.rows(needed))
         self._forget(self._told.keys() - listing.versions.keys())
         self._remember_less(listing)
         return listing
@@ -188,15 +181,15 @@ class Feed:
                     self._send_change(watcher, text)
 
     def _send_change(self, watcher: Watcher, text: str) -> None:
-        if watcher.outbox.has_room:
+        if watcher.send_queue.has_room:
             watcher.push_change(text)
         else:
             self._send_snapshot_later(watcher)
 
     def _send_snapshot(self, watcher: Watcher, listing: Listing) -> None:
-        if watcher.outbox.has_room:
+        if watcher.send_queue.has_room:
             texts = (told.text for call_id in listing.calls if (told := self._told.get(call_id)))
-            watcher.push_snapshot(",".join(text for text in texts if text is not None))
+            watcher.push_snapshot(text for text in texts if text is not None)
         else:
             self._send_snapshot_later(watcher)
 
@@ -206,7 +199,7 @@ class Feed:
         self._tasks.spawn(self._ask_when_drained(watcher))
 
     async def _ask_when_drained(self, watcher: Watcher) -> None:
-        await watcher.outbox.drained()
+        await watcher.send_queue.drained()
         if watcher in self.watchers:
             self.ask(watcher)
 
@@ -224,3 +217,6 @@ class Feed:
         others = [call_id for call_id, told in self._told.items() if told.version.ended and call_id not in seen]
         for call_id in others[:-REMEMBERED]:
             del self._told[call_id]
+
+
+current_feed = PerLoop(Feed)  # in a server, of the process

@@ -12,16 +12,16 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from weakref import WeakKeyDictionary
 
 from django.db import Error
 
-from calls.models import Call
-from realtime import auth, log, messages
+from calls.per_loop import PerLoop
+from realtime import auth, replay
+from realtime.call_state import CallState
+from realtime.catch_up import Reader
 from realtime.cycles import Tasks, forever
-from realtime.doorbell import Doorbell
-from realtime.messages import CallState
-from realtime.publisher import Message
+from realtime.doorbell import current_doorbell
+from realtime.messages import ErrorFrame, Notice, Reset, SubscriptionConfirmed, encode
 from realtime.subscriptions import Listener, Subscription, Topic
 
 logger = logging.getLogger(__name__)
@@ -29,19 +29,8 @@ SWEEP_SECONDS = (1.5, 2.0)
 SETTLE_SECONDS = 0.3
 HEARTBEAT_SECONDS = 20.0
 STALLED_SECONDS = 15.0
-DATABASE_RETRY_SECONDS = 1.0
 CLOSE_TRY_AGAIN_LATER = 1013
 CLOSE_NOT_AUTHENTICATED = 4401
-
-_hubs: WeakKeyDictionary[asyncio.AbstractEventLoop, Hub] = WeakKeyDictionary()
-
-
-def current_hub() -> Hub:
-    """The hub of the running event loop: in a server, of the process."""
-    loop = asyncio.get_running_loop()
-    if loop not in _hubs:
-        _hubs[loop] = Hub()
-    return _hubs[loop]
 
 
 class Hub:
@@ -51,9 +40,10 @@ class Hub:
         self.listeners: set[Listener] = set()
         self._connections: Counter[int] = Counter()  # by user
         self.topics: dict[int, Topic] = {}
-        self._doorbell = Doorbell(self._heard, self._joined)
+        self._doorbell = current_doorbell()
         self._cycles: list[asyncio.Task[None]] = []
         self._tasks = Tasks()
+        self._reader = Reader(self._tasks, self.unsubscribe)
 
     # --- who is here ------------------------------------------------------------------------------------------
 
@@ -61,13 +51,13 @@ class Hub:
         self.listeners.add(listener)
         self._connections[listener.user_id] += 1
         if not self._cycles:
-            self._doorbell.want(True)
+            self._doorbell.add(self)
             self._cycles = [asyncio.create_task(forever(work)) for work in (self._sweep, self._beat)]
 
     def leave(self, listener: Listener) -> None:
         for call_id in list(listener.subscriptions):
             self.unsubscribe(listener, call_id)
-        listener.outbox.close()
+        listener.send_queue.close()
         if listener not in self.listeners:  # it was told why it may not come in
             return
         self.listeners.remove(listener)
@@ -75,7 +65,7 @@ class Hub:
         if not self._connections[listener.user_id]:
             del self._connections[listener.user_id]
         if not self.listeners:
-            self._doorbell.want(False)
+            self._doorbell.remove(self)
             for cycle in self._cycles:
                 cycle.cancel()
             self._cycles = []
@@ -98,7 +88,7 @@ class Hub:
         try:
             if not state.ended:
                 await self._doorbell.ready()
-                state = await log.state(state.call_id)
+                state = await replay.state(state.call_id)
             self._admit(listener, topic, state, identifier, after)
         finally:
             self._release(topic)
@@ -113,20 +103,27 @@ class Hub:
         """From the confirmation to the first turn nothing is awaited: what comes meanwhile comes after."""
         newest = state.last_sequence_number
         known = state.call_id in listener.subscriptions
-        listener.send(messages.subscription_confirmed(identifier, state))
+        listener.send(SubscriptionConfirmed.of(identifier, state))
         if after is None and (known or state.ended):
             return
         if known:
             self.unsubscribe(listener, state.call_id)
         if after is not None and after > newest:
-            listener.send(messages.reset(identifier, state))
+            listener.send(
+                Reset(
+                    identifier=identifier,
+                    call_sid=state.call_sid,
+                    conversation_id=state.conversation_id,
+                    last_sequence_number=newest,
+                )
+            )
             after = 0
         subscription = Subscription(topic, listener, state, identifier, newest if after is None else after)
         listener.subscriptions[state.call_id] = subscription
         if newest > topic.head:
-            self._catch_up(topic)
+            self._reader.catch_up(topic)
         if state.ended or subscription.position < max(newest, topic.head):
-            self._serve_from_log(subscription)
+            self._reader.serve(subscription)
 
     def _release(self, topic: Topic) -> None:
         topic.users -= 1
@@ -135,104 +132,26 @@ class Hub:
 
     # --- what comes in ----------------------------------------------------------------------------------------
 
-    def _joined(self) -> None:
+    def joined(self) -> None:
         """The channel layer has begun to send; what was published a moment before is not heard."""
         self._tasks.spawn(self._settle())
 
-    async def _heard(self, message: Message) -> None:
-        """A message of the channel layer."""
-        topic = self.topics.get(message["call_id"])
+    async def heard(self, notice: Notice) -> None:
+        topic = self.topics.get(notice["call_id"])
         if topic is None:
             return
-        if message["type"] == "turn":
-            turn: messages.Transcription = message["turn"]
-            await self._advance(topic, turn["sequence_number"], messages.encode(turn))
-        elif message["type"] == "ended":
-            self._catch_up(topic)
+        if notice["type"] == "turn":
+            turn = notice["turn"]
+            await self._advance(topic, turn["sequence_number"], encode(turn))
+        elif notice["type"] == "ended":
+            self._reader.catch_up(topic)
 
     async def _advance(self, topic: Topic, number: int, text: str) -> None:
         in_order, late = await topic.advance(number, text)
         if not in_order:
-            self._catch_up(topic)
+            self._reader.catch_up(topic)
         for subscription in late:
-            self._serve_from_log(subscription)
-
-    # --- what has to be read ----------------------------------------------------------------------------------
-
-    def _catch_up(self, topic: Topic) -> None:
-        """Read what this process has not heard, once for all its sockets."""
-        topic.stale = True
-        if not topic.reading:
-            topic.reading = True
-            self._tasks.spawn(self._read_missing(topic))
-
-    async def _read_missing(self, topic: Topic) -> None:
-        try:
-            while topic.stale and topic.users:
-                topic.stale = False
-                page = await log.read(topic.call_id, topic.head, until_end=True)
-                for number, text in page.turns:
-                    for subscription in await topic.advance_as_read(number, text):
-                        self._serve_from_log(subscription)
-                await topic.skip_to(page.end)
-                if page.completion is None:
-                    topic.stale = topic.stale or not page.is_last
-                    continue
-                for subscription in [s for s in topic.subscriptions if not s.behind]:
-                    # one below the head: the last turn is just being served, and has not come to this socket yet
-                    if subscription.position >= topic.head and subscription.listener.outbox.has_room:
-                        self._finish(subscription, page.completion)
-                    else:
-                        self._serve_from_log(subscription)
-        except Call.DoesNotExist:
-            self._call_deleted(topic)
-        except Error as error:  # the sweep comes back to it
-            logger.warning("The database is away: %s", type(error).__name__)
-        finally:
-            topic.reading = False
-
-    def _serve_from_log(self, subscription: Subscription) -> None:
-        """Serve a subscription from the database, at its socket's own pace, until it is level with its call."""
-        if not subscription.behind:
-            subscription.behind = True
-            self._tasks.spawn(self._serve_pages(subscription))
-
-    async def _serve_pages(self, subscription: Subscription) -> None:
-        while subscription.behind and not subscription.over:
-            try:
-                async with subscription.listener.one_page:  # at a time, however many subscriptions are behind
-                    await self._serve_page(subscription)
-            except Call.DoesNotExist:
-                self._call_deleted(subscription.topic)
-            except Error as error:
-                logger.warning("The database is away: %s", type(error).__name__)
-                await asyncio.sleep(DATABASE_RETRY_SECONDS)
-
-    async def _serve_page(self, subscription: Subscription) -> None:
-        topic, outbox = subscription.topic, subscription.listener.outbox
-        await outbox.room()
-        head = topic.head
-        page = await log.read(topic.call_id, subscription.position, until_end=subscription.live)
-        for number, text in page.turns:
-            if not outbox.has_room:
-                await outbox.room()
-            if subscription.over:
-                return
-            subscription.serve(number, text)
-        subscription.position = max(subscription.position, page.end)
-        if page.completion is not None:
-            if not outbox.has_room:
-                await outbox.room()
-            if not subscription.over:
-                self._finish(subscription, page.completion)
-        elif subscription.position >= topic.head or (not page.turns and topic.head == head):
-            subscription.behind = False
-
-    def _finish(self, subscription: Subscription, completion: tuple[str, str]) -> None:
-        """The call has ended, and every turn was served: the pair, and the subscription is over."""
-        for text in completion:
-            subscription.listener.outbox.push(text)
-        self.unsubscribe(subscription.listener, subscription.topic.call_id)
+            self._reader.serve(subscription)
 
     # --- what happens by the clock ----------------------------------------------------------------------------
 
@@ -252,22 +171,16 @@ class Hub:
             return
         asked = dict(self.topics)
         try:
-            states = {state.call_id: state for state in await log.states(asked)}
+            states = {state.call_id: state for state in await replay.states(asked)}
         except Error as error:
             logger.warning("The database is away: %s", type(error).__name__)
             return
         for call_id, topic in asked.items():
             state = states.get(call_id)
             if state is None:
-                self._call_deleted(topic)
+                self._reader.call_deleted(topic)
             elif topic.users and (state.ended or state.last_sequence_number > topic.head):
-                self._catch_up(topic)
-
-    def _call_deleted(self, topic: Topic) -> None:
-        """Tell those who listen, and forget the call."""
-        for subscription in list(topic.subscriptions):
-            subscription.listener.send(messages.subscription_ended(subscription.identifier))
-            self.unsubscribe(subscription.listener, topic.call_id)
+                self._reader.catch_up(topic)
 
     async def _check_listeners(self) -> None:
         """Close the sockets of those who may not listen any more, and those that take nothing."""
@@ -279,12 +192,15 @@ class Hub:
         for listener in list(self.listeners):
             if listener.identity in refused:
                 text = "You are signed out, your password was changed, or you may not view calls any more."
-                listener.send(messages.error("AUTHENTICATION_FAILED", text))
+                listener.send(ErrorFrame(message=text, code="AUTHENTICATION_FAILED"))
                 listener.close(CLOSE_NOT_AUTHENTICATED)
-            elif listener.outbox.stalled_seconds() > STALLED_SECONDS:
+            elif listener.send_queue.stalled_seconds() > STALLED_SECONDS:
                 listener.close(CLOSE_TRY_AGAIN_LATER)
 
     async def _beat(self) -> None:
         await asyncio.sleep(HEARTBEAT_SECONDS)
         for listener in list(self.listeners):
             listener.beat()
+
+
+current_hub = PerLoop(Hub)  # in a server, of the process

@@ -1,15 +1,33 @@
-"""Every message to a browser, defined once, and its text. docs/asyncapi.yaml describes the same to other teams."""
+"""Every frame to a browser and every message between processes, defined once.
+
+A frame is a Struct: its class is its builder, and `encode` gives its text, with the tag as `type`. docs/asyncapi.yaml
+describes frames to other teams. Times are ISO 8601, UTC, with `Z`; durations are in seconds, costs in credits.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, Literal, NotRequired, TypedDict
 
 import msgspec
 
+from calls.json_values import iso, json_number
+from calls.models import Call, CallTranscription
+from calls.redaction import redacted
+from calls.turn import CallOfTurn, RecordedTurn
+from realtime.call_state import CallState
 
-class SubscriptionConfirmed(TypedDict):
-    type: Literal["subscription_confirmed"]
+
+class Frame(msgspec.Struct, tag_field="type", kw_only=True):
+    """A message to a browser."""
+
+
+def encode(part: msgspec.Struct | dict[str, Any]) -> str:
+    """The text of a frame, or of a part of one."""
+    return msgspec.json.encode(part).decode()
+
+
+class SubscriptionConfirmed(Frame, tag="subscription_confirmed"):
     identifier: str
     call_sid: str
     conversation_id: str | None
@@ -17,15 +35,26 @@ class SubscriptionConfirmed(TypedDict):
     last_sequence_number: int
     message: str
 
+    @classmethod
+    def of(cls, identifier: str, state: CallState) -> SubscriptionConfirmed:
+        return cls(
+            identifier=identifier,
+            call_sid=state.call_sid,
+            conversation_id=state.conversation_id,
+            status=state.status,
+            last_sequence_number=state.last_sequence_number,
+            message=f"The call has ended: {state.status}." if state.ended else "Subscribed.",
+        )
 
-class UnsubscribeConfirmed(TypedDict):
-    type: Literal["unsubscribe_confirmed"]
+
+class UnsubscribeConfirmed(Frame, tag="unsubscribe_confirmed"):
     identifier: str
-    message: str
+    message: str = "Unsubscribed."
 
 
-class Transcription(TypedDict):
-    type: Literal["transcription"]
+class Transcription(Frame, tag="transcription"):
+    """A turn."""
+
     conversation_id: str | None
     call_sid: str
     transcription_id: int
@@ -34,16 +63,40 @@ class Transcription(TypedDict):
     message_text: str
     timestamp: str
 
+    @classmethod
+    def of(cls, turn: CallTranscription | RecordedTurn, call: Call | CallOfTurn) -> Transcription:
+        return cls(
+            conversation_id=call.conversation_id,
+            call_sid=call.call_sid,
+            transcription_id=turn.pk,
+            sequence_number=turn.sequence_number,
+            speaker_type=turn.speaker_type,
+            message_text=turn.message_text,
+            timestamp=iso(turn.timestamp),
+        )
 
-class CallStatus(TypedDict):
-    type: Literal["call_status"]
+
+class CallStatus(Frame, tag="call_status"):
+    """The first of the two frames that end every subscription to a call."""
+
     conversation_id: str | None
     call_sid: str
     status: str
     call_end_time: str | None
 
+    @classmethod
+    def of(cls, call: Call) -> CallStatus:
+        return cls(
+            conversation_id=call.conversation_id,
+            call_sid=call.call_sid,
+            status=call.status,
+            call_end_time=iso(call.call_end_time),
+        )
 
-class CallData(TypedDict):
+
+class CallData(msgspec.Struct, kw_only=True):
+    """What is known of a call that has ended, its secrets masked."""
+
     status: str
     driver_id: str
     call_sid: str
@@ -58,33 +111,49 @@ class CallData(TypedDict):
     metadata: Any
 
 
-class CallCompleted(TypedDict):
-    type: Literal["call_completed"]
+class CallCompleted(Frame, tag="call_completed"):
+    """The second of the two."""
+
     conversation_id: str | None
     call_sid: str
     call_data: CallData
 
+    @classmethod
+    def of(cls, call: Call) -> CallCompleted:
+        data = CallData(
+            status=call.status,
+            driver_id=call.driver_id,
+            call_sid=call.call_sid,
+            conversation_id=call.conversation_id,
+            call_start_time=iso(call.call_start_time),
+            call_end_time=iso(call.call_end_time),
+            duration_seconds=json_number(call.call_duration_seconds),
+            transcript_summary=redacted(call.transcript_summary),
+            cost=json_number(call.cost),
+            call_successful=call.call_successful,
+            analysis_data=redacted(call.analysis_data),
+            metadata=redacted(call.metadata_json),
+        )
+        return cls(conversation_id=call.conversation_id, call_sid=call.call_sid, call_data=data)
 
-class Reset(TypedDict):
+
+class Reset(Frame, tag="reset"):
     """The client was ahead of the call: what follows is everything from 1."""
 
-    type: Literal["reset"]
     identifier: str
     call_sid: str
     conversation_id: str | None
     last_sequence_number: int
 
 
-class Pong(TypedDict):
-    type: Literal["pong"]
-    ping: Any
+class Heartbeat(Frame, tag="heartbeat"):
+    """`calls`: for each subscription, by call_sid, the number of the newest turn that was sent."""
 
-
-class Heartbeat(TypedDict):
-    """`calls`: of each subscription, the number of the newest turn that was sent."""
-
-    type: Literal["heartbeat"]
     calls: dict[str, int]
+
+
+class Pong(Frame, tag="pong"):
+    ping: Any
 
 
 ErrorCode = Literal[
@@ -98,76 +167,84 @@ ErrorCode = Literal[
 ]
 
 
-class Error(TypedDict):
+class ErrorFrame(Frame, tag="error"):
     """`identifier`: of the subscription that ends by an error which answers no request."""
 
-    type: Literal["error"]
     message: str
     code: ErrorCode
-    identifier: NotRequired[str]
+    identifier: str | msgspec.UnsetType = msgspec.UNSET
 
 
-Message = (
-    SubscriptionConfirmed
-    | UnsubscribeConfirmed
-    | Transcription
-    | CallStatus
-    | CallCompleted
-    | Reset
-    | Pong
-    | Heartbeat
-    | Error
-)
+class LastTurn(msgspec.Struct):
+    speaker_type: str
+    message_text: str
+    timestamp: str | None
 
 
-def encode(message: Message) -> str:
-    """The text of a frame."""
-    return msgspec.json.encode(message).decode()
+class ListedCall(msgspec.Struct, kw_only=True):
+    """A call in the list. It is encoded once for all who watch."""
 
-
-@dataclass(frozen=True, slots=True)
-class CallState:
-    """A call at one moment. `final_sequence_number` is None while it runs."""
-
-    call_id: int
     call_sid: str
     conversation_id: str | None
+    driver_id: str
+    agent_id: str
+    agent_name: str
+    direction: str
+    from_number: str
+    to_number: str
     status: str
+    call_start_time: str | None
+    call_end_time: str | None
+    duration_seconds: int | float | None
     last_sequence_number: int
-    final_sequence_number: int | None
-
-    @property
-    def ended(self) -> bool:
-        return self.final_sequence_number is not None
-
-
-def subscription_confirmed(identifier: str, state: CallState) -> SubscriptionConfirmed:
-    ended = f"The call has ended: {state.status}." if state.ended else "Subscribed."
-    return {
-        "type": "subscription_confirmed",
-        "identifier": identifier,
-        "call_sid": state.call_sid,
-        "conversation_id": state.conversation_id,
-        "status": state.status,
-        "last_sequence_number": state.last_sequence_number,
-        "message": ended,
-    }
+    last_turn: LastTurn | None
+    call_successful: bool | None
+    transcript_summary: str
+    cost: int | float | None
+    failure_reason: str
+    created_at: str | None
 
 
-def reset(identifier: str, state: CallState) -> Reset:
-    return {
-        "type": "reset",
-        "identifier": identifier,
-        "call_sid": state.call_sid,
-        "conversation_id": state.conversation_id,
-        "last_sequence_number": state.last_sequence_number,
-    }
+class Snapshot(Frame, tag="snapshot"):
+    """The whole list, each call a ListedCall."""
+
+    number: int
+    calls: list[msgspec.Raw]
 
 
-def error(code: ErrorCode, message: str) -> Error:
-    return {"type": "error", "message": message, "code": code}
+class CallChanged(Frame, tag="call_changed"):
+    number: int
+    call: msgspec.Raw
 
 
-def subscription_ended(identifier: str) -> Error:
-    """The call is gone: what the client did not ask for, so it names the subscription."""
-    return {"type": "error", "message": "The call was deleted.", "code": "CALL_NOT_FOUND", "identifier": identifier}
+class ListHeartbeat(Frame, tag="heartbeat"):
+    """`number`: of the newest frame that was sent."""
+
+    number: int
+
+
+class Notice(TypedDict):
+    """A change of a call. `turn`: a new turn, as a Transcription; `ended`: the call has ended; `changed`: all else.
+
+    Another version of callsite may read it during a deployment: fields are added, and never change their meaning.
+    """
+
+    type: Literal["turn", "ended", "changed"]
+    call_id: int
+    turn: NotRequired[dict[str, Any]]
+
+
+def turn_notice(turn: RecordedTurn) -> Notice:
+    """Turns of a call that has ended are pushed to nobody: they only change it."""
+    if turn.call.ended:
+        return {"type": "changed", "call_id": turn.call.pk}
+    told = msgspec.to_builtins(Transcription.of(turn, turn.call))
+    return {"type": "turn", "call_id": turn.call.pk, "turn": told}
+
+
+def call_notice(call_id: int, *, ended: bool) -> Notice:
+    return {"type": "ended" if ended else "changed", "call_id": call_id}
+
+
+# What one process publishes at once; `from` is its mark, by which it knows that it has heard these notices already.
+Batch = TypedDict("Batch", {"type": Literal["batch"], "from": str | None, "messages": Sequence[Notice]})

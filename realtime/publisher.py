@@ -13,12 +13,13 @@ import contextlib
 import logging
 import uuid
 from collections import deque
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from asgiref.sync import async_to_sync
 from channels.layers import get_channel_layer
 from redis.exceptions import RedisError
+
+from realtime.messages import Batch, Notice
 
 logger = logging.getLogger(__name__)
 GROUP = "calls"
@@ -27,8 +28,6 @@ BACKLOG = 10_000
 BATCH = 200
 LAYER_ERRORS = (OSError, TimeoutError, RedisError)
 
-Message = dict[str, Any]
-
 
 class Publisher:
     """The task of one event loop that sends what is published, in order."""
@@ -36,13 +35,13 @@ class Publisher:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
         self.id = uuid.uuid4().hex
-        self._waiting: deque[Message] = deque(maxlen=BACKLOG)
+        self._waiting: deque[Notice] = deque(maxlen=BACKLOG)
         self._woken = False
         self._task: asyncio.Task[None] | None = None
 
-    def put(self, messages: tuple[Message, ...]) -> None:
+    def put(self, notices: tuple[Notice, ...]) -> None:
         """From any thread. When the backlog is full the oldest goes: its listeners read the database."""
-        self._waiting.extend(messages)
+        self._waiting.extend(notices)
         if not self._woken:
             self._woken = True
             self.loop.call_soon_threadsafe(self._wake)
@@ -60,7 +59,7 @@ class Publisher:
 
 
 _publisher: Publisher | None = None
-own_doorbells: set[Callable[[list[Message]], None]] = set()  # rung with what this process publishes, in its loop
+own_doorbells: set[Callable[[Sequence[Notice]], None]] = set()  # rung with what this process publishes, in its loop
 
 
 def attach(loop: asyncio.AbstractEventLoop) -> None:
@@ -75,22 +74,23 @@ def sender() -> str | None:
     return _publisher.id if _publisher is not None else None
 
 
-def publish(*messages: Message) -> None:
+def publish(*notices: Notice) -> None:
     """Send messages to all hubs. From any thread; never raises for a layer that is away."""
     publisher = _publisher
     if publisher is not None and publisher.loop.is_running():
         with contextlib.suppress(RuntimeError):  # the loop is closing: the process ends
-            publisher.put(messages)
+            publisher.put(notices)
     else:
-        async_to_sync(_send)(list(messages))
+        async_to_sync(_send)(list(notices))
 
 
-async def _send(batch: list[Message]) -> bool:
+async def _send(notices: list[Notice]) -> bool:
     for ring in own_doorbells:
-        ring(batch)
+        ring(notices)
+    batch: Batch = {"type": "batch", "from": sender(), "messages": notices}
     try:
         async with asyncio.timeout(SEND_TIMEOUT_SECONDS):
-            await get_channel_layer().group_send(GROUP, {"type": "batch", "from": sender(), "messages": batch})
+            await get_channel_layer().group_send(GROUP, batch)
     except LAYER_ERRORS as error:
         logger.warning("The channel layer is away, listeners will read the database: %s", type(error).__name__)
         return False

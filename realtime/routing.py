@@ -5,8 +5,7 @@ from __future__ import annotations
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.urls import re_path
 
-from realtime.consumers import TranscriptionConsumer
-from realtime.feed_consumer import CallsConsumer
+from realtime.consumers import CallsConsumer, TranscriptionConsumer
 
 
 class NotHere(AsyncWebsocketConsumer):

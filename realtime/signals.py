@@ -1,7 +1,4 @@
-"""What is saved is published after its commit. What does not arrive is found in the database by hubs and feeds.
-
-A message names its call. `turn`: a new one, whole; `ended`: the call has; `changed`: anything else about it.
-"""
+"""What is saved is published after its commit. What does not arrive is found in the database by hubs and feeds."""
 
 from __future__ import annotations
 
@@ -14,25 +11,18 @@ from django.dispatch import receiver
 from calls.models import Call
 from calls.turn import RecordedTurn
 from calls.turns import turns_recorded
-from realtime import log
-from realtime.publisher import Message, publish
+from realtime.messages import call_notice, turn_notice
+from realtime.publisher import publish
 
 
 @receiver(turns_recorded)
 def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
-    """New turns. Those of a call that has ended are pushed to nobody: they only change it."""
-    publish(*map(_turn_message, turns))
+    """New turns."""
+    publish(*map(turn_notice, turns))
 
 
 @receiver(post_save, sender=Call)
 def publish_call(instance: Call, created: bool, **_: Any) -> None:
     """A call that began, ended or is known better. An end is said again with every save: listeners hear it once."""
-    kind = "ended" if instance.ended and not created else "changed"
-    message = {"type": kind, "call_id": instance.pk}
-    transaction.on_commit(lambda: publish(message), robust=True)
-
-
-def _turn_message(turn: RecordedTurn) -> Message:
-    if turn.call.ended:
-        return {"type": "changed", "call_id": turn.call.pk}
-    return {"type": "turn", "call_id": turn.call.pk, "turn": log.turn_message(turn, turn.call)}
+    notice = call_notice(instance.pk, ended=instance.ended and not created)
+    transaction.on_commit(lambda: publish(notice), robust=True)

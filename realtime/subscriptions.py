@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from realtime.auth import Identity
-from realtime.messages import CallState, Message, encode
-from realtime.outbox import Outbox
+from realtime.call_state import CallState
+from realtime.messages import Frame, Heartbeat, encode
+from realtime.send_queue import SendQueue
 
-BREATHE = 100  # sockets
+YIELD_EVERY = 100  # sockets
 
 
 @dataclass(eq=False, slots=True)
@@ -18,7 +19,7 @@ class Listener:
     """One socket: whose it is, what waits for it, what it listens to (by call id), how to close it with a code."""
 
     identity: Identity
-    outbox: Outbox
+    send_queue: SendQueue
     close: Callable[[int], None]
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     one_page: asyncio.Lock = field(default_factory=asyncio.Lock)  # what is read for this socket alone
@@ -27,12 +28,12 @@ class Listener:
     def user_id(self) -> int:
         return self.identity.user_id
 
-    def send(self, message: Message) -> None:
-        self.outbox.push(encode(message))
+    def send(self, message: Frame) -> None:
+        self.send_queue.push(encode(message))
 
     def beat(self) -> None:
         """Say that the connection lives, and up to where each call was served."""
-        self.send({"type": "heartbeat", "calls": {s.call_sid: s.position for s in self.subscriptions.values()}})
+        self.send(Heartbeat(calls={s.call_sid: s.position for s in self.subscriptions.values()}))
 
     def subscription_to(self, identifier: str) -> int | None:
         """The call id of the subscription to a `call_sid` or `conversation_id`."""
@@ -88,11 +89,11 @@ class Topic:
         for count, subscription in enumerate(list(self.subscriptions), start=1):
             if subscription.over or subscription.behind or subscription.position >= number:
                 continue
-            if subscription.listener.outbox.has_room:
+            if subscription.listener.send_queue.has_room:
                 subscription.serve(number, text)
             else:
                 late.append(subscription)
-            if count % BREATHE == 0:
+            if count % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         return late
 
@@ -113,5 +114,5 @@ class Subscription:
         topic.users += 1
 
     def serve(self, number: int, text: str) -> None:
-        self.listener.outbox.push(text)
+        self.listener.send_queue.push(text)
         self.position = number

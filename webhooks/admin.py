@@ -11,8 +11,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from calls.admin import pretty_json
+from calls.admin import changelist_link, links_from_call, pretty_json
 from calls.history import OfCallAdmin
+from calls.models import Call
 from calls.redaction import redacted
 from calls.secret_texts import parsed, size_of_audio
 from webhooks.inbox import apply_again
@@ -34,6 +35,13 @@ class EventType(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[WebhookDelivery]) -> QuerySet[WebhookDelivery]:
         return queryset.filter(event_type=self.value()) if self.value() else queryset
+
+
+def link_to_deliveries(call: Call) -> str:
+    return changelist_link("webhooks_webhookdelivery", f"call__id__exact={call.pk}", "Webhook deliveries")
+
+
+links_from_call.append(link_to_deliveries)
 
 
 @admin.register(WebhookDelivery)

@@ -8,8 +8,8 @@ import django_filters
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
-from calls.api.search import matching
 from calls.models import Call
+from calls.search.query import matching
 
 STARTED = Coalesce("call_start_time", "created_at")
 

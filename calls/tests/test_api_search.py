@@ -8,12 +8,12 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from calls.api.search import FREQUENT
 from calls.models import Call
 from calls.outcome import CallData
+from calls.search.query import FREQUENT
+from calls.search.words import distinct_words, words
 from calls.tests.test_api_list import sids
 from calls.turns import record_turn
-from calls.words import words, words_of
 
 NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 
@@ -78,7 +78,9 @@ def test_the_words_of_a_call_are_those_of_its_text_each_once():
     ]
     said = [*texts[:2], None, 7, *texts]
     call = Call(call_sid="EL_1", final_transcript=[{"message": text} for text in said])
-    assert words_of(call) == sorted({"el", "1", *(word for text in texts for word in words(text))})
+    assert distinct_words(call.searched_texts()) == sorted(
+        {"el", "1", *(word for text in texts for word in words(text))}
+    )
 
 
 def test_a_call_in_progress_is_found_by_what_was_just_said(reader, db):

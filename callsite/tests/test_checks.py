@@ -9,7 +9,7 @@ import sys
 import pytest
 from django.core.checks import ERROR, run_checks
 
-from stack.webserver import CHECKOUT
+from lab.stack.webserver import CHECKOUT
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:Overriding setting DATABASES"),

@@ -11,8 +11,8 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from stack.dotenv import CHECKOUT, fresh
-from stack.webserver import WebServer
+from lab.stack.dotenv import CHECKOUT, fresh
+from lab.stack.webserver import WebServer
 
 EXAMPLE = (CHECKOUT / ".env.example").read_text()
 VARIABLE = re.compile(r"\$\{(\w+)(?::([-?])([^}]*))?\}")

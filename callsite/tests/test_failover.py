@@ -12,8 +12,8 @@ import pytest
 
 from callsite.database import check_writable
 from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload
-from stack.postgres import Postgres
-from stack.webserver import CHECKOUT, WebServer
+from lab.stack.postgres import Postgres
+from lab.stack.webserver import CHECKOUT, WebServer
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,8 @@ import os
 import pytest
 
 from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload
-from stack.redis import Redis
-from stack.webserver import WebServer
+from lab.stack.redis import Redis
+from lab.stack.webserver import WebServer
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])

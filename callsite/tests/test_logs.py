@@ -12,7 +12,7 @@ import pytest
 import websockets
 
 from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload
-from stack.webserver import CHECKOUT, WebServer
+from lab.stack.webserver import CHECKOUT, WebServer
 
 PASSWORD = "a-password-0123456789"
 

@@ -9,7 +9,7 @@ import sys
 import pytest
 from django.db import connection
 
-from stack.webserver import CHECKOUT
+from lab.stack.webserver import CHECKOUT
 
 SELECT = "from django.db import connection; connection.cursor().execute('SELECT 1')"
 IN_A_THREAD = f"""

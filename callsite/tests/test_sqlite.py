@@ -14,7 +14,7 @@ import pytest
 
 from calls.redaction import redacted
 from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, Socket, payload
-from stack.webserver import CHECKOUT, WebServer
+from lab.stack.webserver import CHECKOUT, WebServer
 
 PASSWORD = "a-password-0123456789"
 

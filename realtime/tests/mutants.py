@@ -6,7 +6,7 @@ import asyncio
 
 from calls.models import CallQuerySet
 from calls.postgres import turns
-from realtime import log
+from realtime import replay
 from realtime.hub import Hub
 from realtime.subscriptions import Topic
 
@@ -52,7 +52,7 @@ def dedupe(patch):
 
 def join_first(patch):
     """The state that is confirmed was read before the layer knew us, in place of after."""
-    find, found = log.find, {}
+    find, found = replay.find, {}
 
     async def find_and_keep(identifier):
         state = await find(identifier)
@@ -62,8 +62,8 @@ def join_first(patch):
     async def what_was_found(call_id):
         return found[call_id]
 
-    patch.setattr(log, "find", find_and_keep)
-    patch.setattr(log, "state", what_was_found)
+    patch.setattr(replay, "find", find_and_keep)
+    patch.setattr(replay, "state", what_was_found)
 
 
 def row_lock(patch):

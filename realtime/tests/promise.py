@@ -327,11 +327,11 @@ def world(transactional_db, dispatcher, monkeypatch, settings):
         "realtime.auth.identify": identify,
         "realtime.auth.still_allowed": still_allowed,
         "realtime.doorbell.get_channel_layer": lambda: layer,
-        "realtime.log.PAGE": 3,
-        "realtime.log.in_thread": reads.in_thread,
-        "realtime.outbox.LIMIT_BYTES": 400,
+        "realtime.replay.PAGE": 3,
+        "realtime.replay.in_thread": reads.in_thread,
+        "realtime.send_queue.LIMIT_BYTES": 400,
         "realtime.signals.publish": layer.publish,
-        "realtime.subscriptions.BREATHE": 1,
+        "realtime.subscriptions.YIELD_EVERY": 1,
     }.items():
         monkeypatch.setattr(name, value)
     return World(client, layer, reads)

@@ -16,8 +16,9 @@ from django.utils import timezone
 from calls.models import Call
 from calls.turns import record_turn
 from conftest import Socket, payload
-from realtime import feed, feed_log, publisher
-from realtime.outbox import LIMIT_BYTES, Outbox
+from realtime import feed, feed_queries, publisher
+from realtime.messages import ListedCall
+from realtime.send_queue import LIMIT_BYTES, SendQueue
 
 
 @pytest.fixture
@@ -55,7 +56,7 @@ async def heard_until(socket, enough, timeout=5.0) -> list[dict[str, Any]]:
     return heard
 
 
-async def test_it_begins_with_a_snapshot_of_calls_in_progress_newest_first_then_ended_ones(site, token, call):
+async def test_the_list_begins_with_a_snapshot_of_calls_in_progress_newest_first_then_ended_ones(site, token, call):
     post = asyncio.to_thread
     await post(site.turn, call_sid=call.call_sid, speaker="agent", message="x" * 300)
     ended = await post(Call.register, call_sid="ended", conversation_id="conv_ended")
@@ -69,7 +70,7 @@ async def test_it_begins_with_a_snapshot_of_calls_in_progress_newest_first_then_
     assert newest["last_turn"] is None
     assert spoken["last_turn"]["message_text"] == "x" * 200
     assert spoken["last_turn"]["speaker_type"] == "agent"
-    assert spoken.keys() == set(feed_log.FeedCall.__annotations__)
+    assert spoken.keys() == set(ListedCall.__struct_fields__)
     assert over["status"] == "completed"
     assert over["transcript_summary"]
     assert isinstance(over["cost"], int | float)
@@ -249,10 +250,10 @@ def test_the_list_is_read_in_three_queries_and_the_rows_in_one(call):
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        listed = feed_log._listing(set())
+        listed = feed_queries._listing(set())
     assert len(queries) == 3  # in progress, ended last, newest
     with CaptureQueriesContext(connection) as queries:
-        list(feed_log._with_last_turn(Call.objects.filter(pk__in=listed.calls)))
+        list(feed_queries._with_last_turn(Call.objects.filter(pk__in=listed.calls)))
     assert len(queries) == 1
 
 
@@ -264,10 +265,10 @@ async def test_a_watcher_that_does_not_read_gets_a_snapshot_in_place_of_a_queue(
         written.append(message["text"])
 
     one = feed.Feed()
-    watcher = feed.Watcher(1, Outbox(send), lambda _: None, waits=False, number=1)
+    watcher = feed.Watcher(1, SendQueue(send), lambda _: None, waits=False, number=1)
     one.watchers.add(watcher)
     text = '"' + "x" * (LIMIT_BYTES // 4) + '"'
-    version = feed_log.Version("in_progress", 0, timezone.now())
+    version = feed_queries.Version("in_progress", 0, timezone.now())
     for call_id in range(20):
         one._tell([(call_id, version, text)])
     assert watcher.waits
@@ -275,7 +276,7 @@ async def test_a_watcher_that_does_not_read_gets_a_snapshot_in_place_of_a_queue(
     may_write.set()
     await asyncio.sleep(0.05)
     assert one._asking == {watcher}
-    listing = feed_log.Listing(list(range(20)), frozenset(), {})
+    listing = feed_queries.Listing(list(range(20)), frozenset(), {})
     one._send_snapshot(watcher, listing)
     await asyncio.sleep(0.05)
     assert written[-1].startswith(f'{{"type":"snapshot","number":{watcher.number},"calls":[')
@@ -287,8 +288,8 @@ async def test_with_nobody_watching_it_reads_nothing(site, token, call, monkeypa
         await socket.next()
     await asyncio.sleep(0.3)
     reads = []
-    monkeypatch.setattr(feed_log, "_listing", reads.append)
-    monkeypatch.setattr(feed_log, "_with_last_turn", reads.append)
+    monkeypatch.setattr(feed_queries, "_listing", reads.append)
+    monkeypatch.setattr(feed_queries, "_with_last_turn", reads.append)
     await asyncio.to_thread(record_turn, call, speaker_type="agent", message_text="hi")
     await asyncio.sleep(2.5)
     assert reads == []

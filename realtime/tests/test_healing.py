@@ -11,7 +11,7 @@ from django.conf import settings
 
 from calls.models import Call, CallTranscription
 from realtime import hub as hub_module
-from realtime import log, publisher
+from realtime import publisher, replay
 from realtime.publisher import GROUP
 from realtime.tests.conftest import NEVER, in_database, server_loop, until
 
@@ -120,13 +120,13 @@ async def test_joining_that_fails_unexpectedly_is_said_and_tried_again(site, tal
 @pytest.fixture
 def reads(monkeypatch):
     """How often a call's turns were read."""
-    counted, read = [], log.read
+    counted, read = [], replay.read
 
     async def count(*args, **kwargs):
         counted.append(args)
         return await read(*args, **kwargs)
 
-    monkeypatch.setattr(log, "read", count)
+    monkeypatch.setattr(replay, "read", count)
     return counted
 
 
@@ -208,7 +208,7 @@ async def test_a_call_that_is_registered_again_can_be_subscribed_to_again(site, 
 async def test_a_call_that_is_deleted_while_its_turns_are_served_is_told(site, talk, token, hub, monkeypatch):
     monkeypatch.setattr(hub_module, "SWEEP_SECONDS", NEVER)
     await talk.say("one", "two")
-    read = log.read
+    read = replay.read
 
     async def delete_first(*args, **kwargs):
         if talk.call.pk is not None:
@@ -217,7 +217,7 @@ async def test_a_call_that_is_deleted_while_its_turns_are_served_is_told(site, t
 
     sid = talk.call.call_sid
     async with site.socket(token) as socket:
-        monkeypatch.setattr(log, "read", delete_first)
+        monkeypatch.setattr(replay, "read", delete_first)
         await socket.subscribe(sid, after=0)
         assert is_told(await socket.next(), sid)
         await until(lambda: not hub.topics)

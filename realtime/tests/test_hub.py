@@ -9,7 +9,7 @@ import json
 import pytest
 
 from calls.models import Call
-from realtime import auth, doorbell, log, publisher
+from realtime import auth, doorbell, publisher, replay
 from realtime import hub as hub_module
 from realtime.doorbell import Doorbell
 from realtime.tests.conftest import in_database, until
@@ -30,7 +30,7 @@ def asked(hub, monkeypatch):
         monkeypatch.setattr(owner, name, count)
 
     for name in ("find", "state", "states", "read"):
-        counted(log, name)
+        counted(replay, name)
     for name in ("_join", "_leave"):
         counted(Doorbell, name)
     counted(auth, "still_allowed")

@@ -38,7 +38,7 @@ async def line(process):
     return (await asyncio.wait_for(process.stdout.readline(), 15)).decode().rstrip("\n")
 
 
-async def test_it_prints_a_call_as_it_is_spoken_and_its_result(site, talk, token, program):
+async def test_the_example_prints_a_call_as_it_is_spoken_and_its_result(site, talk, token, program):
     await talk.say("already said", speaker="agent")
     async with running(program, site.ws_url, token, talk.call.call_sid) as process:
         assert await line(process) == "1 agent: already said"
@@ -49,12 +49,12 @@ async def test_it_prints_a_call_as_it_is_spoken_and_its_result(site, talk, token
         assert await asyncio.wait_for(process.wait(), 15) == 0
 
 
-async def test_it_goes_on_where_it_was_when_the_connection_is_lost(site, talk, token, program, hub):
+async def test_the_example_goes_on_where_it_was_when_the_connection_is_lost(site, talk, token, program, hub):
     async with running(program, site.ws_url, token, talk.call.conversation_id) as process:
         await talk.say("one")
         assert await line(process) == "1 driver: one"
         for listener in list(hub.listeners):
-            server = asyncio.run_coroutine_threadsafe(close(listener), listener.outbox._loop)
+            server = asyncio.run_coroutine_threadsafe(close(listener), listener.send_queue._loop)
             await asyncio.wrap_future(server)
         await talk.say("while away")
         assert await line(process) == "2 driver: while away"
@@ -66,7 +66,7 @@ async def close(listener):
     listener.close(1012)
 
 
-async def test_it_ends_with_the_reason_when_there_is_no_such_call(site, token, program):
+async def test_the_example_ends_with_the_reason_when_there_is_no_such_call(site, token, program):
     async with running(program, site.ws_url, token, "nobody") as process:
         _, said = await asyncio.wait_for(process.communicate(), 15)
         assert process.returncode == 1

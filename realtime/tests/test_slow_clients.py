@@ -13,7 +13,7 @@ import websockets
 from calls.models import Call
 from calls.turns import record_turn
 from realtime import hub as hub_module
-from realtime import outbox as outbox_module
+from realtime import send_queue as outbox_module
 from realtime.tests.conftest import in_database, until
 
 BIG = "words " * 20_000  # 120 KB a turn
@@ -46,7 +46,7 @@ async def deaf_client(site, token):
 def impatient(hub, monkeypatch):
     """15 seconds of patience are one here."""
     monkeypatch.setattr(hub_module, "STALLED_SECONDS", 1.0)
-    monkeypatch.setattr("realtime.connection.CLOSE_GRACE_SECONDS", 0.5)
+    monkeypatch.setattr("realtime.authenticated.CLOSE_GRACE_SECONDS", 0.5)
 
 
 def record(call, text, count):
@@ -63,12 +63,12 @@ async def test_a_client_that_does_not_read_is_closed_and_the_others_hear_everyth
         for n in range(1, 101):  # 12 MB: more than kernels keep
             await record(talk.call, BIG, 1)
             assert (await reader.next())["sequence_number"] == n
-            most = max(most, listener.outbox._bytes)
+            most = max(most, listener.send_queue._bytes)
         assert limit <= most <= limit + len(BIG) + 1000
         await until(lambda: listener not in hub.listeners)
         await record(talk.call, "still here", 1)
         assert (await reader.next())["message_text"] == "still here"
-        assert not listener.outbox._waiting
+        assert not listener.send_queue._waiting
 
 
 async def test_a_client_that_was_closed_for_not_reading_resumes_with_after(site, talk, token, hub, impatient):
@@ -89,7 +89,7 @@ async def test_a_client_that_reads_late_but_reads_gets_everything_in_order_and_t
         [listener] = hub.listeners
         await record(talk.call, BIG, 100)
         await talk.end()
-        await until(lambda: not listener.outbox.has_room)
+        await until(lambda: not listener.send_queue.has_room)
         messages = []
         while not messages or messages[-1]["type"] != "call_completed":
             messages.append(json.loads(await asyncio.wait_for(slow.recv(), 10)))
@@ -103,7 +103,7 @@ async def test_a_client_that_only_writes_is_not_read_from_either(site, token, hu
     settings.WS_MAX_MESSAGES_PER_SECOND = 0
     async with deaf_client(site, token) as deaf, site.socket(token) as reader:
         await until(lambda: len(hub.listeners) == 2)
-        queues = [listener.outbox for listener in hub.listeners]
+        queues = [listener.send_queue for listener in hub.listeners]
         ping = json.dumps({"ping": "x" * 60_000})
 
         async def write():
@@ -140,9 +140,9 @@ async def test_results_wait_in_the_database_for_a_client_that_does_not_read(site
         await until(lambda: len(hub.topics) == 20)
         [listener] = hub.listeners
         await in_database(end)()
-        await until(lambda: not listener.outbox.has_room)
+        await until(lambda: not listener.send_queue.has_room)
         await asyncio.sleep(0.5)
-        assert listener.outbox._bytes <= 10_000 + 10 * len(BIG) + 2000
+        assert listener.send_queue._bytes <= 10_000 + 10 * len(BIG) + 2000
         completed = set()
         while len(completed) < 20:
             message = json.loads(await asyncio.wait_for(slow.recv(), 10))

@@ -10,8 +10,8 @@ import sys
 import pytest
 
 from conftest import POST_CALL, TOOL_SECRET, TURN, WEBHOOK_SECRET, ElevenLabs, payload, sign
-from stack.postgres import Postgres
-from stack.webserver import CHECKOUT, WebServer
+from lab.stack.postgres import Postgres
+from lab.stack.webserver import CHECKOUT, WebServer
 
 UNAVAILABLE = {
     "status": "error",

@@ -18,8 +18,8 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs
-from stack.browser import find_browser
-from stack.webserver import WebServer
+from lab.stack.browser import find_browser
+from lab.stack.webserver import WebServer
 
 SHOTS = Path(__file__).resolve().parents[3] / "test-results"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
@@ -62,7 +62,7 @@ def browser(starts_programs: None) -> Iterator[Browser]:
 def servers(django_db_setup: None, starts_programs: None) -> Iterator[tuple[WebServer, WebServer]]:
     """Two web processes on the tests' database."""
     if connection.vendor != "postgresql":
-        pytest.skip("two processes need the real PostgreSQL and Redis: python -m stack -- python -m pytest")
+        pytest.skip("two processes need the real PostgreSQL and Redis: python -m lab.stack -- python -m pytest")
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     env = {
         "DATABASE_URL": database,

@@ -28,7 +28,7 @@ for (const [given, expected] of [
   });
 }
 
-test("it connects to the page's own server when told nothing, with the session cookie", () => {
+test("the client connects to the page's own server when told nothing, with the session cookie", () => {
   globalThis.location = { href: "https://calls.example/live/?x=1#top" };
   new CallsiteClient();
   delete globalThis.location;
@@ -94,7 +94,7 @@ test("state events tell what the connection does", async () => {
   assert.deepEqual(states[1], { state: "waiting", code: 1012, reason: "restart", retryInMs: 500 });
 });
 
-test("it waits up to 0.5 s, 1 s, 2 s ... 30 s between attempts", async () => {
+test("the client waits up to 0.5 s, 1 s, 2 s ... 30 s between attempts", async () => {
   const states = statesOf(new CallsiteClient({ url }));
   for (let n = 0; n < 9; n += 1) {
     FakeWebSocket.last.closes(1006);

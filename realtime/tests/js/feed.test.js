@@ -24,19 +24,19 @@ beforeEach(() => {
   FakeWebSocket.last.opens();
 });
 
-test("it listens to the feed, with the same authentication, and asks for nothing", () => {
+test("the client listens to the feed, with the same authentication, and asks for nothing", () => {
   assert.equal(FakeWebSocket.last.url, "wss://calls.example/ws/calls");
   assert.deepEqual(FakeWebSocket.last.protocols, ["callsite.v1", "bearer.t"]);
   assert.deepEqual(FakeWebSocket.last.news, []);
 });
 
-test("it tells the snapshot, then each change", () => {
+test("the client tells the snapshot, then each change", () => {
   FakeWebSocket.last.says(snapshot(1, "a", "b"), changed(2, "c"), heartbeat(2), changed(3, "a"), { type: "pong", ping: 1 });
   assert.deepEqual(heard, ["open", ["a", "b"], "c", "a"]);
   assert.deepEqual(FakeWebSocket.last.news, []);
 });
 
-test("it tells nothing before the snapshot", async () => {
+test("the client tells nothing before the snapshot", async () => {
   FakeWebSocket.last.says(changed(1, "a"), snapshot(1, "a")).closes(1006);
   await passes(0.5);
   FakeWebSocket.last.opens().says(changed(2, "b"), heartbeat(9));
@@ -57,7 +57,7 @@ test("a heartbeat that is further is a gap", () => {
   assert.deepEqual(socket.news, [{ snapshot: true }]);
 });
 
-test("it reconnects, and the new connection counts from 1", async () => {
+test("the client reconnects, and the new connection counts from 1", async () => {
   FakeWebSocket.last.says(snapshot(1, "a"), changed(2, "b"), changed(3, "c")).closes(1012);
   await passes(0.5);
   const socket = FakeWebSocket.last.opens().says(snapshot(1, "d"), changed(2, "e"));

@@ -102,7 +102,7 @@ test("what was missed is counted between two lists", () => {
   assert.deepEqual(calls.missed(before, after), { turns: 3, begun: 1, ended: 1 });
 });
 
-test("it tells in words what was caught up", () => {
+test("the page tells in words what was caught up", () => {
   assert.equal(caughtUp({ turns: 3, begun: 1, ended: 2 }), "Connected again. Caught up: 3 missed turns, 1 new call, 2 calls ended.");
   assert.equal(caughtUp({ turns: 0, begun: 0, ended: 0 }), "Connected again. Nothing was missed.");
 });

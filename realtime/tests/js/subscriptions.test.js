@@ -43,7 +43,7 @@ async function reconnects(code = 1006) {
   return FakeWebSocket.last.opens();
 }
 
-test("it subscribes, and passes every message on as it came", () => {
+test("the client subscribes, and passes every message on as it came", () => {
   const got = [];
   const note = (message) => got.push(message);
   client.subscribe(SID, { onSubscribed: note, onTurn: note, onStatus: note, onCompleted: note });

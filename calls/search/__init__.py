@@ -1,0 +1,1 @@
+"""Finding a call by what it says: its words, and the look-up."""

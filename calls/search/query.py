@@ -1,0 +1,74 @@
+"""Search: the calls that have all the words of a text, in identifiers, agent, numbers, failure, summary or transcript.
+
+On PostgreSQL words are looked up in an index (`calls.search.words`), so it costs the same however many calls there are;
+the last word may be the beginning of one. The index has a call's final transcript. What is said in calls in progress is
+compared as plain text, in the newest of them. Elsewhere everything is compared as plain text, call by call.
+"""
+
+from __future__ import annotations
+
+import json
+
+from django.db import connection
+from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
+from django.db.models.expressions import RawSQL
+
+from calls.models import Call, CallTranscription
+from calls.search.words import FIELDS, words
+
+IN_PROGRESS_SEARCHED = 200
+# What many calls say fills a page while the newest are walked. For all else the index of words is looked up first, and
+# whole: the planner, who wants to fill a page, would guess how many calls say it, and where it is wrong walk them all.
+FREQUENT, OF_NEWEST = 10, 1000
+NEWEST_THAT_MATCH = """
+    SELECT count(*) FROM (SELECT search_words FROM calls_call ORDER BY id DESC LIMIT %s) AS newest
+    WHERE search_words @@ %s::tsquery
+"""
+MATCHES = "calls_call.search_words @@ %s::tsquery"
+MATCHES_BY_INDEX = "calls_call.id = ANY (ARRAY(SELECT id FROM calls_call WHERE search_words @@ %s::tsquery))"
+
+
+def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
+    """Those of the calls that match."""
+    text = text.replace("\x00", "")
+    if connection.vendor != "postgresql":
+        return calls.filter(_plain(text))
+    query = _words_query(text)
+    if not query:
+        return calls.none()
+    condition = MATCHES if _is_frequent(query) else MATCHES_BY_INDEX
+    found = Q(RawSQL(condition, [query], output_field=BooleanField()))  # noqa: S611  (the text is a parameter)
+    if spoken := _spoken_just_now(text):
+        found |= Q(pk__in=spoken)
+    return calls.filter(found)
+
+
+def _words_query(text: str) -> str:
+    """All the words, the last of which may go on; a word has nothing in it that means something in a query."""
+    found = words(text)
+    return " & ".join(f"'{word}'" for word in found) + ":*" if found else ""
+
+
+def _is_frequent(query: str) -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute(NEWEST_THAT_MATCH, [OF_NEWEST, query])
+        matches: int = cursor.fetchone()[0]
+        return matches >= FREQUENT
+
+
+def _spoken_just_now(text: str) -> list[int]:
+    newest = Call.objects.filter(status=Call.Status.IN_PROGRESS).order_by("-pk").values("pk")[:IN_PROGRESS_SEARCHED]
+    turns = CallTranscription.objects.filter(call__in=newest, message_text__icontains=text)
+    return list(turns.order_by().values_list("call", flat=True).distinct())
+
+
+def _plain(text: str) -> Q:
+    """The database finds a text anywhere in the JSON, in headers of tools too: what was said is looked at here."""
+    escaped = json.dumps(text)[1:-1]  # as it stands in the JSON
+    anywhere = Q(final_transcript__icontains=escaped)
+    for field in FIELDS:
+        anywhere |= Q(**{f"{field}__icontains": text})
+    candidates = Call.objects.filter(anywhere).only(*FIELDS, "final_transcript").iterator(100)
+    found = [call.pk for call in candidates if any(text.lower() in shown.lower() for shown in call.searched_texts())]
+    turns = CallTranscription.objects.filter(call=OuterRef("pk"), message_text__icontains=text)
+    return Q(Exists(turns)) | Q(pk__in=found)

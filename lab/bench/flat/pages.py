@@ -1,0 +1,145 @@
+"""What is read over HTTP: the API and the admin. Each draw asks for something else of the same kind."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import random
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from urllib.parse import quote, urlencode
+
+from calls.history import COUNTED
+from lab.bench.flat.databases import Site
+
+ENOUGH, BUDGET_MS = 2, 3000
+
+Path = Callable[[Site, random.Random], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A kind of request; `path` draws one. The admin's are asked with the session, the others with the token."""
+
+    title: str
+    path: Path
+
+
+def measure(site: Site, page: Page, requests: int, seed: int) -> list[float]:
+    """Milliseconds of each, one after the other on one connection, behind a few that are not counted.
+
+    What takes seconds is asked fewer times.
+    """
+    rng = random.Random(seed)
+    connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=120)
+    taken: list[float] = []
+    for number in range(-2, requests):
+        if len(taken) >= ENOUGH and sum(taken) > BUDGET_MS:
+            break
+        path = page.path(site, rng)
+        headers = (
+            {"Cookie": f"sessionid={site.session}"}
+            if path.startswith("/admin/")
+            else {"Authorization": f"Bearer {site.token}"}
+        )
+        began = time.perf_counter()
+        connection.request("GET", path, headers=headers)
+        answer = connection.getresponse()
+        answer.read()
+        if answer.status != 200:
+            raise RuntimeError(f"{answer.status} for {path}")
+        if number >= 0:
+            taken.append((time.perf_counter() - began) * 1000)
+    connection.close()
+    return taken
+
+
+def _number(site: Site, rng: random.Random) -> int:
+    return rng.randint(1, site.calls)
+
+
+def _api(**query: Callable[[Site, random.Random], str] | str) -> Path:
+    def path(site: Site, rng: random.Random) -> str:
+        said = {name: value if isinstance(value, str) else value(site, rng) for name, value in query.items()}
+        return "/api/calls/" + (f"?{urlencode(said)}" if said else "")
+
+    return path
+
+
+def _cursor(site: Site, rng: random.Random) -> str:
+    return base64.b64encode(f"p={rng.randint(60, max(60, site.calls // 5))}".encode()).decode()
+
+
+def _driver(site: Site, rng: random.Random) -> str:
+    return f"DRV_{rng.randrange(max(10, site.calls // 100))}"
+
+
+def _agent(site: Site, rng: random.Random) -> str:
+    return f"agent_{rng.randrange(20)}"
+
+
+def _window_begin(site: Site, rng: random.Random) -> str:
+    return site.started_at(site.calls // 2)
+
+
+def _window_end(site: Site, rng: random.Random) -> str:
+    return site.started_at(site.calls // 2 + 100)
+
+
+def _order(site: Site, rng: random.Random) -> str:
+    return f"ORD-{_number(site, rng)}"
+
+
+def _sid(site: Site, rng: random.Random) -> str:
+    return f"CA{_number(site, rng):032}"
+
+
+def _sid_path(prefix: str, suffix: str = "") -> Path:
+    return lambda site, rng: f"{prefix}{quote(_sid(site, rng))}{suffix}"
+
+
+def _number_path(prefix: str, suffix: str = "") -> Path:
+    return lambda site, rng: f"{prefix}{_number(site, rng)}{suffix}"
+
+
+def _always(path: str) -> Path:
+    return lambda site, rng: path
+
+
+CALLS, TURNS, DELIVERIES = "/admin/calls/call/", "/admin/calls/calltranscription/", "/admin/webhooks/webhookdelivery/"
+PAGES = (
+    Page("API: one call", _sid_path("/api/calls/", "/")),
+    Page("API: transcript of a call", _sid_path("/api/calls/", "/transcript/")),
+    Page("API list: first page", _api()),
+    Page("API list: a page far back", _api(cursor=_cursor)),
+    Page("API list: of a driver", _api(driver_id=_driver)),
+    Page("API list: of a driver, failed", _api(driver_id=_driver, status="failed")),
+    Page("API list: of an agent", _api(agent_id=_agent)),
+    Page("API list: failed", _api(status="failed")),
+    Page("API list: not successful", _api(call_successful="false")),
+    Page("API list: inbound", _api(direction="inbound")),
+    Page("API list: started lately", _api(started_after=lambda site, rng: site.started(1 - 60 / site.calls))),
+    Page("API list: started long ago", _api(started_before=lambda site, rng: site.started(0.1))),
+    Page("API list: started within a window", _api(started_after=_window_begin, started_before=_window_end)),
+    Page("API search: an order number, one call has it", _api(search=_order)),
+    Page("API search: a rare word", _api(search="demurrage")),
+    Page("API search: a common word", _api(search="pallet")),
+    Page("API search: nothing is found", _api(search="xylophone")),
+    Page("API search: a call_sid", _api(search=_sid)),
+    Page("admin calls: first page", _always(CALLS)),
+    Page("admin calls: last page", lambda site, rng: f"{CALLS}?p={max(1, min(site.calls, COUNTED) // 50)}"),
+    Page("admin calls: failed", _always(f"{CALLS}?status__exact=failed")),
+    Page("admin calls: search for a call_sid", lambda site, rng: f"{CALLS}?q={_sid(site, rng)}"),
+    Page("admin calls: search for a driver", lambda site, rng: f"{CALLS}?q={_driver(site, rng)}"),
+    Page("admin call page", _number_path(CALLS, "/change/")),
+    Page("admin turns: first page", _always(TURNS)),
+    Page("admin turns: of a call", _number_path(f"{TURNS}?call__id__exact=")),
+    Page("admin deliveries: first page", _always(DELIVERIES)),
+    Page("admin deliveries: failed", _always(f"{DELIVERIES}?outcome__exact=failed")),
+    # the same on a page that is full whatever the size
+    Page("admin deliveries: applied", _always(f"{DELIVERIES}?outcome__exact=applied")),
+    Page("admin deliveries: of a call", _number_path(f"{DELIVERIES}?call__id__exact=")),
+    Page("admin deliveries: search", lambda site, rng: f"{DELIVERIES}?q=conv_{_number(site, rng)}"),
+    Page("admin delivery page", lambda site, rng: f"{DELIVERIES}{rng.randint(1, site.calls // 2)}/change/"),
+)

@@ -1,0 +1,115 @@
+"""callsite with one mechanism switched off: `FAULTS_BROKEN=sweep uvicorn lab.faults.broken:application`.
+
+A check that cannot fail shows nothing. Each mechanism here carries a promise; without it the promise's row has to turn
+BROKEN (`python -m lab.faults --only mutants`, or by hand `python -m lab.faults --break sweep --only lossy`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from lab.faults.failpoint import VARIABLE
+
+
+def no_sweep() -> None:
+    """Hubs trust the channel layer: they never compare themselves with the database."""
+    from realtime.hub import Hub
+
+    async def nothing(_hub: Hub) -> None: ...
+
+    _replace(Hub, "_compare", nothing)
+
+
+def no_gap_fill() -> None:
+    """A turn above a gap is served as if it were the next."""
+    from realtime.subscriptions import Topic
+
+    advance = Topic.advance
+
+    def careless(topic: Topic, number: int, text: str) -> Any:
+        topic.head = max(topic.head, number - 1)
+        return advance(topic, number, text)
+
+    _replace(Topic, "advance", careless)
+
+
+def no_dedupe() -> None:
+    """A turn that is sent again is stored again."""
+    from webhooks import inbox, tool_payloads
+    from webhooks.batching import turns
+
+    parse = tool_payloads.parse_turn
+    for module in (inbox, turns):
+        _replace(module, "parse_turn", lambda body: dataclasses.replace(parse(body), turn_id=None))
+
+
+def no_row_lock() -> None:
+    """The next number is read without holding the call."""
+    from calls.models import CallQuerySet
+    from calls.postgres import turns
+
+    _replace(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
+    _replace(CallQuerySet, "select_for_update", lambda calls, **_: calls)
+
+
+def answer_first() -> None:
+    """A post-call webhook is answered when it has been read, and stored a moment later."""
+    from webhooks import inbox, views
+    from webhooks.models import WebhookDelivery
+
+    async def hasty(body: bytes) -> inbox.Answer:
+        threading.Timer(0.2, inbox.receive, (WebhookDelivery.Route.POST_CALL, body)).start()
+        return inbox.Answer(200, {"status": "success"})
+
+    _replace(views, "take_with_others", hasty)
+
+
+def no_bound() -> None:
+    """Whatever waits for a socket is kept for it."""
+    from realtime import hub, send_queue
+
+    _replace(send_queue, "LIMIT_BYTES", 2**40)
+    _replace(hub, "STALLED_SECONDS", 3600.0)
+
+
+def no_watch() -> None:
+    """Who was let in stays in."""
+    from realtime.consumers import TranscriptionConsumer
+    from realtime.hub import Hub
+
+    async def nothing(_hub: Hub) -> None: ...
+
+    def stay(_consumer: TranscriptionConsumer, _identity: Any) -> None: ...
+
+    _replace(Hub, "_check_listeners", nothing)
+    _replace(TranscriptionConsumer, "_stay_until_expiry", stay)
+
+
+MECHANISMS: dict[str, Callable[[], None]] = {
+    "sweep": no_sweep,
+    "gap-fill": no_gap_fill,
+    "dedupe": no_dedupe,
+    "row-lock": no_row_lock,
+    "store-first": answer_first,
+    "bounded-send_queue": no_bound,
+    "watch-of-listeners": no_watch,
+}
+
+
+def _replace(owner: Any, name: str, value: Any) -> None:
+    """A mechanism that went elsewhere is an error here, so that none seems to be switched off and is not."""
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner} has no {name}: switch it off where it is now")
+    setattr(owner, name, value)
+
+
+if os.environ.get("FAULTS_BROKEN"):
+    from callsite.asgi import application as application
+
+    MECHANISMS[os.environ["FAULTS_BROKEN"]]()
+    if VARIABLE in os.environ:
+        import lab.faults.crash  # noqa: F401  (sets the fail point)

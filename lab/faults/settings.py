@@ -1,0 +1,13 @@
+"""callsite's settings; a fault run replaces where recordings go and, on request, the channel layer."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from callsite.settings import *  # noqa: F403  (all of them)
+from callsite.settings import BASE_DIR, CHANNEL_LAYERS
+
+MEDIA_ROOT = Path(os.environ.get("FAULTS_MEDIA_ROOT", BASE_DIR / "media"))
+if os.environ.get("FAULTS_DROP_FILE"):
+    CHANNEL_LAYERS["default"]["BACKEND"] = "lab.faults.layers.LossyLayer"

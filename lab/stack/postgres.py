@@ -1,0 +1,146 @@
+"""A real PostgreSQL, for as long as it is wanted."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import secrets
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Self
+
+import psycopg
+
+from lab.stack.owner import Owner, remove_folder
+from lab.stack.ports import free_port
+from lab.stack.postgres_binaries import find_binaries, major_version
+from lab.stack.process import Process, ServerError
+
+
+class Postgres:
+    """PostgreSQL in a temporary folder, on a port that stays the same over restarts.
+
+    `durable=False` gives up surviving a power cut (no fsync), which tests do not need and gain speed from.
+    Committed rows survive `stop()`, `stop(immediate=True)` and `kill()` either way; `close()` removes them.
+    """
+
+    def __init__(self, *, durable: bool = True, binaries: Path | None = None) -> None:
+        self.owner = Owner.for_servers()
+        self.binaries = binaries or find_binaries(self.owner)
+        self.durable = durable
+        self.port = free_port()
+        self.folder = self.owner.make_folder("postgres")
+        self.process = Process("PostgreSQL", self.folder / "postgres.log", last_signal=signal.SIGQUIT)
+        self._data = self.folder / "data"
+        self._password = secrets.token_hex(16)
+        atexit.register(self.close)
+
+    @property
+    def url(self) -> str:
+        return self._url("callsite")
+
+    def _url(self, database: str) -> str:
+        return f"postgres://callsite:{self._password}@127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        """Start it, the first time with a new cluster, and return when it takes connections."""
+        new = not self._data.exists()
+        if new:
+            self._initdb()
+        deadline = time.monotonic() + 30
+        while True:
+            self.process.start(self._command(), cwd=self.folder, owner=self.owner)
+            try:
+                self.process.wait_until(self._accepts_connections)
+                break
+            except ServerError as error:
+                # After kill() the last backends need a moment to notice that their parent is gone.
+                if "shared memory" not in str(error) or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.1)
+        if new:
+            with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
+                connection.execute("CREATE DATABASE callsite")
+
+    def stop(self, *, immediate: bool = False) -> None:
+        """Stop it: sessions are cut, open transactions rolled back; `immediate` skips the checkpoint too."""
+        self.process.end(signal.SIGQUIT if immediate else signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL to the server and all its backends, the nearest there is to a power cut of the database."""
+        if not self.process.running:
+            return
+        listing = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")  # Linux
+        backends = listing.read_text().split() if listing.exists() else []
+        self.process.end(signal.SIGKILL)
+        for pid in backends:
+            with suppress(ProcessLookupError):
+                os.kill(int(pid), signal.SIGKILL)
+
+    def close(self) -> None:
+        """Stop it and remove everything that it wrote."""
+        self.stop(immediate=True)
+        remove_folder(self.folder)
+        atexit.unregister(self.close)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _initdb(self) -> None:
+        password_file = self.folder / "password"
+        password_file.touch(mode=0o600)
+        password_file.write_text(self._password)
+        self.owner.take(password_file)
+        # To search without case beyond ASCII takes a Unicode locale: built in since 17, before that libc's.
+        if (major_version(self.binaries) or 0) >= 17:
+            locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        else:
+            locale = ["--locale=C.UTF-8"]
+        command: list[str | Path] = [self.binaries / "initdb", "-D", self._data, "-U", "callsite"]
+        command += [
+            f"--pwfile={password_file}",
+            "--auth=scram-sha-256",
+            "--encoding=UTF8",
+            "--no-sync",
+            *locale,
+        ]
+        made = subprocess.run(
+            command, cwd=self.folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
+            **self.owner.run_as(),
+        )  # fmt: skip
+        password_file.unlink()
+        if made.returncode:
+            raise ServerError(f"initdb failed:\n{made.stdout[-2000:]}{made.stderr[-2000:]}")
+
+    def _command(self) -> list[str | Path]:
+        settings = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self.port),
+            "unix_socket_directories": "",
+            "max_connections": "300",
+            "timezone": "UTC",
+        }
+        if not self.durable:
+            settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
+        command: list[str | Path] = [self.binaries / "postgres", "-D", self._data]
+        for name, value in settings.items():
+            command += ["-c", f"{name}={value}"]
+        return command
+
+    def _accepts_connections(self) -> bool:
+        try:
+            psycopg.connect(self._url("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True

@@ -1,0 +1,115 @@
+"""One server process: started in the background, waited for, and ended for sure, whatever ends its starter."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from lab.stack.owner import Owner
+
+# A shell beside each server: its standard input ends when the process that started both has ended, whichever way.
+KEEPER = 'read -r _; kill -s "$1" -- "-$2"; kill -s CONT -- "-$2"'
+
+
+class ServerError(RuntimeError):
+    """A server did not come up; the message ends with what it logged last."""
+
+
+class Process:
+    """A server's process and its log file. May be started again after it ended; the log is then continued.
+
+    Where the process that started it ends and leaves it behind, be it by SIGKILL, the server gets `last_signal`.
+    """
+
+    def __init__(self, name: str, log_path: Path, *, last_signal: signal.Signals = signal.SIGKILL) -> None:
+        self.name = name
+        self.log_path = log_path
+        self._last_signal = last_signal
+        self._popen: subprocess.Popen[bytes] | None = None
+        self._keeper: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> str:
+        return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
+
+    @property
+    def pid(self) -> int:
+        """Of the running process."""
+        if self._popen is None:
+            raise ServerError(f"{self.name} is not running")
+        return self._popen.pid
+
+    @property
+    def running(self) -> bool:
+        return self._popen is not None and self._popen.poll() is None
+
+    def start(
+        self,
+        argv: Sequence[str | Path],
+        *,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        owner: Owner | None = None,
+    ) -> None:
+        """Start it in a session of its own, so that Ctrl-C reaches whoever uses it and not the server."""
+        if self.running:
+            raise ServerError(f"{self.name} is running already")
+        self._dismiss_keeper()
+        with self.log_path.open("ab") as log:
+            self._popen = subprocess.Popen(
+                [os.fspath(part) for part in argv],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+                **(owner or Owner()).run_as(),
+            )
+        self._keeper = subprocess.Popen(
+            ["sh", "-c", KEEPER, "sh", self._last_signal.name.removeprefix("SIG"), str(self._popen.pid)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            **(owner or Owner()).run_as(),
+        )
+
+    def wait_until(self, ready: Callable[[], bool], timeout_seconds: float = 60) -> None:
+        """Wait for `ready()`; a process that ends before or takes longer is ended and raises ServerError."""
+        deadline = time.monotonic() + timeout_seconds
+        while not ready():
+            if not self.running:
+                raise ServerError(f"{self.name} ended while starting:\n{self.log[-3000:]}")
+            if time.monotonic() > deadline:
+                self.end(signal.SIGKILL)
+                raise ServerError(f"{self.name} was not ready after {timeout_seconds} s:\n{self.log[-3000:]}")
+            time.sleep(0.02)
+
+    def send(self, number: signal.Signals) -> None:
+        if self._popen is not None:
+            self._popen.send_signal(number)
+
+    def end(self, number: signal.Signals, timeout_seconds: float = 30) -> int | None:
+        """Send the signal and wait; after the time-out SIGKILL. The exit code, None without a process."""
+        if self._popen is None:
+            return None
+        self._popen.send_signal(number)
+        try:
+            code = self._popen.wait(timeout_seconds)
+        except subprocess.TimeoutExpired:
+            self._popen.kill()
+            code = self._popen.wait()
+        self._popen = None
+        self._dismiss_keeper()
+        return code
+
+    def _dismiss_keeper(self) -> None:
+        if self._keeper is not None:
+            self._keeper.kill()  # before its standard input ends: the server's number may be another process's by now
+            self._keeper.communicate()
+            self._keeper = None

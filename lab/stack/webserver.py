@@ -1,0 +1,91 @@
+"""callsite under its production command, on this machine."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Literal, Self
+
+from lab.stack.owner import Owner, remove_folder
+from lab.stack.ports import free_port, is_open
+from lab.stack.process import Process
+
+CHECKOUT = Path(__file__).resolve().parents[2]
+
+
+class WebServer:
+    """One web process of callsite, on a port that stays the same over restarts.
+
+    `env` is added to this process's own environment; `arguments` go to the server's command line.
+    """
+
+    def __init__(
+        self,
+        env: Mapping[str, str],
+        *,
+        server: Literal["uvicorn", "daphne"] = "uvicorn",
+        arguments: Sequence[str] = (),
+        application: str = "callsite.asgi:application",
+    ) -> None:
+        self.env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
+        self.port = free_port()
+        self.folder = Owner().make_folder("web")
+        self.process = Process(f"callsite under {server}", self.folder / "web.log")
+        if server == "uvicorn":
+            options = [application, "--host", "127.0.0.1", "--port", str(self.port)]
+            options += ["--no-access-log", "--ws-per-message-deflate", "false"]
+        else:
+            options = ["-b", "127.0.0.1", "-p", str(self.port), application]
+        self._command = [sys.executable, "-m", server, *options, *arguments]
+        atexit.register(self.close)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def ws_url(self) -> str:
+        return f"ws://127.0.0.1:{self.port}"
+
+    @property
+    def pid(self) -> int:
+        return self.process.pid
+
+    @property
+    def log(self) -> str:
+        """What it wrote to its standard output and error so far, over all restarts."""
+        return self.process.log
+
+    def start(self) -> None:
+        """Start it and return when it takes connections; ServerError with its log when it does not."""
+        self.process.start(self._command, cwd=CHECKOUT, env=self.env)
+        self.process.wait_until(lambda: is_open(self.port))
+
+    def kill(self) -> None:
+        """SIGKILL: no handler, no `finally`, no on-commit hook runs."""
+        self.process.end(signal.SIGKILL)
+
+    def terminate(self, timeout_seconds: float = 30) -> int | None:
+        """SIGTERM, as at a deployment, and wait; after the time-out SIGKILL. Its exit code."""
+        return self.process.end(signal.SIGTERM, timeout_seconds)
+
+    def close(self) -> None:
+        """Kill it and remove its log."""
+        self.kill()
+        remove_folder(self.folder)
+        atexit.unregister(self.close)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,37 @@
+"""The WebSocket application: who shows a token is not asked for a session, and no token reaches a log."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+
+from realtime.auth import offered_token, take_token_from_query
+from realtime.routing import websocket_urlpatterns
+
+_with_token = URLRouter(websocket_urlpatterns)
+_with_session = AuthMiddlewareStack(_with_token)
+
+
+async def websocket_application(
+    scope: dict[str, Any], receive: Callable[[], Awaitable[Any]], send: Callable[[Any], Awaitable[None]]
+) -> None:
+    """ASGI, for scopes of the type "websocket"."""
+    take_token_from_query(scope)
+    scope["callsite.abort"] = _way_to_cut(send)
+    # a session costs each socket some KiB for as long as it lives
+    application = _with_session if offered_token(scope) is None else _with_token
+    await application(scope, receive, send)
+
+
+def _way_to_cut(send: Any) -> Callable[[], None] | None:
+    """uvicorn's `send` is a method of the connection, whose transport can be aborted. Other servers offer nothing.
+
+    It is the only way to be rid of a client that reads nothing: a close frame would wait behind what it does not read.
+    """
+    abort: Callable[[], None] | None = getattr(
+        getattr(getattr(send, "__self__", None), "transport", None), "abort", None
+    )
+    return abort

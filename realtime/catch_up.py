@@ -1,0 +1,108 @@
+"""Reading back from the database what subscribers have not heard: gaps, resumptions, the end of a call."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+
+from django.db import Error
+
+from calls.models import Call
+from realtime import replay
+from realtime.cycles import Tasks
+from realtime.messages import ErrorFrame
+from realtime.subscriptions import Listener, Subscription, Topic
+
+logger = logging.getLogger(__name__)
+DATABASE_RETRY_SECONDS = 1.0
+
+
+class Reader:
+    """Reads for the topics and subscriptions of one hub. `unsubscribe` ends a listener's subscription to a call."""
+
+    def __init__(self, tasks: Tasks, unsubscribe: Callable[[Listener, int], None]) -> None:
+        self._tasks, self._unsubscribe = tasks, unsubscribe
+
+    def catch_up(self, topic: Topic) -> None:
+        """Read what this process has not heard, once for all its sockets."""
+        topic.stale = True
+        if not topic.reading:
+            topic.reading = True
+            self._tasks.spawn(self._read_missing(topic))
+
+    async def _read_missing(self, topic: Topic) -> None:
+        try:
+            while topic.stale and topic.users:
+                topic.stale = False
+                page = await replay.read(topic.call_id, topic.head, until_end=True)
+                for number, text in page.turns:
+                    for subscription in await topic.advance_as_read(number, text):
+                        self.serve(subscription)
+                await topic.skip_to(page.end)
+                if page.completion is None:
+                    topic.stale = topic.stale or not page.is_last
+                    continue
+                for subscription in [s for s in topic.subscriptions if not s.behind]:
+                    # one below the head: the last turn is just being served, and has not come to this socket yet
+                    if subscription.position >= topic.head and subscription.listener.send_queue.has_room:
+                        self._finish(subscription, page.completion)
+                    else:
+                        self.serve(subscription)
+        except Call.DoesNotExist:
+            self.call_deleted(topic)
+        except Error as error:  # the sweep comes back to it
+            logger.warning("The database is away: %s", type(error).__name__)
+        finally:
+            topic.reading = False
+
+    def serve(self, subscription: Subscription) -> None:
+        """Serve a subscription from the database, at its socket's own pace, until it is level with its call."""
+        if not subscription.behind:
+            subscription.behind = True
+            self._tasks.spawn(self._serve_pages(subscription))
+
+    async def _serve_pages(self, subscription: Subscription) -> None:
+        while subscription.behind and not subscription.over:
+            try:
+                async with subscription.listener.one_page:  # at a time, however many subscriptions are behind
+                    await self._serve_page(subscription)
+            except Call.DoesNotExist:
+                self.call_deleted(subscription.topic)
+            except Error as error:
+                logger.warning("The database is away: %s", type(error).__name__)
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)
+
+    async def _serve_page(self, subscription: Subscription) -> None:
+        topic, send_queue = subscription.topic, subscription.listener.send_queue
+        await send_queue.room()
+        head = topic.head
+        page = await replay.read(topic.call_id, subscription.position, until_end=subscription.live)
+        for number, text in page.turns:
+            if not send_queue.has_room:
+                await send_queue.room()
+            if subscription.over:
+                return
+            subscription.serve(number, text)
+        subscription.position = max(subscription.position, page.end)
+        if page.completion is not None:
+            if not send_queue.has_room:
+                await send_queue.room()
+            if not subscription.over:
+                self._finish(subscription, page.completion)
+        elif subscription.position >= topic.head or (not page.turns and topic.head == head):
+            subscription.behind = False
+
+    def _finish(self, subscription: Subscription, completion: tuple[str, str]) -> None:
+        """The call has ended, and every turn was served: the pair, and the subscription is over."""
+        for text in completion:
+            subscription.listener.send_queue.push(text)
+        self._unsubscribe(subscription.listener, subscription.topic.call_id)
+
+    def call_deleted(self, topic: Topic) -> None:
+        """Tell those who listen, and forget the call."""
+        for subscription in list(topic.subscriptions):
+            text = "The call was deleted."
+            identifier = subscription.identifier
+            subscription.listener.send(ErrorFrame(message=text, code="CALL_NOT_FOUND", identifier=identifier))
+            self._unsubscribe(subscription.listener, topic.call_id)

@@ -1,0 +1,122 @@
+"""The list of calls as the database has it: which calls belong to it, what changed of them, how each reads.
+
+Two queries in place of one: versions are small and asked for often, rows are read only where a version is new.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import F, FilteredRelation, Q, QuerySet
+from django.db.models.functions import Left
+
+from calls.json_values import iso, json_number
+from calls.models import Call
+from calls.redaction import redacted
+from realtime.messages import LastTurn, ListedCall, encode
+from realtime.replay import in_thread
+
+IN_PROGRESS_LIMIT = 1_000
+ENDED_LIMIT = 50
+NEWEST_LIMIT = 200
+LAST_TURN_CHARACTERS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """Differs whenever something of the call differs: a call is never written without its `updated_at`."""
+
+    status: str
+    last_sequence_number: int
+    updated_at: datetime
+
+    @property
+    def ended(self) -> bool:
+        return self.status != Call.Status.IN_PROGRESS
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """`calls`: what a snapshot shows, in its order. `window`: these and the newest by id, whatever became of them.
+
+    `versions`: of all of these, and of what was asked for besides.
+    """
+
+    calls: list[int]
+    window: frozenset[int]
+    versions: dict[int, Version]
+
+
+async def listing(known: set[int]) -> Listing:
+    """What the list is now. Of `known` calls the versions are told even if they belong to it no longer."""
+    return await in_thread(lambda: _listing(known))
+
+
+async def rows(call_ids: Iterable[int]) -> list[tuple[int, Version, str]]:
+    """These calls, each as (id, version, its JSON), in one query."""
+    ids = list(call_ids)
+    return await in_thread(lambda: [_row(values) for values in _with_last_turn(Call.objects.filter(pk__in=ids))])
+
+
+def _listing(known: set[int]) -> Listing:
+    """Calls in progress are asked for first: one that ends between the queries is found in both, and never in none.
+
+    The newest by id are there for a call that begins and ends between two looks. Each query walks an index.
+    """
+    fields = ("pk", "status", "last_sequence_number", "updated_at")
+    calls = Call.objects.order_by()
+    in_progress = calls.filter(status=Call.Status.IN_PROGRESS).order_by("-pk").values_list(*fields)[:IN_PROGRESS_LIMIT]
+    ended = calls.filter(call_end_time__isnull=False).exclude(status=Call.Status.IN_PROGRESS)
+    ended_last = ended.order_by("-call_end_time", "-pk").values_list(*fields)[:ENDED_LIMIT]
+    listed = {pk: Version(*rest) for pk, *rest in [*in_progress, *ended_last]}
+    newest = calls.order_by("-pk").values_list(*fields)[:NEWEST_LIMIT]
+    versions = {pk: Version(*rest) for pk, *rest in newest} | listed
+    window = frozenset(versions)
+    if missing := known - versions.keys():
+        versions |= {pk: Version(*rest) for pk, *rest in calls.filter(pk__in=missing).values_list(*fields)}
+    return Listing(list(listed), window, versions)
+
+
+def _with_last_turn(calls: QuerySet[Call]) -> Iterable[dict[str, Any]]:
+    last = Q(transcriptions__sequence_number=F("last_sequence_number"))
+    found: Iterable[dict[str, Any]] = (
+        calls.order_by()
+        .annotate(last=FilteredRelation("transcriptions", condition=last))
+        .annotate(last_text=Left("last__message_text", LAST_TURN_CHARACTERS))
+        .annotate(last_speaker=F("last__speaker_type"), last_time=F("last__timestamp"))
+        .values(
+            *("pk", "updated_at", "call_duration_seconds", "last_text", "last_speaker", "last_time"),
+            *(set(ListedCall.__struct_fields__) - {"duration_seconds", "last_turn"}),
+        )
+    )
+    return found
+
+
+def _row(call: dict[str, Any]) -> tuple[int, Version, str]:
+    spoken = call["last_speaker"] is not None
+    listed = ListedCall(
+        call_sid=call["call_sid"],
+        conversation_id=call["conversation_id"],
+        driver_id=call["driver_id"],
+        agent_id=call["agent_id"],
+        agent_name=call["agent_name"],
+        direction=call["direction"],
+        from_number=call["from_number"],
+        to_number=call["to_number"],
+        status=call["status"],
+        call_start_time=iso(call["call_start_time"]),
+        call_end_time=iso(call["call_end_time"]),
+        duration_seconds=json_number(call["call_duration_seconds"]),
+        last_sequence_number=call["last_sequence_number"],
+        last_turn=LastTurn(call["last_speaker"], call["last_text"], iso(call["last_time"])) if spoken else None,
+        call_successful=call["call_successful"],
+        transcript_summary=redacted(call["transcript_summary"]),
+        cost=json_number(call["cost"]),
+        failure_reason=redacted(call["failure_reason"]),
+        created_at=iso(call["created_at"]),
+    )
+    version = Version(call["status"], call["last_sequence_number"], call["updated_at"])
+    return call["pk"], version, encode(listed)

@@ -1,0 +1,109 @@
+"""Read back from the database what a call has said so far, in threads of realtime's own.
+
+Everything a subscriber ever gets can be read back with these functions; the channel layer only tells when.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from django.db.models.functions import Length
+
+from calls.models import Call
+from calls.threads import Threads
+from realtime.call_state import CallState
+from realtime.messages import CallCompleted, CallStatus, Transcription, encode
+
+PAGE = 500
+PAGE_CHARACTERS = 256 * 1024
+_threads = Threads("realtime-replay", 4)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Turns above a number, as (number, text), no more than a page; on an ended call's last one the completion pair.
+
+    `end`: the database has no other turns up to this number.
+    """
+
+    state: CallState
+    end: int
+    turns: list[tuple[int, str]]
+    is_last: bool
+    completion: tuple[str, str] | None
+
+
+_STATE = (
+    *("pk", "call_sid", "conversation_id", "status"),
+    *("last_sequence_number", "final_sequence_number"),
+)
+
+
+async def in_thread[Result](read: Callable[[], Result]) -> Result:
+    """Run a blocking read in one of realtime's own threads."""
+    return await _threads.run(read)
+
+
+async def find(identifier: str) -> CallState:
+    """The call with this `call_sid` or `conversation_id`; raises Call.DoesNotExist."""
+    return await in_thread(lambda: _state(Call.objects.only(*_STATE).get_by_identifier(identifier)))
+
+
+async def state(call_id: int) -> CallState:
+    """Where one call is now; raises Call.DoesNotExist."""
+    return await in_thread(lambda: _state(Call.objects.only(*_STATE).get(pk=call_id)))
+
+
+async def states(call_ids: Iterable[int]) -> list[CallState]:
+    """Where these calls are now, in one query."""
+    ids = list(call_ids)
+    return await in_thread(lambda: [CallState(*row) for row in _rows(ids)])
+
+
+async def read(call_id: int, after: int, *, until_end: bool = False) -> Page:
+    """The turns above `after` that the call has; with the pair if it has ended.
+
+    `until_end` leaves out what came after the call's end: that is for those who ask, not for those who listened.
+    """
+    return await in_thread(lambda: _read(call_id, after, until_end))
+
+
+def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None]]:
+    return Call.objects.filter(pk__in=call_ids).order_by().values_list(*_STATE)
+
+
+def _state(call: Call) -> CallState:
+    return CallState(*(getattr(call, name) for name in _STATE))
+
+
+def _read(call_id: int, after: int, until_end: bool) -> Page:
+    """The call first, the turns second: the number read from the call says where this page has to stop."""
+    call = Call.objects.defer("final_transcript").get(pk=call_id)
+    state = _state(call)
+    last = state.last_sequence_number
+    if until_end and state.final_sequence_number is not None:
+        last = state.final_sequence_number
+    turns: list[tuple[int, str]] = []
+    if after < last:
+        above = call.transcriptions.filter(sequence_number__gt=after, sequence_number__lte=last)
+        sizes = above.order_by("sequence_number").values_list("sequence_number", Length("message_text"))
+        page = above.filter(sequence_number__lte=_end_of_page(sizes[:PAGE]))
+        spoken = page.order_by("sequence_number")
+        turns = [(turn.sequence_number, encode(Transcription.of(turn, call))) for turn in spoken]
+    is_last = not turns or turns[-1][0] >= last
+    completion = None
+    if state.ended and is_last:
+        completion = encode(CallStatus.of(call)), encode(CallCompleted.of(call))
+    return Page(state, max(after, last) if is_last else turns[-1][0], turns, is_last, completion)
+
+
+def _end_of_page(sizes: Iterable[tuple[int, int]]) -> int:
+    """The number of the last turn that still fits: a page waits in memory for a socket that is slow to take it."""
+    end = total = 0
+    for number, size in sizes:
+        total += size
+        if end and total > PAGE_CHARACTERS:
+            break
+        end = number
+    return end

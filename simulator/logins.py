@@ -1,0 +1,80 @@
+"""Who signs in: the three users of the demo, and the token that a simulation registers its calls with."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.db import Error
+from django.utils.crypto import get_random_string
+from rest_framework_simplejwt.tokens import AccessToken
+
+from simulator.server import SimulationError
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import User
+
+ADD_CALL = "calls.add_call"
+DISPATCHER, SUPERVISOR, ADMIN = "demo-dispatcher", "demo-supervisor", "demo-admin"
+# name → (is_staff, is_superuser, models that may be viewed)
+RIGHTS: dict[str, tuple[bool, bool, tuple[str, ...]]] = {
+    DISPATCHER: (False, False, ("call",)),
+    SUPERVISOR: (True, False, ("call", "calltranscription", "callrecording", "webhookdelivery")),
+    ADMIN: (True, True, ()),
+}
+# What the demo's users are told from people by: nobody has an address there (RFC 2606).
+EMAIL = "made-by-the-demo@callsite.invalid"
+
+
+@contextmanager
+def demo_logins() -> Iterator[dict[str, str]]:
+    """The demo's users, who can sign in until the block ends: user name → a new password.
+
+    SimulationError where somebody else has one of the names: a person's login is never changed.
+    """
+    users = get_user_model().objects.filter(username__in=RIGHTS)
+    if person := users.exclude(email=EMAIL).first():
+        raise SimulationError(
+            f"There is a user {person.get_username()} whom the demo did not make, and whose login it will not change. "
+            "Rename that user."
+        )
+    try:
+        yield {name: _login(name, *rights) for name, rights in RIGHTS.items()}
+    finally:
+        # so that `make run` makes a login of its own instead of naming one that the next demo changes
+        users.filter(email=EMAIL).update(is_active=False)
+
+
+def _login(name: str, is_staff: bool, is_superuser: bool, models: tuple[str, ...]) -> str:
+    user, _ = get_user_model().objects.get_or_create(username=name, email=EMAIL)
+    password = get_random_string(14)
+    user.set_password(password)
+    user.is_active, user.is_staff, user.is_superuser = True, is_staff, is_superuser
+    user.save()
+    codenames = [f"view_{model}" for model in models]
+    user.user_permissions.set(
+        Permission.objects.filter(content_type__app_label__in=("calls", "webhooks"), codename__in=codenames)
+    )
+    return password
+
+
+def demo_admin() -> User:
+    """Who registers the demo's calls."""
+    return get_user_model().objects.get(username=ADMIN, email=EMAIL)
+
+
+def local_user() -> User | None:
+    """A user of this checkout's database who may register calls, if there is one and the database answers."""
+    backend = "django.contrib.auth.backends.ModelBackend"
+    try:
+        return get_user_model().objects.with_perm(ADD_CALL, backend=backend).order_by("pk").first()
+    except Error:
+        return None
+
+
+def token_of(user: User | None) -> str:
+    """A fresh JWT of the user, good wherever DJANGO_SECRET_KEY and the database are this checkout's; "" of nobody."""
+    return "" if user is None else str(AccessToken.for_user(user))
