@@ -197,3 +197,63 @@ def test_what_is_not_ours_to_answer_is_refused_all_the_same(site, settings):
     assert site.client.get(INIT).status_code == 405
     right = {"Authorization": f"Bearer {TOOL_SECRET}"}
     assert site.client.post(INIT, json=ASKED, headers=right).status_code == 413
+
+
+# --- registrations that are tried again, without a server ----------------------------------------------------
+
+
+@pytest.fixture
+def tries(monkeypatch, quick):
+    """What each further try of a registration comes to, in turn; an exception is raised."""
+    outcomes = []
+
+    async def register(body):
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return inbox.Answer(outcome, {})
+
+    monkeypatch.setattr(initiation, "_register", register)
+    return outcomes
+
+
+async def tried_out(retries):
+    async with asyncio.timeout(10):
+        await retries._task
+
+
+async def test_a_registration_is_tried_until_it_succeeds(tries):
+    tries += [500, RuntimeError("made by the test"), 200, 500]
+    retries = initiation.Retries()
+    retries.keep(b"{}")
+    await tried_out(retries)
+    assert (retries.waiting, tries) == ({}, [500])
+
+
+async def test_a_registration_that_cannot_succeed_is_given_up(tries):
+    tries += [400, 500]
+    retries = initiation.Retries()
+    retries.keep(b"{}")
+    await tried_out(retries)
+    assert (retries.waiting, tries) == ({}, [500])
+
+
+async def test_a_registration_is_given_up_when_its_call_is_over(tries, monkeypatch, caplog):
+    monkeypatch.setattr(initiation, "KEPT_SECONDS", 0)
+    retries = initiation.Retries()
+    retries.keep(b"{}")
+    await tried_out(retries)
+    assert retries.waiting == {}
+    assert "Gave up the registration of a call" in caplog.text
+
+
+async def test_a_registration_beyond_those_that_may_wait_is_given_up_at_once(tries, monkeypatch, caplog):
+    monkeypatch.setattr(initiation, "KEPT", 2)
+    tries += [200, 200]
+    retries = initiation.Retries()
+    for number in range(3):
+        retries.keep(b"%d" % number)
+    assert len(retries.waiting) == 2
+    assert "2 wait already" in caplog.text
+    await tried_out(retries)
+    assert (retries.waiting, tries) == ({}, [])
