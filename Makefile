@@ -8,12 +8,14 @@ MAKEFLAGS += --no-print-directory
 
 ARGS ?=
 PORT ?= 8000
-# processes that run tests: one more than CI has cores, as tests wait as much as they work
-WORKERS ?= 3
+# Processes that run tests: one more than CI has cores, as tests wait as much as they work. With ARGS= there is one
+# alone, as it starts sooner: `make test ARGS="-k signature"`.
+WORKERS ?= $(if $(ARGS),0,3)
 PYTHON := .venv/bin/python
 # pip says nothing but errors and asks nothing
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
 PACKAGES := callsite calls webhooks realtime simulator lab
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile
 NODE_TESTS = $(shell find realtime -name node_modules -prune -o -name '*.test.js' -print -o -name '*.test.mjs' -print 2>/dev/null)
 
 # For commands that load the settings and need neither `.env` nor a database of their own.
@@ -27,7 +29,7 @@ PRODUCTION := DJANGO_DEBUG=false DJANGO_ALLOWED_HOSTS=callsite.example \
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 .PHONY: run
 run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000 (PORT=8000), with SQLite and a staff login
@@ -40,23 +42,43 @@ run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000 (PORT=8000), with 
 demo: .venv/.runtime .env ## the same, and simulated calls come in while it runs
 	@exec $(PYTHON) manage.py demo --port $(PORT) $(ARGS)
 
+.PHONY: quick
+quick: .venv/.dev ## the tests that need no server, in half a minute, on SQLite in memory
+	@DATABASE_URL= REDIS_URL= $(PYTHON) -m pytest -m quick --numprocesses $(if $(ARGS),0,2) $(ARGS)
+
+.PHONY: fmt
+fmt: .venv/.dev ## put the code in order: ruff's fixes, then its format
+	@$(PYTHON) -m ruff check --fix .
+	@$(PYTHON) -m ruff format .
+
 .PHONY: test
-test: .venv/.dev ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)
-	@$(PYTHON) -m lab.stack.browser
-	@if [ -n "$(NODE_TESTS)" ] && command -v node >/dev/null; then \
-		echo "node: the browser client's tests"; node --test --test-reporter=spec $(NODE_TESTS); fi
-	@$(PYTHON) -m lab.stack -- $(PYTHON) -m pytest --numprocesses $(WORKERS) --dist loadfile $(ARGS)
+test: .venv/.dev client-tests ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)
+	@$(PYTHON) -m lab.stack -- $(PYTHON) -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: coverage
-coverage: .venv/.dev ## the tests, and which lines and branches they miss
-	@$(PYTHON) -m lab.stack -- $(PYTHON) -m coverage run -m pytest $(ARGS)
-	@$(PYTHON) -m coverage report
+coverage: .venv/.dev client-tests ## the same, and which lines and branches they miss; there is a floor
+	@$(PYTHON) -m coverage erase
+	@$(PYTHON) -m lab.stack -- $(PYTHON) -m coverage run -m pytest $(PARALLEL) $(ARGS)
+	@$(PYTHON) -m coverage combine --quiet
+	@$(PYTHON) -m coverage report $(if $(ARGS),--fail-under=0)
+
+# The browser client's tests, run by node. ARGS= is for pytest, so they are left out with it.
+.PHONY: client-tests
+client-tests:
+	@if [ -n "$$ARGS" ]; then :; \
+	elif command -v node >/dev/null; then \
+		echo "node: the browser client's tests"; node --test --test-reporter=spec $(NODE_TESTS); \
+	else echo "node: the browser client's tests are skipped, node is not here"; fi
+
+.PHONY: browser
+browser: .venv/.dev ## install Chromium for the browser tests, unless there is one; without it they are skipped
+	@$(PYTHON) -m lab.stack.browser
 
 .PHONY: check
-check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, deployment, then the tests
+check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, deployment, tests, promises
 	@echo "check: ruff";        $(PYTHON) -m ruff check --quiet .
 	@echo "check: format";      $(PYTHON) -m ruff format --quiet --check . || { \
-		echo "these are not formatted; run $(PYTHON) -m ruff format ."; \
+		echo "these are not formatted; run make fmt"; \
 		$(PYTHON) -m ruff format --check .; exit 1; }
 	@echo "check: types";       $(OFFLINE) $(PYTHON) -m mypy --no-error-summary $(PACKAGES)
 	@echo "check: imports";     said=$$(.venv/bin/lint-imports --no-cache 2>&1) || { echo "$$said"; exit 1; }
@@ -69,8 +91,8 @@ check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, dep
 		echo "check: types of the browser client"; \
 		npm --prefix realtime/tests/js ci --silent --no-audit --no-fund && npm --prefix realtime/tests/js run --silent check; \
 	else echo "check: types of the browser client not checked, npm is not here"; fi
+	@echo "check: tests";       $(MAKE) coverage
 	@echo "check: promises";    $(PYTHON) -m lab.faults --short
-	@$(MAKE) test
 
 .PHONY: faults
 faults: .venv/.dev ## break real servers under load and count what is lost; minutes

@@ -113,6 +113,7 @@ class _Redaction:
         if len(value) == 2 and type(value[0]) is str and type(value[1]) is str:
             kind = self.kind_of(value[0])
             if kind in SECRETS:
+                # what is no name but a text with a secret in it counts as one, too
                 return [self.text(value[0], depth + 1), _masked(value[1], kind, depth)]
         changed = {n: new for n, item in enumerate(value) if (new := self.value(item, depth + 1)) is not item}
         return [changed.get(n, item) for n, item in enumerate(value)] if changed else value

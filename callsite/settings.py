@@ -16,7 +16,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 from environs import Env
 
-from callsite import logs
+from callsite import __version__, logs
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Env()
@@ -207,7 +207,7 @@ SIMPLE_JWT = {
 SPECTACULAR_SETTINGS = {
     "TITLE": "callsite",
     "DESCRIPTION": "Calls that ElevenLabs Agents made or took: their state, turns, outcome and recording.",
-    "VERSION": "0.1.0",
+    "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",

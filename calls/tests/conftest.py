@@ -7,6 +7,14 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
+from conftest import register_call
+
+
+@pytest.fixture
+def call(db):
+    """A call in progress; its test commits only where it uses `site` or `transactional_db` as well."""
+    return register_call()
+
 
 @pytest.fixture
 def api(db):

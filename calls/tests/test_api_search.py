@@ -28,11 +28,11 @@ def ended(sid, *said, **more):
     "text",
     [
         *("demurrage", "DEMURRAGE", "demurr", "charge demurrage", "the  demurr", "demurrage, charge"),
-        *("Übergabe", "cold chain", "cold-chain", "gate", "A4/B7", "b7", "hello"),
+        *("Übergabe", "übergabe", "cold chain", "cold-chain", "gate", "A4/B7", "b7", "hello"),
         *("EL_one", "el_o", "conv_01jy-EL_one", "DRV.7", "+49301234", "49301234", "4930", "agreed"),
     ],
 )
-def test_a_call_is_found_by_words(reader, db, text):
+def test_a_call_is_found_by_words(reader, on_postgresql, text):
     said = (
         "Hello.How much is the DEMURRAGE charge?",
         "Übergabe at gate A4/B7, the cold-chain <b>truck</b>",
@@ -49,7 +49,7 @@ def test_a_call_is_found_by_words(reader, db, text):
     "text",
     ["emurrage", "demurrage xylophone", "demurr charge", "'", "''", "\\", "' | 'x", "!demurrage & x", "%", "*", ":*"],
 )
-def test_what_is_not_there_is_not_found(reader, db, text):
+def test_what_is_not_there_is_not_found(reader, on_postgresql, text):
     ended("EL_one", "the demurrage charge")
     assert sids(reader.get("/api/calls/", {"search": text})) == []
 
@@ -63,7 +63,7 @@ def test_whatever_a_transcript_is_it_stops_no_webhook(reader, db, transcript):
     assert sids(reader.get("/api/calls/?search=odd")) == ["EL_odd"]
 
 
-def test_of_a_very_long_call_the_beginning_is_searched(reader, db):
+def test_of_a_very_long_call_the_beginning_is_searched(reader, on_postgresql):
     words = [f"w{n:06}ä" for n in range(300_000)]  # more than a tsvector can hold
     ended("EL_long", " ".join(words))
     assert sids(reader.get("/api/calls/", {"search": words[10_000]})) == ["EL_long"]
@@ -106,7 +106,7 @@ def test_search_narrows_the_other_filters_and_is_walked_by_cursor(reader, db):
     assert sids(reader.get(page.json()["next"])) == ["EL_0"]
 
 
-def test_what_is_frequent_is_found_as_what_is_rare(reader, db):
+def test_what_is_frequent_is_found_as_what_is_rare(reader, on_postgresql):
     for n in range(FREQUENT + 1):
         ended(f"EL_{n}", "the pallet" + " and demurrage" * (n == 3))
     assert len(sids(reader.get("/api/calls/?search=pallet"))) == FREQUENT + 1
@@ -118,7 +118,7 @@ def test_what_is_frequent_is_found_as_what_is_rare(reader, db):
     assert ("ANY (ARRAY(" in frequent, "ANY (ARRAY(" in rare) == (False, True)
 
 
-def test_words_are_looked_up_in_an_index(db):
+def test_words_are_looked_up_in_an_index(on_postgresql):
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("EXPLAIN SELECT id FROM calls_call WHERE search_words @@ 'demurrage'::tsquery")

@@ -43,7 +43,7 @@ def test_turn_5000_costs_what_turn_1_costs(call, turn_id):
         assert "MAX(" not in sql.upper()
 
 
-def test_what_a_turn_costs(call):
+def test_what_a_turn_costs(on_postgresql, transactional_db, call):
     begin, lock, insert, update, commit = queries_of(call)
     assert (begin, commit) == ("BEGIN", "COMMIT")
     assert "FOR NO KEY UPDATE" in lock

@@ -26,7 +26,7 @@ def manage(env, *arguments):
 
 
 @pytest.fixture
-def sqlite_env(tmp_path):
+def sqlite_env(tmp_path, starts_programs):
     """The environment of a server with a database of its own and the user `admin`."""
     env = {
         "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",

@@ -11,7 +11,10 @@ from django.core.checks import ERROR, run_checks
 
 from lab.stack.webserver import CHECKOUT
 
-pytestmark = pytest.mark.filterwarnings("ignore:Overriding setting DATABASES")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:Overriding setting DATABASES"),
+    pytest.mark.django_db,  # all checks run, and one asks SQLite what it can do
+]
 
 POSTGRES = {"default": {"ENGINE": "django.db.backends.postgresql"}}
 SQLITE = {"default": {"ENGINE": "django.db.backends.sqlite3"}}
@@ -37,7 +40,7 @@ def test_e001_the_published_key_is_for_debug_alone(settings):
     assert found() == {}
 
 
-def test_without_a_key_debug_works_on_sqlite_and_says_what_to_set_on_postgresql():
+def test_without_a_key_debug_works_on_sqlite_and_says_what_to_set_on_postgresql(starts_programs):
     assert check(DATABASE_URL="sqlite://:memory:").returncode == 0
     refused = check(DATABASE_URL="postgres://nobody@127.0.0.1:1/nothing")
     assert refused.returncode == 1

@@ -38,13 +38,13 @@ def environment(dotenv: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("dotenv", ["", EXAMPLE])
-def test_without_a_key_of_ones_own_it_does_not_start_and_says_what_to_do(dotenv):
+def test_compose_without_a_key_of_ones_own_does_not_start_and_says_what_to_do(dotenv):
     with pytest.raises(Missing, match=r"^run make \.env, or set it in \.env$"):
         environment(dotenv)
 
 
 @pytest.mark.parametrize("hosts", ["localhost,127.0.0.1", ""])
-def test_with_the_first_env_it_serves_as_in_production_on_this_machine(hosts):
+def test_compose_with_the_first_env_serves_as_in_production_on_this_machine(starts_programs, hosts):
     env = environment(fresh(EXAMPLE).replace("localhost,127.0.0.1", hosts))
     assert env["DATABASE_URL"].startswith("postgres://callsite:callsite@postgres:")
     env |= {name: os.environ[name] for name in ("DATABASE_URL", "REDIS_URL")}

@@ -10,6 +10,8 @@ from calls.models import Call, CallRecording, CallTranscription
 from calls.turns import record_turn
 from webhooks.models import WebhookDelivery
 
+pytestmark = pytest.mark.usefixtures("on_postgresql")  # which names the constraint in its refusal
+
 
 def refused(constraint, model, **fields):
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():

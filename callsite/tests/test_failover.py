@@ -17,7 +17,7 @@ from lab.stack.webserver import CHECKOUT, WebServer
 
 
 @pytest.fixture(scope="module")
-def postgres():
+def postgres(starts_programs):
     with Postgres(durable=False) as postgres:
         yield postgres
 

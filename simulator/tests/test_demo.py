@@ -37,7 +37,7 @@ TURN = re.compile(r"^\d\d:\d\d:\d\d  (\S.{14})  (?:agent|driver) {5,6} {1,2}(\d+
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Any:
+def demo(tmp_path: Path, starts_programs: None) -> Any:
     """Starts the demo in a process; whatever a test leaves running is ended."""
     (tmp_path / "demo_settings.py").write_text(SETTINGS.format(media=str(tmp_path / "media")))
     own = {

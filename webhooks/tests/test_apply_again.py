@@ -11,7 +11,7 @@ from webhooks.models import WebhookDelivery
 
 
 @pytest.mark.parametrize("name", ["transcription_docs_sample", "failure_twilio", "audio_small_mp3"])
-def test_an_applied_one_changes_nothing_but_its_count(site, call, name):
+def test_an_applied_delivery_changes_nothing_but_its_count(site, call, name):
     site.post_call(payload(name, call.conversation_id))
     call.refresh_from_db()
     before = {field.name: getattr(call, field.name) for field in call._meta.concrete_fields}
@@ -40,7 +40,7 @@ def test_a_turn_that_waited_is_stored_once_however_often_it_is_applied(site):
     assert list(turns) == [(1, "one"), (2, "two")]
 
 
-def test_an_unmatched_one_goes_on_waiting(site):
+def test_an_unmatched_delivery_goes_on_waiting(site):
     site.post_call(payload("transcription_docs_sample", "conv_nobody"))
     delivery = apply_again(WebhookDelivery.objects.get())
     assert (delivery.outcome, delivery.times_applied) == ("unmatched", 0)
@@ -55,7 +55,7 @@ def test_an_unmatched_turn_that_now_may_create_its_call_is_stored_once(site, set
     assert Call.objects.get().transcriptions.count() == 1
 
 
-def test_a_rejected_one_is_rejected_again_with_its_reason(site):
+def test_a_rejected_delivery_is_rejected_again_with_its_reason(site):
     site.post_call(b"not json")
     delivery = apply_again(WebhookDelivery.objects.get())
     assert (delivery.outcome, delivery.answer_status) == ("rejected", 400)

@@ -10,6 +10,9 @@ def found():
     return {message.id: message.level for message in run_checks() if message.id.startswith("webhooks.")}
 
 
+pytestmark = pytest.mark.django_db  # all checks run, and one asks SQLite what it can do
+
+
 @pytest.fixture(autouse=True)
 def production(settings):
     settings.DEBUG = False

@@ -55,7 +55,7 @@ def test_the_call_is_registered_and_the_variables_are_answered(site, settings):
     assert (delivery.call_sid, delivery.conversation_id) == (ASKED["call_sid"], "conv_init")
 
 
-def test_asked_again_it_answers_the_same_for_the_same_call(site):
+def test_the_same_question_again_has_the_same_answer_and_call(site):
     first, again = site.init(**ASKED), site.init(**ASKED, extra="new")
     assert (again.status_code, again.json()) == (200, first.json())
     assert Call.objects.count() == 1
@@ -136,14 +136,20 @@ def test_an_odd_body_is_answered_200_and_kept_for_the_staff(site, raw):
 # --- it fails open: a phone call hangs on the answer ---------------------------------------------------------
 
 
+def nothing_waits():
+    return not any(retries.waiting for retries in initiation._retries.values())
+
+
 @pytest.fixture
 def quick(monkeypatch):
     """Short waits; what is promised is their order, not their length."""
     monkeypatch.setattr(initiation, "ANSWER_SECONDS", 0.3)
     monkeypatch.setattr(initiation, "RETRY_SECONDS", (0.05, 0.2))
+    yield
+    until(nothing_waits)  # the next test must not meet what this one left to be registered
 
 
-def test_without_a_database_it_is_answered_and_registered_when_it_is_back(site, monkeypatch, quick):
+def test_a_call_is_answered_without_a_database_and_registered_when_it_is_back(site, monkeypatch, quick):
     def away(route, body):
         raise OperationalError("made by the test")
 
@@ -197,3 +203,63 @@ def test_what_is_not_ours_to_answer_is_refused_all_the_same(site, settings):
     assert site.client.get(INIT).status_code == 405
     right = {"Authorization": f"Bearer {TOOL_SECRET}"}
     assert site.client.post(INIT, json=ASKED, headers=right).status_code == 413
+
+
+# --- registrations that are tried again, without a server ----------------------------------------------------
+
+
+@pytest.fixture
+def tries(monkeypatch, quick):
+    """What each further try of a registration comes to, in turn; an exception is raised."""
+    outcomes = []
+
+    async def register(body):
+        outcome = outcomes.pop(0)
+        if isinstance(outcome, Exception):
+            raise outcome
+        return inbox.Answer(outcome, {})
+
+    monkeypatch.setattr(initiation, "_register", register)
+    return outcomes
+
+
+async def tried_out(retries):
+    async with asyncio.timeout(10):
+        await retries._task
+
+
+async def test_a_registration_is_tried_until_it_succeeds(tries):
+    tries += [500, RuntimeError("made by the test"), 200, 500]
+    retries = initiation.Retries()
+    retries.keep(b"{}")
+    await tried_out(retries)
+    assert (retries.waiting, tries) == ({}, [500])
+
+
+async def test_a_registration_that_cannot_succeed_is_given_up(tries):
+    tries += [400, 500]
+    retries = initiation.Retries()
+    retries.keep(b"{}")
+    await tried_out(retries)
+    assert (retries.waiting, tries) == ({}, [500])
+
+
+async def test_a_registration_is_given_up_when_its_call_is_over(tries, monkeypatch, caplog):
+    monkeypatch.setattr(initiation, "KEPT_SECONDS", 0)
+    retries = initiation.Retries()
+    retries.keep(b"{}")
+    await tried_out(retries)
+    assert retries.waiting == {}
+    assert "Gave up the registration of a call" in caplog.text
+
+
+async def test_a_registration_beyond_those_that_may_wait_is_given_up_at_once(tries, monkeypatch, caplog):
+    monkeypatch.setattr(initiation, "KEPT", 2)
+    tries += [200, 200]
+    retries = initiation.Retries()
+    for number in range(3):
+        retries.keep(b"%d" % number)
+    assert len(retries.waiting) == 2
+    assert "2 wait already" in caplog.text
+    await tried_out(retries)
+    assert (retries.waiting, tries) == ({}, [])

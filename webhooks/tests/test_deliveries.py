@@ -75,9 +75,9 @@ def test_the_same_event_in_other_bytes_is_another_delivery_with_the_same_effect(
         ),
     ],
 )
-def test_what_is_not_applied_is_kept_as_well_and_counted_when_it_comes_again(site, raw, status, outcome):
+def test_what_is_not_applied_is_kept_as_well_and_counted_when_it_comes_again(inbox, raw, status, outcome):
     for times in (1, 2, 3):
-        response = site.post_call(raw)
+        response = inbox.post_call(raw)
         assert response.status_code == status
         delivery = WebhookDelivery.objects.get()
         assert (bytes(delivery.body), delivery.outcome) == (raw, outcome)
@@ -86,8 +86,8 @@ def test_what_is_not_applied_is_kept_as_well_and_counted_when_it_comes_again(sit
         assert bool(delivery.error) == (outcome in ("rejected", "unmatched"))
 
 
-def test_the_reason_of_a_refusal_stands_on_the_row(site):
-    site.post_call(b'{"type": "post_call_transcription", "event_timestamp": 1, "data": {}}')
+def test_the_reason_of_a_refusal_stands_on_the_row(inbox):
+    inbox.post_call(b'{"type": "post_call_transcription", "event_timestamp": 1, "data": {}}')
     assert WebhookDelivery.objects.get().error == "Missing required field: data.conversation_id"
 
 

@@ -105,14 +105,14 @@ OPTIONAL = [
 
 
 @pytest.mark.parametrize("field", OPTIONAL)
-def test_an_optional_field_of_any_kind_is_never_an_error(site, call, field):
+def test_an_optional_field_of_any_kind_is_never_an_error(inbox, call, field):
     """Each a little later than the one before, so that it refreshes the call."""
     for later, strange in enumerate(STRANGE):
         body = payload("transcription_sip_trunk", call.conversation_id)
         body["event_timestamp"] += later
         *path, name = field.split(".")
         functools.reduce(operator.getitem, path, body)[name] = strange
-        response = site.post_call(body)
+        response = inbox.post_call(body)
         assert response.status_code == 200, (strange, response.text)
         call.refresh_from_db()
         assert call.call_end_time.timestamp() == body["event_timestamp"]

@@ -89,9 +89,9 @@ def test_conversation_id_not_found_returns_404(site):
         (0, datetime(1970, 1, 1, tzinfo=UTC)),
     ],
 )
-def test_timestamp_conversion_to_timezone_aware_datetime(site, call, event_timestamp, wanted):
+def test_timestamp_conversion_to_timezone_aware_datetime(inbox, call, event_timestamp, wanted):
     body = payload("transcription_docs_sample", call.conversation_id) | {"event_timestamp": event_timestamp}
-    assert site.post_call(body).status_code == 200
+    assert inbox.post_call(body).status_code == 200
     call.refresh_from_db()
     assert call.call_end_time == wanted
     assert call.call_end_time.tzinfo is not None

@@ -26,7 +26,7 @@ def waiting():
     ("name", "status"),
     [("transcription_docs_sample", "completed"), ("failure_sip", "failed"), ("audio_small_mp3", None)],
 )
-def test_it_is_applied_when_the_call_is_registered(site, writer, name, status):
+def test_a_delivery_is_applied_when_the_call_is_registered(site, writer, name, status):
     body = payload(name, "conv_early")
     assert site.post_call(body).status_code == 404
     response = site.api("POST", "/api/calls/", writer, json={"call_sid": "EL_early", "conversation_id": "conv_early"})
@@ -41,7 +41,7 @@ def test_it_is_applied_when_the_call_is_registered(site, writer, name, status):
     assert (again.status_code, again.json()["call_sid"]) == (200, "EL_early")
 
 
-def test_it_is_applied_when_a_known_call_gets_its_conversation_id(site, writer):
+def test_a_delivery_is_applied_when_a_known_call_gets_its_conversation_id(site, writer):
     assert site.post_call(payload("transcription_docs_sample", "conv_late")).status_code == 404
     Call.register(call_sid="EL_late")
     assert waiting() == 1
@@ -82,7 +82,7 @@ def test_a_waiting_turn_that_was_sent_again_is_stored_once(site):
     assert waiting() == 0
 
 
-def test_one_that_cannot_be_applied_stops_neither_the_call_nor_the_others(site, settings, tmp_path):
+def test_a_delivery_that_cannot_be_applied_stops_neither_the_call_nor_the_others(site, settings, tmp_path):
     (tmp_path / "blocked").write_text("a file where the folder should be")
     settings.MEDIA_ROOT = tmp_path / "blocked"
     site.post_call(payload("audio_small_mp3", "conv_x"))

@@ -45,12 +45,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(starts_programs: None) -> Iterator[Browser]:
     program = find_browser()
     if program is None:
         if os.environ.get("CI") == "true":
-            pytest.fail("CI skips nothing, and there is no Chromium")
-        pytest.skip("there is no Chromium here")
+            pytest.fail("CI skips nothing, and there is no Chromium: make browser")
+        pytest.skip("there is no Chromium here, `make browser` installs one")
     with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
         patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")  # Playwright's own loop runs in this thread
         browser = playwright.chromium.launch(executable_path=str(program), args=QUIET)
@@ -59,7 +59,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def servers(django_db_setup: None) -> Iterator[tuple[WebServer, WebServer]]:
+def servers(django_db_setup: None, starts_programs: None) -> Iterator[tuple[WebServer, WebServer]]:
     """Two web processes on the tests' database."""
     if connection.vendor != "postgresql":
         pytest.skip("two processes need the real PostgreSQL and Redis: python -m lab.stack -- python -m pytest")

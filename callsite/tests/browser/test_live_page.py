@@ -167,7 +167,7 @@ def test_a_user_who_loses_the_right_is_told(desk, user):
     expect(page.locator("#network-text")).to_have_text("Not live")
 
 
-def test_it_stays_at_the_bottom_unless_the_reader_scrolled_up(desk, elevenlabs):
+def test_the_transcript_stays_at_the_bottom_unless_the_reader_scrolled_up(desk, elevenlabs):
     call = begin()
     speak(call, 40)
     page = desk.open("/live/#EL_1")

@@ -28,7 +28,7 @@ def test_a_port_that_is_taken_is_said_in_a_line_with_what_to_do(capsys, host):
     assert said.endswith(f"make run PORT={port + 1}\n")
 
 
-def test_make_run_says_so_before_it_touches_a_database_or_prints_a_login(tmp_path):
+def test_make_run_says_so_before_it_touches_a_database_or_prints_a_login(tmp_path, starts_programs):
     env = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
     env["DATABASE_URL"] = f"sqlite:///{tmp_path}/db.sqlite3"
     there = ["--old-file=.venv/.runtime", "--old-file=.env"]

@@ -6,6 +6,8 @@ from lab.stack.owner import Owner
 from lab.stack.postgres import Postgres
 from lab.stack.process import ServerError
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 
 def test_postgresql_keeps_committed_rows_over_every_way_to_stop():
     with Postgres() as postgres:

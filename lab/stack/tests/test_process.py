@@ -15,6 +15,7 @@ import pytest
 from lab.stack.ports import bind_error
 from lab.stack.process import Process
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
 CHECKOUT = Path(__file__).resolve().parents[3]
 START = """
 import time

@@ -5,6 +5,8 @@ from redis.retry import Retry
 
 from lab.stack.redis import Redis
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
+
 
 def test_redis_comes_back_empty_on_the_same_port():
     with Redis() as server:
@@ -20,7 +22,7 @@ def test_redis_comes_back_empty_on_the_same_port():
     assert not server.folder.exists()
 
 
-def test_frozen_it_takes_connections_and_says_nothing():
+def test_a_frozen_redis_takes_connections_and_says_nothing():
     with Redis() as server:
         server.freeze()
         client = redis.Redis(port=server.port, socket_timeout=0.2, retry=Retry(NoBackoff(), 0))

@@ -7,8 +7,11 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from lab.stack.ports import is_open
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
 CHECKOUT = Path(__file__).resolve().parents[3]
 PRINT_URLS = "import os, sys; print(os.environ['DATABASE_URL'], os.environ['REDIS_URL']); sys.exit(7)"
 WAITING_TEST = """

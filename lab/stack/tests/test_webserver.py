@@ -5,6 +5,7 @@ import pytest
 from lab.stack.process import ServerError
 from lab.stack.webserver import WebServer
 
+pytestmark = pytest.mark.usefixtures("starts_programs")
 ENV = {
     "DATABASE_URL": "sqlite://:memory:",
     "REDIS_URL": "",

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from calls.models import Call
-from conftest import TOOL_SECRET, TURN, payload
+from conftest import payload
 from webhooks.models import WebhookDelivery
 
 
@@ -30,8 +30,8 @@ def test_a_turn_is_stored_and_numbered(site, call):
     assert call.last_sequence_number == 2
 
 
-def test_user_is_stored_as_driver(site, call):
-    site.turn(call_sid=call.call_sid, speaker="user", message="Hi")
+def test_user_is_stored_as_driver(inbox, call):
+    inbox.turn(call_sid=call.call_sid, speaker="user", message="Hi")
     assert call.transcriptions.get().speaker_type == "driver"
 
 
@@ -47,16 +47,16 @@ def test_user_is_stored_as_driver(site, call):
     ],
 )
 @pytest.mark.parametrize("enveloped", [False, True])
-def test_either_identifier_flat_or_in_an_envelope_finds_the_call(site, call, body, enveloped):
+def test_either_identifier_flat_or_in_an_envelope_finds_the_call(inbox, call, body, enveloped):
     turn = body(call) | {"speaker": "agent", "message": "Hello", "timestamp": "", "turn_id": ""}
-    response = site.turn(**({"parameters": turn, "tool_name": "live_transcript"} if enveloped else turn))
+    response = inbox.turn(**({"parameters": turn, "tool_name": "live_transcript"} if enveloped else turn))
     assert response.status_code == 201, response.text
     assert call.transcriptions.count() == 1
 
 
-def test_an_envelope_may_name_the_conversation_outside(site, call):
+def test_an_envelope_may_name_the_conversation_outside(inbox, call):
     inside = {"speaker": "agent", "message": "Hello", "call_sid": ""}
-    assert site.turn(parameters=inside, conversation_id=call.conversation_id).status_code == 201
+    assert inbox.turn(parameters=inside, conversation_id=call.conversation_id).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -68,8 +68,8 @@ def test_an_envelope_may_name_the_conversation_outside(site, call):
         (1790000000, datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)),
     ],
 )
-def test_the_time_that_the_agent_tells_is_kept(site, call, timestamp, wanted):
-    assert site.turn(call_sid=call.call_sid, speaker="agent", message="x", timestamp=timestamp).status_code == 201
+def test_the_time_that_the_agent_tells_is_kept(inbox, call, timestamp, wanted):
+    assert inbox.turn(call_sid=call.call_sid, speaker="agent", message="x", timestamp=timestamp).status_code == 201
     assert call.transcriptions.get().timestamp == wanted
 
 
@@ -83,16 +83,16 @@ def test_a_repeated_turn_id_gets_the_first_answer_and_no_second_row(site, call):
     assert site.turn(call_sid=call.call_sid, speaker="agent", message="x").json()["sequence_number"] == 3
 
 
-def test_a_turn_id_belongs_to_its_call(site, call):
+def test_a_turn_id_belongs_to_its_call(inbox, call):
     other = Call.register(call_sid="EL_other")
     for one in (call, other):
-        response = site.turn(call_sid=one.call_sid, speaker="agent", message="Hello", turn_id="t-1")
+        response = inbox.turn(call_sid=one.call_sid, speaker="agent", message="Hello", turn_id="t-1")
         assert (response.status_code, response.json()["sequence_number"]) == (201, 1)
 
 
-def test_the_same_words_without_a_turn_id_are_two_turns(site, call):
+def test_the_same_words_without_a_turn_id_are_two_turns(inbox, call):
     for number in (1, 2):
-        response = site.turn(call_sid=call.call_sid, speaker="user", message="Yes.")
+        response = inbox.turn(call_sid=call.call_sid, speaker="user", message="Yes.")
         assert (response.status_code, response.json()["sequence_number"]) == (201, number)
 
 
@@ -116,9 +116,9 @@ def test_the_same_words_without_a_turn_id_are_two_turns(site, call):
         ({"parameters": []}, "parameters"),
     ],
 )
-def test_a_turn_that_is_wrong_is_refused_with_the_fields_name(site, call, change, field):
+def test_a_turn_that_is_wrong_is_refused_with_the_fields_name(inbox, call, change, field):
     body = {"call_sid": call.call_sid, "speaker": "agent", "message": "Hello"} | change
-    response = site.turn(**{name: value for name, value in body.items() if value is not None})
+    response = inbox.turn(**{name: value for name, value in body.items() if value is not None})
     assert (response.status_code, response.json()["message"]) == (400, "Invalid webhook payload")
     assert field in response.json()["details"]
     assert not call.transcriptions.exists()
@@ -133,10 +133,9 @@ def test_a_turn_of_an_unknown_call_is_answered_404_and_kept(site):
     assert response.json()["message"] == "Call not found for conversation_id: conv_nobody"
 
 
-def test_nul_and_lone_surrogates_in_what_was_said_are_replaced(site, call):
+def test_nul_and_lone_surrogates_in_what_was_said_are_replaced(inbox, call):
     raw = b'{"call_sid": "%s", "speaker": "agent", "message": "a\\u0000b\\ud800c"}' % call.call_sid.encode()
-    headers = {"Authorization": f"Bearer {TOOL_SECRET}"}
-    assert site.client.post(TURN, content=raw, headers=headers).status_code == 201
+    assert inbox.turn(raw).status_code == 201
     assert call.transcriptions.get().message_text == "a�b�c"
 
 

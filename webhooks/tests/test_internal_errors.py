@@ -45,7 +45,7 @@ def is_internal_error(response):
     return True
 
 
-def test_in_the_effect_of_a_webhook_it_is_kept_with_the_delivery(site, call, broken):
+def test_a_fault_in_the_effect_of_a_webhook_is_kept_with_the_delivery(site, call, broken):
     broken(post_save, Call)
     body = payload("transcription_docs_sample", call.conversation_id)
     assert is_internal_error(site.post_call(body))
@@ -56,7 +56,7 @@ def test_in_the_effect_of_a_webhook_it_is_kept_with_the_delivery(site, call, bro
     assert site.post_call(body).status_code == 200
 
 
-def test_outside_of_the_effect_it_is_an_answer_still(site, call, broken):
+def test_a_fault_outside_of_the_effect_is_an_answer_still(site, call, broken):
     broken(post_save, WebhookDelivery)
     body = payload("audio_small_mp3", call.conversation_id)
     assert is_internal_error(site.post_call(body))
@@ -65,7 +65,7 @@ def test_outside_of_the_effect_it_is_an_answer_still(site, call, broken):
     assert site.post_call(body).status_code == 200
 
 
-def test_where_no_delivery_can_be_kept_its_call_is_not_changed(site, call, broken, monkeypatch):
+def test_a_call_is_not_changed_where_its_delivery_cannot_be_kept(site, call, broken, monkeypatch):
     """Neither with others, whose deliveries are kept in one go, nor alone."""
 
     def fail(*_, **__):
@@ -92,7 +92,7 @@ def fail(*_, **__):
     raise RuntimeError("made by the test, with a secret in it")
 
 
-def test_in_the_batch_of_live_turns_it_costs_no_turn(site, call, monkeypatch):
+def test_a_fault_in_the_batch_of_live_turns_costs_no_turn(site, call, monkeypatch):
     monkeypatch.setattr(fast_turns, "_parameters", fail)
     for number in (1, 2):
         answer = site.turn(call_sid=call.call_sid, speaker="agent", message="Hello")
@@ -100,7 +100,7 @@ def test_in_the_batch_of_live_turns_it_costs_no_turn(site, call, monkeypatch):
     assert call.transcriptions.count() == 2
 
 
-def test_in_a_live_turn_it_is_answered_and_nothing_is_stored(site, call, monkeypatch):
+def test_a_fault_in_a_live_turn_is_answered_and_nothing_is_stored(site, call, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(fast_turns, "_parameters", fail)
         patch.setattr(handlers, "record_turns", fail)

@@ -26,7 +26,7 @@ def registered(count):
     return [Call.register(call_sid=f"EL_{n}", conversation_id=f"conv_{n}") for n in range(count)]
 
 
-def test_they_are_taken_in_one_transaction_and_each_is_kept_and_answered(transactional_db):
+def test_a_batch_is_taken_in_one_transaction_and_each_outcome_is_kept_and_answered(transactional_db):
     registered(3)
     raw = [json.dumps(body).encode() for body in bodies_of(3)]
     answers = post_call_batch.take_batch(raw)
@@ -40,7 +40,7 @@ def test_they_are_taken_in_one_transaction_and_each_is_kept_and_answered(transac
         assert delivery.call.final_transcript
 
 
-def test_together_they_leave_the_same_rows_as_alone(transactional_db):
+def test_outcomes_leave_the_same_rows_together_as_alone(transactional_db):
     """Whatever the values are: the statement for many binds them in its own way."""
     said = [
         {"cost": 0.1, "cost_fiat": 12345.678901, "call_duration_secs": 0, "big": 2**70, "small": 5e-324, "no": None},

@@ -25,7 +25,7 @@ thread.join()
 @pytest.mark.parametrize(
     "code", [f"{SELECT}; kept = connection", IN_A_THREAD, f"{SELECT}; raise SystemExit(0)", "pass"]
 )
-def test_a_command_ends_when_it_is_done(code):
+def test_a_command_ends_when_it_is_done(starts_programs, code):
     if connection.vendor != "postgresql":
         pytest.skip("SQLite has no pool")
     command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code]

@@ -21,7 +21,7 @@ UNAVAILABLE = {
 
 
 @pytest.fixture(scope="module")
-def postgres():
+def postgres(starts_programs):
     with Postgres(durable=False) as postgres:
         yield postgres
 

@@ -90,7 +90,7 @@ def test_fifty_turns_at_once_are_numbered_1_to_50(site, call):
     assert call.last_sequence_number == 50
 
 
-def test_turns_that_several_processes_record_are_numbered_without_gaps(call):
+def test_turns_that_several_processes_record_are_numbered_without_gaps(transactional_db, call):
     """Not through one server, whose one writer would put them in order: the lock on the call does it."""
     recorded = at_once(*[lambda: record_turn(call, speaker_type="agent", message_text="Hello")] * 10)
     assert sorted(turn.sequence_number for turn, _ in recorded) == list(range(1, 11))

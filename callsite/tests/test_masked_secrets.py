@@ -69,7 +69,7 @@ def as_admin():
     return client
 
 
-def test_the_api_shows_none(site, told, token):
+def test_the_api_shows_no_secret(site, told, token):
     call, failed, body = told
     for path in (
         "/api/calls/",
@@ -99,7 +99,7 @@ def test_the_api_shows_none(site, told, token):
     assert call.final_transcript == body["data"]["transcript"], "stored data stays as it came"
 
 
-def test_what_is_written_over_the_api_is_answered_without_either(site, told, dispatcher):
+def test_what_is_written_over_the_api_is_answered_without_secrets(site, told, dispatcher):
     from django.contrib.auth.models import Permission
     from rest_framework_simplejwt.tokens import AccessToken
 
@@ -110,7 +110,7 @@ def test_what_is_written_over_the_api_is_answered_without_either(site, told, dis
     assert SECRET not in answer.text
 
 
-async def test_the_frames_have_none(site, call, token):
+async def test_frames_have_no_secret(site, call, token):
     """Those to who listens, who asks later, and who watches the list."""
     list_url = site.ws_url.removesuffix("/transcriptions")
     async with site.socket(token) as socket, Socket.connect(list_url, token) as feed:
@@ -133,7 +133,7 @@ async def test_the_frames_have_none(site, call, token):
     assert data["transcript_summary"].startswith("They called https://***@crm.example/")
 
 
-def test_the_pages_of_calls_and_deliveries_show_none(told):
+def test_the_pages_of_calls_and_deliveries_show_no_secret(told):
     client = as_admin()
     pages = [reverse("admin:calls_call_changelist"), reverse("admin:webhooks_webhookdelivery_changelist")]
     pages += [reverse("admin:calls_call_change", args=[call.pk]) for call in told[:2]]
@@ -153,7 +153,7 @@ def test_the_pages_of_calls_and_deliveries_show_none(told):
 @pytest.mark.parametrize(
     "body", [b'{"token": "%s", "a": "%s" "b"', b'{"token": "%s", "token": 1, "headers": {"X": "%s"}}']
 )
-def test_the_page_of_a_delivery_that_is_no_json_shows_none(site, transactional_db, body):
+def test_the_page_of_a_delivery_that_is_no_json_shows_no_secret(site, transactional_db, body):
     assert site.post_call(body % (SECRET.encode(), f"https://x:{SECRET}@x.example".encode())).status_code == 400
     delivery = WebhookDelivery.objects.get()
     text = as_admin().get(reverse("admin:webhooks_webhookdelivery_change", args=[delivery.pk])).text
@@ -161,7 +161,7 @@ def test_the_page_of_a_delivery_that_is_no_json_shows_none(site, transactional_d
     assert SECRET not in text
 
 
-def test_error_and_answer_of_a_delivery_show_none(site, transactional_db, settings):
+def test_error_and_answer_of_a_delivery_show_no_secret(site, transactional_db, settings):
     settings.ELEVENLABS_DYNAMIC_VARIABLES = {"secret__crm": SECRET, "city": "Bonn"}
     answer = site.init(caller_id="+1", agent_id="a", called_number="+2", call_sid="CA1", conversation_id="conv_1")
     assert answer.json()["dynamic_variables"]["secret__crm"] == SECRET, "the agent needs it"
