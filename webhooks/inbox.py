@@ -67,6 +67,10 @@ async def take(route: str, body: bytes) -> Answer:
 
 def receive(route: str, body: bytes) -> Answer:
     """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row."""
+    return journal.under(journal.current(), _receive, route, body)
+
+
+def _receive(route: str, body: bytes) -> Answer:
     entry = journal.current()
     try:
         delivery = persistently(lambda: _take(route, body))
