@@ -39,11 +39,11 @@ def no_gap_fill() -> None:
 
 def no_dedupe() -> None:
     """A turn that is sent again is stored again."""
-    from webhooks import inbox, tool_payloads
+    from webhooks import reading, tool_payloads
     from webhooks.batching import turns
 
     parse = tool_payloads.parse_turn
-    for module in (inbox, turns):
+    for module in (reading, turns):
         _replace(module, "parse_turn", lambda body: dataclasses.replace(parse(body), turn_id=None))
 
 
@@ -58,14 +58,15 @@ def no_row_lock() -> None:
 
 def answer_first() -> None:
     """A post-call webhook is answered when it has been read, and stored a moment later."""
-    from webhooks import inbox, views
+    from webhooks import inbox
+    from webhooks.batching import outcomes
     from webhooks.models import WebhookDelivery
 
     async def hasty(body: bytes) -> inbox.Answer:
         threading.Timer(0.2, inbox.receive, (WebhookDelivery.Route.POST_CALL, body)).start()
         return inbox.Answer(200, {"status": "success"})
 
-    _replace(views, "take_with_others", hasty)
+    _replace(outcomes, "take", hasty)
 
 
 def no_bound() -> None:
