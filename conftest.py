@@ -181,8 +181,13 @@ class Socket:
 
 
 @pytest.fixture
-def on_postgresql(db: None) -> None:
+def on_postgresql(only_postgresql: None, db: None) -> None:
     """For tests of what PostgreSQL does, and SQLite does otherwise."""
+
+
+@pytest.fixture(scope="session")
+def only_postgresql() -> None:
+    """The same for fixtures of any scope; it gives no access to the database."""
     if connection.vendor != "postgresql":
         pytest.skip("this is about PostgreSQL: python -m lab.stack -- python -m pytest")
 

@@ -17,7 +17,6 @@ from django.db.models import F, Q
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
-from calls import bulk
 from calls.outcome import CallData, CallFailure, Parties
 from calls.redaction import redacted
 from calls.search.words import FIELDS, SOURCES, WordsField, distinct_words
@@ -225,20 +224,6 @@ class Call(models.Model):
             if changed := call._take_post_call_data(data):
                 call.save(update_fields=[*changed, "updated_at"])
             return call
-
-    @classmethod
-    def update_post_call_data_of(cls, tellings: Mapping[str, CallData]) -> dict[str, Call]:
-        """The same for several calls, by `conversation_id`, in one transaction; gives back those whose calls there are.
-
-        A call that somebody else is changing is left out: the others do not wait for it.
-        """
-        with transaction.atomic(savepoint=False):
-            locked = cls.objects.select_for_update(no_key=True, skip_locked=True).order_by("pk")
-            found = {str(call.conversation_id): call for call in locked.filter(conversation_id__in=tellings)}
-            changes = {call: call._take_post_call_data(tellings[key]) for key, call in found.items()}
-            changes = {call: call._with_words([*names, "updated_at"]) for call, names in changes.items() if names}
-            bulk.update(changes)
-            return found
 
     def record_failed(self, failure: CallFailure) -> Call:
         """The call never became a conversation. Once a transcription has been applied it only adds who took part."""

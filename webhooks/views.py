@@ -17,12 +17,11 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from webhooks import inbox, journal
-from webhooks.batching import turns
+from webhooks.batching import outcomes, turns
 from webhooks.errors import InternalError, MethodNotAllowed, TooLarge, WebhookError
 from webhooks.inbox import Answer
 from webhooks.initiation import answer_initiation
 from webhooks.models import WebhookDelivery
-from webhooks.post_call_batch import take_with_others
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
 # Reads a body of at most so many bytes (0: any number), hands each piece to the function as it comes, and returns it
@@ -109,7 +108,7 @@ class PostCall(WebhookView):
 
     @staticmethod
     async def take(body: bytes) -> Answer:
-        return await take_with_others(body) or await inbox.take(WebhookDelivery.Route.POST_CALL, body)
+        return await outcomes.take(body) or await inbox.take(WebhookDelivery.Route.POST_CALL, body)
 
 
 class ServerTool(WebhookView):

@@ -14,7 +14,7 @@ from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
 from calls.models import Call, CallTranscription
-from calls.search.words import FIELDS, words
+from calls.search.words import FIELDS, keeps_words, words
 
 IN_PROGRESS_SEARCHED = 200
 # What many calls say fills a page while the newest are walked. For all else the index of words is looked up first, and
@@ -31,7 +31,7 @@ MATCHES_BY_INDEX = "calls_call.id = ANY (ARRAY(SELECT id FROM calls_call WHERE s
 def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
     """Those of the calls that match."""
     text = text.replace("\x00", "")
-    if connection.vendor != "postgresql":
+    if not keeps_words(connection):
         return calls.filter(_plain(text))
     query = _words_query(text)
     if not query:

@@ -30,14 +30,19 @@ def distinct_words(texts: Iterable[str]) -> list[str]:
     return sorted(set(_WORD.findall(" ".join(set(spaced)))))  # most words come often, and are taken apart once
 
 
+def keeps_words(connection: Any) -> bool:
+    """Whether the database has an index of words: PostgreSQL."""
+    return bool(connection.vendor == "postgresql")
+
+
 class WordsField(models.Field):  # type: ignore[type-arg]
     """Words for PostgreSQL's index: a tsvector, written from a list. Elsewhere it stays empty."""
 
     def db_type(self, connection: Any) -> str:
-        return "tsvector" if connection.vendor == "postgresql" else "text"
+        return "tsvector" if keeps_words(connection) else "text"
 
     def get_db_prep_value(self, value: Sequence[str] | None, connection: Any, prepared: bool = False) -> Any:
-        return list(value) if value is not None and connection.vendor == "postgresql" else None
+        return list(value) if value is not None and keeps_words(connection) else None
 
     def get_placeholder_sql(self, value: Any, compiler: Any, connection: Any) -> tuple[str, list[Any]]:
         return ("%s" if value is None else "array_to_tsvector(%s::text[])"), [value]

@@ -11,6 +11,7 @@ import sys
 
 import pytest
 from django.db import transaction
+from structlog.contextvars import clear_contextvars
 
 from callsite.logs import Formatter
 from conftest import TOOL_SECRET, WEBHOOK_SECRET
@@ -44,6 +45,7 @@ def sqlite_env(tmp_path, starts_programs):
 @pytest.fixture
 def log():
     """Called, it gives the lines so far, as production writes them: all, or those of one logger."""
+    clear_contextvars()  # what a test bound that gave webhooks to the inbox in its own thread
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(Formatter(readable=False))

@@ -10,9 +10,7 @@ from callsite.logs import describe, traceback_of
 from callsite.tests.conftest import error_of
 
 
-def test_of_a_database_error_the_state_and_the_constraint_are_told_and_no_value(transactional_db):
-    if connection.vendor != "postgresql":
-        pytest.skip("the details are PostgreSQL's")
+def test_of_a_database_error_the_state_and_the_constraint_are_told_and_no_value(transactional_db, on_postgresql):
     Call.register(call_sid="Unspeakable")
     twice = error_of(lambda: Call.register(call_sid="Unspeakable"))
     assert isinstance(twice, IntegrityError)

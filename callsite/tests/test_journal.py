@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -13,8 +14,8 @@ from django.urls import reverse
 from calls.models import Call
 from callsite.tests.conftest import GOOD, error_of, ids, told
 from conftest import payload
-from webhooks import handlers, post_call_batch
-from webhooks.journal import Entry
+from webhooks import handlers, journal
+from webhooks.batching import outcomes
 from webhooks.models import WebhookDelivery
 
 
@@ -145,17 +146,25 @@ def test_at_debug_each_step_has_a_line(site, call, log, caplog):
     assert [line["event"] for line in log()].count("Webhook received") == 2
 
 
-def test_webhooks_that_are_taken_together_have_a_line_each(transactional_db, log):
+def test_webhooks_that_are_taken_together_have_a_line_each(transactional_db, on_postgresql, log):
     calls = [Call.register(call_sid=f"EL_{n}", conversation_id=f"conv_{n}") for n in range(3)]
-    good = "transcription_docs_sample"  # it names no other call_sid, which only one of them could learn
-    bodies = [json.dumps(payload(good, call.conversation_id)).encode() for call in calls]
-    entries = [Entry("post-call") for _ in bodies]
-    assert all(post_call_batch.take_batch(bodies, entries))
-    for entry in entries:
-        entry.end(200)
-    for line, call in zip(log(), calls, strict=True):
-        assert ids(call).items() <= line.items()
-        assert line["status_after"] == "completed"
+
+    async def take(call):
+        entry = journal.begin("post-call")
+        good = "transcription_docs_sample"  # it names no other call_sid, which only one of them could learn
+        answer = await outcomes.take(json.dumps(payload(good, call.conversation_id)).encode())
+        entry.end(answer.status)
+
+    async def take_all():
+        await asyncio.gather(*map(take, calls))
+
+    asyncio.run(take_all())
+    lines = {line["call_id"]: line for line in log()}
+    assert len(log()) == len(calls)
+    for call in calls:
+        assert ids(call).items() <= lines[call.pk].items()
+        assert (lines[call.pk]["status_before"], lines[call.pk]["status_after"]) == ("in_progress", "completed")
+        assert len(lines[call.pk]["digest"]) == 64
 
 
 @pytest.mark.parametrize("name", [GOOD, "failure_twilio"])

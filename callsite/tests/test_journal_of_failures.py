@@ -11,7 +11,8 @@ from django.db import OperationalError, transaction
 from calls.models import Call
 from callsite.tests.conftest import GOOD, ids, told
 from conftest import POST_CALL, payload, sign
-from webhooks import initiation, post_call_batch
+from webhooks import initiation
+from webhooks.batching import outcomes
 from webhooks.batching.turns import TurnWriter
 from webhooks.models import WebhookDelivery
 
@@ -77,7 +78,7 @@ def test_a_fault_of_ours_is_an_error_with_its_traceback_and_without_its_words(si
     assert words in WebhookDelivery.objects.get().error, "the staff read them there"
 
 
-@pytest.mark.parametrize("size", [0, post_call_batch.BATCHED_MAX_BYTES])
+@pytest.mark.parametrize("size", [0, outcomes.MAX_BYTES])
 def test_a_database_that_is_away_is_an_error_that_names_the_webhook(site, call, log, monkeypatch, size):
     def fail(*_, **__):
         raise OperationalError("connection refused")

@@ -7,7 +7,6 @@ import subprocess
 import sys
 
 import pytest
-from django.db import connection
 
 from lab.stack.webserver import CHECKOUT
 
@@ -25,9 +24,7 @@ thread.join()
 @pytest.mark.parametrize(
     "code", [f"{SELECT}; kept = connection", IN_A_THREAD, f"{SELECT}; raise SystemExit(0)", "pass"]
 )
-def test_a_command_ends_when_it_is_done(starts_programs, code):
-    if connection.vendor != "postgresql":
-        pytest.skip("SQLite has no pool")
+def test_a_command_ends_when_it_is_done(starts_programs, only_postgresql, code):
     command = [sys.executable, "manage.py", "shell", "--verbosity", "0", "--command", code]
     done = subprocess.run(command, cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

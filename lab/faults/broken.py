@@ -56,14 +56,15 @@ def no_row_lock() -> None:
 
 def answer_first() -> None:
     """A post-call webhook is answered when it has been read, and stored a moment later."""
-    from webhooks import inbox, views
+    from webhooks import inbox
+    from webhooks.batching import outcomes
     from webhooks.models import WebhookDelivery
 
     async def hasty(body: bytes) -> inbox.Answer:
         threading.Timer(0.2, inbox.receive, (WebhookDelivery.Route.POST_CALL, body)).start()
         return inbox.Answer(200, {"status": "success"})
 
-    _replace(views, "take_with_others", hasty)
+    _replace(outcomes, "take", hasty)
 
 
 def no_bound() -> None:

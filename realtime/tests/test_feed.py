@@ -172,7 +172,7 @@ async def test_every_change_comes_within_3_seconds_when_the_layer_loses_all(site
         assert await socket.hears_nothing(2.5)
 
 
-async def test_a_commit_that_becomes_visible_late_is_told(site, token, call, lost_doorbells):
+async def test_a_commit_that_becomes_visible_late_is_told(site, on_postgresql, token, call, lost_doorbells):
     """Its `updated_at` and its id are older than those of changes that were told before it."""
 
     def late_and_early() -> None:
@@ -184,8 +184,6 @@ async def test_a_commit_that_becomes_visible_late_is_told(site, token, call, los
             time.sleep(2.5)
 
     loop = asyncio.get_running_loop()
-    if connection.vendor == "sqlite":
-        pytest.skip("one writer at a time")
     async with watching(site, token) as socket:
         await socket.next()
         writing = asyncio.create_task(asyncio.to_thread(late_and_early))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from django.db.models.signals import post_save
 
-from calls import bulk
 from calls.models import Call, CallRecording
 from calls.postgres import turns as fast_turns
 from calls.turns import turns_recorded
 from conftest import payload
 from webhooks import handlers
+from webhooks.batching import deliveries
 from webhooks.models import WebhookDelivery
 
 
@@ -74,7 +74,7 @@ def test_a_call_is_not_changed_where_its_delivery_cannot_be_kept(site, call, bro
     broken(post_save, WebhookDelivery)
     body = payload("transcription_docs_sample", call.conversation_id)
     with monkeypatch.context() as patch:
-        patch.setattr(bulk, "insert", fail)
+        patch.setattr(deliveries, "insert", fail)
         assert is_internal_error(site.post_call(body))
     call.refresh_from_db()
     assert call.status == "in_progress", "what is not answered 2xx is not committed"

@@ -59,10 +59,10 @@ def browser(starts_programs: None) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def servers(django_db_setup: None, starts_programs: None) -> Iterator[tuple[WebServer, WebServer]]:
+def servers(
+    only_postgresql: None, django_db_setup: None, starts_programs: None
+) -> Iterator[tuple[WebServer, WebServer]]:
     """Two web processes on the tests' database."""
-    if connection.vendor != "postgresql":
-        pytest.skip("two processes need the real PostgreSQL and Redis: python -m lab.stack -- python -m pytest")
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     env = {
         "DATABASE_URL": database,

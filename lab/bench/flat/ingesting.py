@@ -19,18 +19,10 @@ def turns(site: Site, seconds: float, seed: int) -> float:
 
 
 def post_calls(site: Site, seconds: float, seed: int) -> float:
-    """Of a post-call webhook, 16 posters. Busy calls of their own, as these end."""
-    words = (
-        "--kind",
-        "post-call",
-        "--posters",
-        "16",
-        "--calls",
-        str(HALF),
-        "--first",
-        str(HALF * site.step + site.step),
-    )
-    return _milliseconds(site, seconds, seed, *words)
+    """Of a post-call webhook, 16 posters. Each ends a call, so they are made busy again, and the time is short."""
+    site.make_busy()
+    words = ("--kind", "post-call", "--posters", "16", "--calls", str(BUSY_CALLS), "--first", str(site.step))
+    return _milliseconds(site, min(seconds, 1), seed, *words)
 
 
 def _milliseconds(site: Site, seconds: float, seed: int, *words: str) -> float:

@@ -1,0 +1,46 @@
+"""Delivery rows, inserted by one statement. `calls.postgres.outcomes` says what the two statements buy."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from calls.postgres.server_side import execute
+from webhooks.models import WebhookDelivery
+
+# All columns but the key, which PostgreSQL gives. These travel in one JSON text; the bodies travel beside it as bytes,
+# as inside of it they would be hexadecimals.
+COLUMNS = {
+    "route": "text",
+    "digest": "text",
+    "size_bytes": "bigint",
+    "event_type": "text",
+    "conversation_id": "text",
+    "call_sid": "text",
+    "call_id": "bigint",
+    "outcome": "text",
+    "answer_status": "smallint",
+    "answer_body": "jsonb",
+    "error": "text",
+    "received_at": "timestamptz",
+    "times_received": "integer",
+    "times_applied": "integer",
+    "applied_at": "timestamptz",
+}
+INSERT = f"""
+    INSERT INTO webhooks_webhookdelivery ({", ".join(COLUMNS)}, body)
+    SELECT {", ".join(COLUMNS)}, body
+    FROM ROWS FROM (
+        json_to_recordset(%s) AS ({", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())}),
+        unnest(%b::bytea[])
+    ) AS given ({", ".join(COLUMNS)}, body)
+"""  # noqa: S608  (all names are ours)
+
+
+def insert(deliveries: Sequence[WebhookDelivery]) -> None:
+    """Write new rows: all of them, or none and django.db.Error. The instances do not learn their keys."""
+    if not deliveries:
+        return
+    rows = [{column: getattr(delivery, column) for column in COLUMNS} for delivery in deliveries]
+    execute(INSERT, [msgspec.json.encode(rows).decode(), [delivery.body for delivery in deliveries]])
