@@ -68,6 +68,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "callsite.urls"
 ASGI_APPLICATION = "callsite.asgi.application"
+WEBSOCKET_PROTOCOL = "callsite.websocket_protocol:WebSocketProtocol"  # what uvicorn's --ws gets
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
