@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import json
 import signal
-import subprocess
 import threading
 import time
 import uuid
@@ -35,32 +34,8 @@ TURN = "/webhooks/elevenlabs/transcription"
 INIT = "/webhooks/elevenlabs/conversation-init"
 
 
-# Fixtures of tests that are not quick: they commit, or need PostgreSQL, a served site or programs of their own.
-NOT_QUICK = {"transactional_db", "on_postgresql", "starts_programs"}
-
-
 def pytest_configure() -> None:
     signal.signal(signal.SIGTERM, _end_as_ctrl_c_does)
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that `make quick` runs."""
-    for item in items:
-        if NOT_QUICK.isdisjoint(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.quick)
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """A quick test that starts a program fails, so that the mark stays true."""
-    with pytest.MonkeyPatch.context() as patch:
-        if item.get_closest_marker("quick"):
-            patch.setattr(subprocess.Popen, "__init__", _refuse_programs)
-        return (yield)
-
-
-def _refuse_programs(*_: object, **__: object) -> None:
-    raise AssertionError("A test that starts a program uses the fixture starts_programs; `make quick` leaves it out.")
 
 
 def empty_written_tables(test: TransactionTestCase) -> None:
@@ -204,11 +179,6 @@ class Socket:
             await self.next(seconds)
             return False
         return True
-
-
-@pytest.fixture(scope="session")
-def starts_programs() -> None:
-    """For tests, and fixtures of any scope, that start programs: servers, commands, browsers."""
 
 
 @pytest.fixture

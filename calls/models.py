@@ -6,6 +6,7 @@ nobody would hear of it. The database is the log that everything else can be rea
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -14,6 +15,7 @@ from typing import Any, cast
 from django.db import models, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 
 from calls import bulk
 from calls.outcome import CallData, CallFailure, Parties
@@ -24,7 +26,7 @@ IDENTIFIER_MAX_LENGTH = 255
 
 
 class CallQuerySet(models.QuerySet["Call"]):
-    """Look-ups by the two identifiers; all raise `Call.DoesNotExist`."""
+    """Look-ups by name; those called `get_…` raise `Call.DoesNotExist`."""
 
     def get_by_call_sid(self, call_sid: str) -> Call:
         return self.get(call_sid=call_sid)
@@ -32,12 +34,19 @@ class CallQuerySet(models.QuerySet["Call"]):
     def get_by_conversation_id(self, conversation_id: str) -> Call:
         return self.get(conversation_id=conversation_id)
 
+    def named(self, name: str) -> Call | None:
+        """The call that has or had this name; a present `call_sid` wins over another call's `conversation_id`."""
+        found = list(self.filter(Q(call_sid=name) | Q(conversation_id=name))[:2])
+        if not found:  # a query of its own: an OR with a former name would read the whole table
+            found = list(self.filter(aliases__name=name)[:1])
+        return min(found, key=lambda call: call.call_sid != name, default=None)
+
     def get_by_identifier(self, identifier: str) -> Call:
-        """The call with this `call_sid` or this `conversation_id`; where two calls answer, the `call_sid` wins."""
-        found = list(self.filter(Q(call_sid=identifier) | Q(conversation_id=identifier))[:2])
-        if not found:
-            raise self.model.DoesNotExist(f"No call with call_sid or conversation_id {identifier!r}")
-        return min(found, key=lambda call: call.call_sid != identifier)
+        """The same; raises `Call.DoesNotExist`."""
+        call = self.named(identifier)
+        if call is None:
+            raise self.model.DoesNotExist(f"No call with the name {identifier!r}")
+        return call
 
 
 CallManagerFromQuerySet = models.Manager.from_queryset(CallQuerySet)
@@ -58,6 +67,29 @@ class Call(models.Model):
         COMPLETED = "completed", "Completed"
         FAILED = "failed", "Failed"
 
+    class NameRank(models.IntegerChoices):
+        """How good a `call_sid` is: a better one takes its place."""
+
+        STAND_IN = 0, "The conversation ID, in place of a better one"
+        PROVIDER = 1, "The telephone provider's"
+        CLAIMED = 2, "Told by the agent, in a variable or a live turn"
+        INITIATION = 3, "Of conversation-init"
+        REGISTERED = 4, "Registered or dialled"
+
+    class Source(models.IntegerChoices):
+        """Who tells the agent, the direction and the numbers of a call; a better one is believed."""
+
+        FAILURE = 1
+        INITIATION = 2
+        REGISTERED = 3
+        TRANSCRIPTION = 4
+
+    class AnsweredBy(models.TextChoices):
+        HUMAN = "human", "Human"
+        MACHINE = "machine", "Machine"
+        FAX = "fax", "Fax"
+        UNKNOWN = "unknown", "Unknown"
+
     class Direction(models.TextChoices):
         INBOUND = "inbound", "Inbound"
         OUTBOUND = "outbound", "Outbound"
@@ -66,6 +98,7 @@ class Call(models.Model):
     conversation_id = models.CharField(
         "conversation ID", max_length=IDENTIFIER_MAX_LENGTH, unique=True, null=True, blank=True
     )
+    name_rank = models.PositiveSmallIntegerField(choices=NameRank, default=NameRank.REGISTERED, editable=False)
     driver_id = models.CharField("driver ID", max_length=255, blank=True)
     agent_id = models.CharField("agent ID", max_length=255, blank=True)
     agent_name = models.CharField(max_length=255, blank=True)
@@ -74,6 +107,8 @@ class Call(models.Model):
     from_number = models.CharField(max_length=64, blank=True)
     to_number = models.CharField(max_length=64, blank=True)
 
+    party_sources = models.JSONField(default=dict, editable=False, help_text="By field, the Source that told it.")
+    answered_by = models.CharField(max_length=16, choices=AnsweredBy, blank=True)
     call_start_time = models.DateTimeField(null=True, blank=True)
     call_end_time = models.DateTimeField(null=True, blank=True, help_text="The time of the event that ended the call.")
     call_duration_seconds = models.DecimalField(null=True, blank=True)
@@ -94,6 +129,9 @@ class Call(models.Model):
         blank=True,
         editable=False,
         help_text="The last turn's number when the call ended. Later turns are kept and pushed to nobody.",
+    )
+    numbering = models.PositiveIntegerField(
+        default=0, editable=False, help_text="How often a merge of two rows has numbered the turns anew."
     )
     transcription_time = models.DateTimeField(
         null=True,
@@ -170,36 +208,11 @@ class Call(models.Model):
 
     @classmethod
     def register(cls, *, call_sid: str = "", driver_id: str = "", **fields: Any) -> Call:
-        """A call that has begun elsewhere. Without a `call_sid` it gets `EL_{driver_id}_{unix seconds}`."""
-        call = cls(call_sid=call_sid or f"EL_{driver_id}_{int(time.time())}", driver_id=driver_id, **fields)
+        """A call that has begun elsewhere. Without a `call_sid` it gets `EL_{driver_id}_{unix seconds}_{random}`."""
+        made = f"EL_{driver_id[:200]}_{int(time.time())}_{secrets.token_urlsafe(12)}"
+        call = cls(call_sid=call_sid or made, driver_id=driver_id, **fields)
         call.save(force_insert=True)
         return call
-
-    @classmethod
-    def register_inbound(cls, *, call_sid: str | None, conversation_id: str | None, parties: Parties) -> Call:
-        """A call that is about to be answered: the one known by either identifier, or a new one.
-
-        A known call learns what it lacks: its `conversation_id`, agent and numbers. It keeps its direction: ElevenLabs
-        asks before outbound calls too. Raises IntegrityError where another transaction takes an identifier meanwhile.
-        """
-        with transaction.atomic(savepoint=False):
-            by_sid = cls.objects.filter(call_sid=call_sid).first() if call_sid else None
-            by_conversation = cls.objects.filter(conversation_id=conversation_id).first() if conversation_id else None
-            known = by_sid or by_conversation
-            if known is None:
-                said = {name: getattr(parties, name) for name in parties.__slots__}
-                return cls.register(
-                    call_sid=call_sid or conversation_id or "",
-                    conversation_id=conversation_id,
-                    **said | {"direction": cls.Direction.INBOUND},
-                )
-            call = known._locked()
-            changed = call._take_parties(parties, over_known=False)
-            if call.conversation_id is None and by_conversation is None and conversation_id:
-                changed += call._set(conversation_id=conversation_id)
-            if changed:
-                call.save(update_fields=[*changed, "updated_at"])
-            return call
 
     def update_post_call_data(self, data: CallData) -> Call:
         """The conversation is over and analysed: the call completes (or fails), and keeps what is known of it.
@@ -230,7 +243,7 @@ class Call(models.Model):
         """The call never became a conversation. Once a transcription has been applied it only adds who took part."""
         with transaction.atomic(savepoint=False):
             call = self._locked()
-            changed = call._take_parties(failure.parties, over_known=False)
+            changed = call._take_parties(failure.parties, call.Source.FAILURE)
             newest = call.call_end_time is None or failure.event_time > call.call_end_time
             if call.transcription_time is None and newest and call.status != self.Status.COMPLETED:
                 changed += call._end(self.Status.FAILED)
@@ -254,13 +267,32 @@ class Call(models.Model):
                 recording.save()
             return call
 
-    def link_conversation(self, conversation_id: str) -> Call:
-        """Learn ElevenLabs' identifier of a call that had none yet."""
+    def learn_parties(self, parties: Parties, source: Source) -> Call:
+        """Keep who takes part, where no better source has told it."""
         with transaction.atomic(savepoint=False):
             call = self._locked()
-            if call.conversation_id is None:
-                call.conversation_id = conversation_id
-                call.save(update_fields=["conversation_id", "updated_at"])
+            if changed := call._take_parties(parties, source):
+                call.save(update_fields=[*changed, "updated_at"])
+            return call
+
+    def fill(self, fields: Mapping[str, Any]) -> Call:
+        """Register a call that only webhooks made: what a registration tells, and webhooks do not know better."""
+        with transaction.atomic(savepoint=False):
+            call = self._locked()
+            told = {name: value for name, value in fields.items() if value not in (None, "")}
+            parties = Parties(**{name: told.pop(name) for name in Parties.__slots__ if name in told})
+            changed = call._take_parties(parties, self.Source.REGISTERED)
+            changed += call._set(**told, name_rank=self.NameRank.REGISTERED)
+            call.save(update_fields=[*changed, "updated_at"])
+            return call
+
+    def learn_who_answered(self, answered_by: str) -> Call:
+        """Keep the verdict of an answering machine detection."""
+        with transaction.atomic(savepoint=False):
+            call = self._locked()
+            if answered_by and call.answered_by != answered_by:
+                call.answered_by = answered_by
+                call.save(update_fields=["answered_by", "updated_at"])
             return call
 
     def _with_words(self, names: Iterable[str]) -> list[str]:
@@ -280,7 +312,7 @@ class Call(models.Model):
         completed = not data.failed or self.status == self.Status.COMPLETED
         changed = self._end(self.Status.COMPLETED if completed else self.Status.FAILED)
         if self.transcription_time is None or data.event_time > self.transcription_time:
-            changed += self._take_parties(data.parties)
+            changed += self._take_parties(data.parties, self.Source.TRANSCRIPTION)
             changed += self._set(
                 transcription_time=data.event_time,
                 call_end_time=data.event_time,
@@ -306,14 +338,41 @@ class Call(models.Model):
         self.former_status, self.status = self.status, status
         return ["status", "final_sequence_number"]
 
-    def _take_parties(self, parties: Parties, *, over_known: bool = True) -> list[str]:
+    def _take_parties(self, parties: Parties, source: Source) -> list[str]:
+        """Who takes part, as one source tells it; a better source's word is kept, whichever came first."""
         said = {name: getattr(parties, name) for name in parties.__slots__ if getattr(parties, name)}
-        return self._set(**{n: value for n, value in said.items() if over_known or not getattr(self, n)})
+        said = {
+            name: value
+            for name, value in said.items()
+            if (known := self.source_of(name)) < source or (known == source and value != getattr(self, name))
+        }
+        if not said:
+            return []
+        return self._set(**said, party_sources={**self.party_sources, **dict.fromkeys(said, int(source))})
+
+    def source_of(self, name: str) -> int:
+        """Who told a field. What was known before sources were noted counts as registered."""
+        known = self.Source.REGISTERED if getattr(self, name) else 0
+        source: int = self.party_sources.get(name, known)
+        return source
 
     def _set(self, **values: Any) -> list[str]:
         for name, value in values.items():
             setattr(self, name, value)
         return list(values)
+
+
+class CallAlias(models.Model):
+    """A name that a call had, or that somebody else has for it. It keeps working wherever a call is named."""
+
+    call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="aliases")
+    name = models.CharField(max_length=IDENTIFIER_MAX_LENGTH, unique=True)
+
+    class Meta:
+        verbose_name = "former name"
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class CallTranscription(models.Model):
@@ -332,7 +391,7 @@ class CallTranscription(models.Model):
     turn_id = models.CharField(  # noqa: DJ001  (null: any number of turns of a call may have none)
         "turn ID", max_length=255, null=True, blank=True, help_text="The sender's own; makes a repeat recognisable."
     )
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it came.")
 
     class Meta:
         verbose_name = "turn"

@@ -8,10 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTurn:
-    """One utterance to be stored. At least one identifier is given; a call found by `call_sid` wins.
+    """One utterance to be stored. At least one identifier is given; where they name two calls, `call_sid` wins.
 
-    `speaker_type` is "agent" or "driver". `turn_id` is the sender's idempotency key. Without a `timestamp` the turn
-    gets the time at which it is stored.
+    `speaker_type` is "agent" or "driver". `turn_id` is the sender's idempotency key. `arrived_at` is when it came, if
+    that was before now; without a `timestamp` it was said when it came.
     """
 
     call_sid: str | None = None
@@ -20,6 +20,8 @@ class NewTurn:
     message_text: str
     timestamp: datetime | None = None
     turn_id: str | None = None
+    agent_id: str = ""
+    arrived_at: datetime | None = None
 
 
 @dataclass(slots=True)

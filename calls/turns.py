@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import Q
 from django.dispatch import Signal
 from django.utils import timezone
 
+from calls.linking import Name, Reference, link
 from calls.models import Call, CallTranscription
+from calls.outcome import Parties
 from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 
 # Sent with `turns`, a list of new RecordedTurn, right behind the commit that stored them. It replaces post_save, which
@@ -42,13 +43,13 @@ def record_turn(
     return recorded
 
 
-def record_turns(new: Sequence[NewTurn]) -> list[Recorded]:
-    """Store turns in the given order: all of them, or none and an error.
+def record_turns(new: Sequence[NewTurn], *, create: bool = False) -> list[Recorded]:
+    """Store turns in the given order: all of them, or none and an error. `create` makes calls that do not exist.
 
     Raises IntegrityError where another process stores the same `turn_id` at the same moment; a second try finds it.
     """
     with transaction.atomic():
-        recorded = _Batch(new).store()
+        recorded = _Batch(new, create=create).store()
         transaction.on_commit(lambda: announce(recorded), robust=True)
     return recorded
 
@@ -59,23 +60,30 @@ def announce(recorded: Sequence[Recorded]) -> None:
         turns_recorded.send_robust(RecordedTurn, turns=turns)
 
 
+def reference_of(turn: NewTurn) -> Reference:
+    """What a turn says of its call. Its `call_sid` is one that we told the agent."""
+    names = (Name(turn.call_sid, Call.NameRank.CLAIMED),) if turn.call_sid else ()
+    return Reference(
+        conversation_id=turn.conversation_id, names=names, agent_id=turn.agent_id, follows_conversation=False
+    )
+
+
 _Taken = tuple[CallTranscription, Call, bool]  # the row of a turn, its call, and whether the row is new
 
 
 class _Batch:
     """Turns that are stored together."""
 
-    def __init__(self, new: Sequence[NewTurn]) -> None:
+    def __init__(self, new: Sequence[NewTurn], *, create: bool) -> None:
         self._new = new
         self._now = timezone.now()
-        self._calls = _locked_calls(new)
+        self._calls = _locked_calls(new, create=create)
         self._stored = self._known_turns()
 
     def store(self) -> list[Recorded]:
-        found = [(turn, self._call_of(turn)) for turn in self._new]
         created: list[CallTranscription] = []
         results: list[_Taken | None] = []
-        for turn, call in found:
+        for turn, call in zip(self._new, self._calls, strict=True):
             results.append(None if call is None else self._take(turn, call, created))
         CallTranscription.objects.bulk_create(created)
         for call in {row.call for row in created}:
@@ -93,35 +101,48 @@ class _Batch:
             sequence_number=call.last_sequence_number,
             speaker_type=turn.speaker_type,
             message_text=turn.message_text,
-            timestamp=turn.timestamp or self._now,
+            timestamp=turn.timestamp or turn.arrived_at or self._now,
             turn_id=turn.turn_id,
+            created_at=turn.arrived_at or self._now,
         )
         created.append(row)
         if turn.turn_id is not None:
             self._stored[key] = row
         return row, call, True
 
-    def _call_of(self, turn: NewTurn) -> Call | None:
-        named = (call for call in self._calls if call.call_sid == turn.call_sid)
-        linked = (c for c in self._calls if c.conversation_id == turn.conversation_id and c.conversation_id is not None)
-        return next(named, None) or next(linked, None)
-
     def _known_turns(self) -> dict[tuple[int, str | None], CallTranscription]:
         """Rows that an earlier turn with the same `turn_id` made, by call and turn_id."""
         turn_ids = {turn.turn_id for turn in self._new if turn.turn_id is not None}
         if not turn_ids:
             return {}
-        known = CallTranscription.objects.filter(call__in=self._calls, turn_id__in=turn_ids)
+        calls = {call.pk for call in self._calls if call is not None}
+        known = CallTranscription.objects.filter(call__in=calls, turn_id__in=turn_ids)
         return {(row.call_id, row.turn_id): row for row in known}
 
 
-def _locked_calls(new: Sequence[NewTurn]) -> list[Call]:
-    """The calls that turns name by either identifier. Their rows are locked until the transaction ends."""
-    sids = {turn.call_sid for turn in new if turn.call_sid is not None}
-    conversations = {turn.conversation_id for turn in new if turn.conversation_id is not None}
-    named = Call.objects.filter(Q(call_sid__in=sids) | Q(conversation_id__in=conversations))
+def _locked_calls(new: Sequence[NewTurn], *, create: bool) -> list[Call | None]:
+    """The call of each turn, if there is one. Their rows are locked until the transaction ends."""
+    references = [reference_of(turn) for turn in new]
     fields = ("call_sid", "conversation_id", "status", "last_sequence_number")
-    return list(named.select_for_update(no_key=True).only(*fields).order_by("pk"))
+    rows = Call.objects.select_for_update(no_key=True).only(*fields).order_by("pk")
+    while True:
+        found = {reference: _linked(reference, create=create) for reference in dict.fromkeys(references)}
+        calls = {call.pk: call for call in found.values() if call is not None}
+        if len(found) == 1:
+            break
+        wanted = set(calls)
+        calls = {call.pk: call for call in rows.filter(pk__in=wanted)}
+        if len(calls) == len(wanted):  # else a later turn said that two of them are one call
+            break
+    by_reference = {reference: call and calls[call.pk] for reference, call in found.items()}
+    return [by_reference[reference] for reference in references]
+
+
+def _linked(reference: Reference, *, create: bool) -> Call | None:
+    call = link(reference, create=create).call
+    if call is not None and reference.agent_id and not call.agent_id:
+        return call.learn_parties(Parties(agent_id=reference.agent_id), Call.Source.FAILURE)
+    return call
 
 
 def _recorded(row: CallTranscription, call: Call) -> RecordedTurn:

@@ -15,6 +15,7 @@ class CallState:
     status: str
     last_sequence_number: int
     final_sequence_number: int | None
+    numbering: int = 0  # how often a merge has numbered its turns anew
 
     @property
     def ended(self) -> bool:

@@ -11,7 +11,6 @@ from django.db import Error
 from calls.models import Call
 from realtime import replay
 from realtime.cycles import Tasks
-from realtime.messages import ErrorFrame
 from realtime.subscriptions import Listener, Subscription, Topic
 
 logger = logging.getLogger(__name__)
@@ -19,10 +18,15 @@ DATABASE_RETRY_SECONDS = 1.0
 
 
 class Reader:
-    """Reads for the topics and subscriptions of one hub. `unsubscribe` ends a listener's subscription to a call."""
+    """Reads for the topics and subscriptions of one hub.
 
-    def __init__(self, tasks: Tasks, unsubscribe: Callable[[Listener, int], None]) -> None:
-        self._tasks, self._unsubscribe = tasks, unsubscribe
+    `unsubscribe` ends a listener's subscription to a call; `gone` is told of a call whose row is no more.
+    """
+
+    def __init__(
+        self, tasks: Tasks, unsubscribe: Callable[[Listener, int], None], gone: Callable[[Topic], None]
+    ) -> None:
+        self._tasks, self._unsubscribe, self._gone = tasks, unsubscribe, gone
 
     def catch_up(self, topic: Topic) -> None:
         """Read what this process has not heard, once for all its sockets."""
@@ -36,6 +40,11 @@ class Reader:
             while topic.stale and topic.users:
                 topic.stale = False
                 page = await replay.read(topic.call_id, topic.head, until_end=True)
+                if page.state.numbering != topic.numbering:
+                    topic.numbering, topic.head = page.state.numbering, page.state.last_sequence_number
+                    for subscription in list(topic.subscriptions):
+                        self.serve(subscription)
+                    continue
                 for number, text in page.turns:
                     for subscription in await topic.advance_as_read(number, text):
                         self.serve(subscription)
@@ -50,7 +59,7 @@ class Reader:
                     else:
                         self.serve(subscription)
         except Call.DoesNotExist:
-            self.call_deleted(topic)
+            self._gone(topic)
         except Error as error:  # the sweep comes back to it
             logger.warning("The database is away: %s", type(error).__name__)
         finally:
@@ -68,7 +77,8 @@ class Reader:
                 async with subscription.listener.one_page:  # at a time, however many subscriptions are behind
                     await self._serve_page(subscription)
             except Call.DoesNotExist:
-                self.call_deleted(subscription.topic)
+                self._gone(subscription.topic)
+                return
             except Error as error:
                 logger.warning("The database is away: %s", type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
@@ -78,6 +88,9 @@ class Reader:
         await send_queue.room()
         head = topic.head
         page = await replay.read(topic.call_id, subscription.position, until_end=subscription.live)
+        if page.state.numbering != subscription.numbering:
+            subscription.start_again(page.state)
+            return
         for number, text in page.turns:
             if not send_queue.has_room:
                 await send_queue.room()
@@ -98,11 +111,3 @@ class Reader:
         for text in completion:
             subscription.listener.send_queue.push(text)
         self._unsubscribe(subscription.listener, subscription.topic.call_id)
-
-    def call_deleted(self, topic: Topic) -> None:
-        """Tell those who listen, and forget the call."""
-        for subscription in list(topic.subscriptions):
-            text = "The call was deleted."
-            identifier = subscription.identifier
-            subscription.listener.send(ErrorFrame(message=text, code="CALL_NOT_FOUND", identifier=identifier))
-            self._unsubscribe(subscription.listener, topic.call_id)

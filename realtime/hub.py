@@ -15,6 +15,7 @@ from collections import Counter
 
 from django.db import Error
 
+from calls.models import Call
 from calls.per_loop import PerLoop
 from realtime import auth, replay
 from realtime.call_state import CallState
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 SWEEP_SECONDS = (1.5, 2.0)
 SETTLE_SECONDS = 0.3
 HEARTBEAT_SECONDS = 20.0
+DATABASE_RETRY_SECONDS = 1.0
 STALLED_SECONDS = 15.0
 CLOSE_TRY_AGAIN_LATER = 1013
 CLOSE_NOT_AUTHENTICATED = 4401
@@ -43,7 +45,7 @@ class Hub:
         self._doorbell = current_doorbell()
         self._cycles: list[asyncio.Task[None]] = []
         self._tasks = Tasks()
-        self._reader = Reader(self._tasks, self.unsubscribe)
+        self._reader = Reader(self._tasks, self.unsubscribe, self._gone)
 
     # --- who is here ------------------------------------------------------------------------------------------
 
@@ -75,21 +77,24 @@ class Hub:
 
     # --- subscriptions ----------------------------------------------------------------------------------------
 
-    async def subscribe(self, listener: Listener, state: CallState, identifier: str, after: int | None) -> None:
+    async def subscribe(
+        self, listener: Listener, state: CallState, identifier: str, after: int | None, *, moved: bool = False
+    ) -> None:
         """Confirm, then serve every turn above `after` (None: above the newest), then the completion pair.
 
-        Joining comes before reading: the state that is confirmed is read when the channel layer already knows us, so no
-        turn can be committed unseen between the two. Raises Call.DoesNotExist, django.db.Error.
+        The process joins the channel layer before it reads the state that it confirms, so no turn can be committed
+        unseen between the two. `moved`: the call that the client listened to became part of this one. Raises
+        Call.DoesNotExist, django.db.Error.
         """
         topic = self.topics.get(state.call_id)
         if topic is None:
-            topic = self.topics[state.call_id] = Topic(state.call_id, state.last_sequence_number)
+            topic = self.topics[state.call_id] = Topic(state)
         topic.users += 1
         try:
             if not state.ended:
                 await self._doorbell.ready()
                 state = await replay.state(state.call_id)
-            self._admit(listener, topic, state, identifier, after)
+            self._admit(listener, topic, state, identifier, after, moved=moved)
         finally:
             self._release(topic)
 
@@ -99,7 +104,9 @@ class Hub:
         subscription.topic.subscriptions.discard(subscription)
         self._release(subscription.topic)
 
-    def _admit(self, listener: Listener, topic: Topic, state: CallState, identifier: str, after: int | None) -> None:
+    def _admit(
+        self, listener: Listener, topic: Topic, state: CallState, identifier: str, after: int | None, *, moved: bool
+    ) -> None:
         """From the confirmation to the first turn nothing is awaited: what comes meanwhile comes after."""
         newest = state.last_sequence_number
         known = state.call_id in listener.subscriptions
@@ -108,19 +115,12 @@ class Hub:
             return
         if known:
             self.unsubscribe(listener, state.call_id)
-        if after is not None and after > newest:
-            listener.send(
-                Reset(
-                    identifier=identifier,
-                    call_sid=state.call_sid,
-                    conversation_id=state.conversation_id,
-                    last_sequence_number=newest,
-                )
-            )
+        if moved or (after is not None and (after > newest or (after > 0 and state.numbering > 0))):
+            listener.send(Reset.of(identifier, state))
             after = 0
         subscription = Subscription(topic, listener, state, identifier, newest if after is None else after)
         listener.subscriptions[state.call_id] = subscription
-        if newest > topic.head:
+        if newest > topic.head or state.numbering != topic.numbering:
             self._reader.catch_up(topic)
         if state.ended or subscription.position < max(newest, topic.head):
             self._reader.serve(subscription)
@@ -142,8 +142,13 @@ class Hub:
             return
         if notice["type"] == "turn":
             turn = notice["turn"]
+            if turn["call_sid"] != topic.call_sid:
+                await self._compare()
             await self._advance(topic, turn["sequence_number"], encode(turn))
         elif notice["type"] == "ended":
+            self._reader.catch_up(topic)
+        elif notice["type"] == "merged":
+            await self._compare()
             self._reader.catch_up(topic)
 
     async def _advance(self, topic: Topic, number: int, text: str) -> None:
@@ -178,9 +183,34 @@ class Hub:
         for call_id, topic in asked.items():
             state = states.get(call_id)
             if state is None:
-                self._reader.call_deleted(topic)
-            elif topic.users and (state.ended or state.last_sequence_number > topic.head):
+                self._gone(topic)
+                continue
+            if state.call_sid != topic.call_sid:
+                topic.call_sid = state.call_sid
+                for subscription in topic.subscriptions:
+                    subscription.rename(state)
+            behind = state.last_sequence_number > topic.head or state.numbering != topic.numbering
+            if topic.users and (state.ended or behind):
                 self._reader.catch_up(topic)
+
+    def _gone(self, topic: Topic) -> None:
+        """The row of a call is no more: its listeners follow it into the call that it became part of, if it did."""
+        for subscription in list(topic.subscriptions):
+            self.unsubscribe(subscription.listener, topic.call_id)
+            self._tasks.spawn(self._follow(subscription.listener, subscription.identifier))
+
+    async def _follow(self, listener: Listener, identifier: str) -> None:
+        while listener in self.listeners:
+            try:
+                state = await replay.find(identifier)
+                await self.subscribe(listener, state, identifier, after=0, moved=True)
+            except Call.DoesNotExist:
+                listener.send(ErrorFrame(message="The call was deleted.", code="CALL_NOT_FOUND", identifier=identifier))
+            except Error as error:
+                logger.warning("The database is away: %s", type(error).__name__)
+                await asyncio.sleep(DATABASE_RETRY_SECONDS)
+                continue
+            return
 
     async def _check_listeners(self) -> None:
         """Close the sockets of those who may not listen any more, and those that take nothing."""

@@ -138,12 +138,21 @@ class CallCompleted(Frame, tag="call_completed"):
 
 
 class Reset(Frame, tag="reset"):
-    """The client was ahead of the call: what follows is everything from 1."""
+    """What the client has is no part of the call any more: what follows is everything from 1."""
 
     identifier: str
     call_sid: str
     conversation_id: str | None
     last_sequence_number: int
+
+    @classmethod
+    def of(cls, identifier: str, state: CallState) -> Reset:
+        return cls(
+            identifier=identifier,
+            call_sid=state.call_sid,
+            conversation_id=state.conversation_id,
+            last_sequence_number=state.last_sequence_number,
+        )
 
 
 class Heartbeat(Frame, tag="heartbeat"):
@@ -224,12 +233,13 @@ class ListHeartbeat(Frame, tag="heartbeat"):
 
 
 class Notice(TypedDict):
-    """A change of a call. `turn`: a new turn, as a Transcription; `ended`: the call has ended; `changed`: all else.
+    """A change of a call. `turn`: a new turn, as a Transcription; `ended`: the call has ended; `merged`: it became one
+    with another row; `changed`: all else.
 
     Another version of callsite may read it during a deployment: fields are added, and never change their meaning.
     """
 
-    type: Literal["turn", "ended", "changed"]
+    type: Literal["turn", "ended", "merged", "changed"]
     call_id: int
     turn: NotRequired[dict[str, Any]]
 

@@ -36,7 +36,7 @@ class Page:
 
 _STATE = (
     *("pk", "call_sid", "conversation_id", "status"),
-    *("last_sequence_number", "final_sequence_number"),
+    *("last_sequence_number", "final_sequence_number", "numbering"),
 )
 
 
@@ -69,7 +69,7 @@ async def read(call_id: int, after: int, *, until_end: bool = False) -> Page:
     return await in_thread(lambda: _read(call_id, after, until_end))
 
 
-def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None]]:
+def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None, int]]:
     return Call.objects.filter(pk__in=call_ids).order_by().values_list(*_STATE)
 
 

@@ -8,10 +8,11 @@ from django.db import transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
 
+from calls.merging import calls_merged
 from calls.models import Call
 from calls.turn import RecordedTurn
 from calls.turns import turns_recorded
-from realtime.messages import call_notice, turn_notice
+from realtime.messages import Notice, call_notice, turn_notice
 from realtime.publisher import publish
 
 
@@ -19,6 +20,13 @@ from realtime.publisher import publish
 def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
     """New turns."""
     publish(*map(turn_notice, turns))
+
+
+@receiver(calls_merged)
+def publish_merge(stays: Call, goes: Call, **_: Any) -> None:
+    """Two rows became one call: the listeners of both are told."""
+    notices: list[Notice] = [{"type": "merged", "call_id": call.pk} for call in (stays, goes)]
+    transaction.on_commit(lambda: publish(*notices), robust=True)
 
 
 @receiver(post_save, sender=Call)

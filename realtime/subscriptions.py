@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from realtime.auth import Identity
 from realtime.call_state import CallState
-from realtime.messages import Frame, Heartbeat, encode
+from realtime.messages import Frame, Heartbeat, Reset, SubscriptionConfirmed, encode
 from realtime.send_queue import SendQueue
 
 YIELD_EVERY = 100  # sockets
@@ -46,10 +46,11 @@ class Listener:
 class Topic:
     """One call that somebody in this process listens to. `head` is the number of its newest known turn."""
 
-    __slots__ = ("_order", "call_id", "head", "reading", "stale", "subscriptions", "users")
+    __slots__ = ("_order", "call_id", "call_sid", "head", "numbering", "reading", "stale", "subscriptions", "users")
 
-    def __init__(self, call_id: int, head: int) -> None:
-        self.call_id, self.head = call_id, head
+    def __init__(self, state: CallState) -> None:
+        self.call_id, self.call_sid = state.call_id, state.call_sid
+        self.head, self.numbering = state.last_sequence_number, state.numbering
         self.subscriptions: set[Subscription] = set()
         self.users = 0  # subscriptions, and those that are being made
         self.reading = False  # True while missing turns are read
@@ -101,11 +102,23 @@ class Topic:
 class Subscription:
     """One socket listening to one call. `position` is the number of the newest turn it was served."""
 
-    __slots__ = ("behind", "call_sid", "conversation_id", "identifier", "listener", "live", "over", "position", "topic")
+    __slots__ = (
+        "behind",
+        "call_sid",
+        "conversation_id",
+        "identifier",
+        "listener",
+        "live",
+        "numbering",
+        "over",
+        "position",
+        "topic",
+    )
 
     def __init__(self, topic: Topic, listener: Listener, state: CallState, identifier: str, position: int) -> None:
         self.topic, self.listener, self.position = topic, listener, position
         self.identifier = identifier  # as the client gave it
+        self.numbering = state.numbering
         self.call_sid, self.conversation_id = state.call_sid, state.conversation_id
         self.live = not state.ended  # who listened hears the call to its end; who asks later, what came after it too
         self.behind = False  # True while it is served from the database
@@ -116,3 +129,13 @@ class Subscription:
     def serve(self, number: int, text: str) -> None:
         self.listener.send_queue.push(text)
         self.position = number
+
+    def start_again(self, state: CallState) -> None:
+        """The turns were numbered anew: everything comes again."""
+        self.numbering, self.position = state.numbering, 0
+        self.listener.send(Reset.of(self.identifier, state))
+
+    def rename(self, state: CallState) -> None:
+        """The call has another `call_sid` now, under which its frames come."""
+        self.call_sid, self.conversation_id = state.call_sid, state.conversation_id
+        self.listener.send(SubscriptionConfirmed.of(self.identifier, state))

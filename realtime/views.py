@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
@@ -25,5 +25,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @staff_member_required
 def record(request: HttpRequest, call_sid: str) -> HttpResponse:
     """A call's record in the admin, which knows calls by another key than the page does."""
-    call = get_object_or_404(Call.objects.only("pk"), call_sid=call_sid)
+    call = Call.objects.only("pk", "call_sid").named(call_sid)
+    if call is None:
+        raise Http404("There is no such call.")
     return redirect("admin:calls_call_change", call.pk)

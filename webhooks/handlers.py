@@ -3,40 +3,62 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import transaction
 
+from calls.linking import Name, NameRank, Reference, link
 from calls.models import Call
 from calls.outcome import Parties
 from calls.turn import NewTurn, RecordedTurn
 from calls.turns import record_turns
 from webhooks import journal
 from webhooks.errors import CallNotFound
-from webhooks.payloads import Audio, CallReference, Ignored, InitiationFailure, Transcription
+from webhooks.machine_detection import MachineDetection
+from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
 from webhooks.tool_payloads import Initiation
 
 
-def handle_transcription(event: Transcription) -> tuple[Call, dict[str, Any]]:
-    call = find_call(event.call).update_post_call_data(event.data)
-    return call, transcription_answer(call)
+class Handled(NamedTuple):
+    """What came of an event: its call, what the sender gets, and a note for the staff, if something is odd about it."""
+
+    call: Call
+    answer: dict[str, Any]
+    note: str = ""
+
+
+TWO_CALLS = "The names in it belong to two calls that both have a conversation of their own; nothing was linked."
+
+
+def handle_transcription(event: Transcription) -> Handled:
+    call, note = find_call(event.call)
+    call = call.update_post_call_data(event.data)
+    return Handled(call, transcription_answer(call), note)
 
 
 def transcription_answer(call: Call) -> dict[str, Any]:
     return _success("Call completion data processed successfully", call)
 
 
-def handle_initiation_failure(event: InitiationFailure) -> tuple[Call, dict[str, Any]]:
-    call = find_call(event.call).record_failed(event.failure)
-    return call, _success("Call failure data processed successfully", call)
+def handle_initiation_failure(event: InitiationFailure) -> Handled:
+    call, note = find_call(event.call)
+    call = call.record_failed(event.failure)
+    return Handled(call, _success("Call failure data processed successfully", call), note)
 
 
-def handle_audio(event: Audio) -> tuple[Call, dict[str, Any]]:
-    """The file is written before the row, once; where the row does not come to be, a new file goes again."""
-    call = find_call(event.call)
+def handle_machine_detection(event: MachineDetection) -> Handled:
+    """It never makes a call, and never changes a status."""
+    call, note = find_call(event.call, create=False)
+    call = call.learn_who_answered(event.answered_by)
+    return Handled(call, _success("Answering machine detection stored successfully", call), note)
+
+
+def handle_audio(event: Audio) -> Handled:
+    """The file is written before the row, once. If saving the row fails, a new file is deleted."""
+    call, note = find_call(event.call)
     digest = hashlib.sha256(event.content).hexdigest()
     name = f"recordings/{call.pk}/{digest[:32]}.mp3"
     is_new = not default_storage.exists(name) or default_storage.size(name) != len(event.content)
@@ -51,7 +73,7 @@ def handle_audio(event: Audio) -> tuple[Call, dict[str, Any]]:
         if is_new:
             default_storage.delete(name)
         raise
-    return call, _success("Call recording stored successfully", call)
+    return Handled(call, _success("Call recording stored successfully", call), note)
 
 
 def handle_ignored(event: Ignored) -> tuple[None, dict[str, Any]]:
@@ -59,20 +81,33 @@ def handle_ignored(event: Ignored) -> tuple[None, dict[str, Any]]:
 
 
 def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
-    find_turns_call(turn)
-    (recorded,) = record_turns([turn])
+    journal.current().step = "look up"
+    (recorded,) = record_turns([turn], create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS)
     if recorded is None:
-        raise Call.DoesNotExist
+        key = "call_sid" if turn.call_sid else "conversation_id"
+        raise CallNotFound(key, turn.call_sid or turn.conversation_id or "")
+    journal.current().found(Call.objects.only("call_sid", "status").get(pk=recorded[0].call.pk))
     return recorded
 
 
-def handle_initiation(initiation: Initiation) -> tuple[Call, dict[str, Any]]:
+def handle_initiation(initiation: Initiation) -> Handled:
     """The call is registered, or the one that is known learns what is new of it."""
-    parties = Parties(agent_id=initiation.agent_id, from_number=initiation.from_number, to_number=initiation.to_number)
-    call = Call.register_inbound(
-        call_sid=initiation.call_sid, conversation_id=initiation.conversation_id, parties=parties
+    names = (Name(initiation.call_sid, NameRank.INITIATION),) if initiation.call_sid else ()
+    reference = Reference(
+        conversation_id=initiation.conversation_id,
+        names=names,
+        agent_id=initiation.agent_id,
+        follows_conversation=False,
     )
-    return call, client_data(call.call_sid)
+    call, note = find_call(reference, create=True)
+    parties = Parties(
+        agent_id=initiation.agent_id,
+        direction=Call.Direction.INBOUND,
+        from_number=initiation.from_number,
+        to_number=initiation.to_number,
+    )
+    call = call.learn_parties(parties, Call.Source.INITIATION)
+    return Handled(call, client_data(call.call_sid), note)
 
 
 def client_data(call_sid: str) -> dict[str, Any]:
@@ -84,50 +119,18 @@ def client_data(call_sid: str) -> dict[str, Any]:
     return {"type": "conversation_initiation_client_data", "dynamic_variables": variables}
 
 
-def find_call(reference: CallReference) -> Call:
-    """The call of a post-call event; raises CallNotFound."""
-    entry = journal.current()
-    entry.step = "look up"
-    call = _existing(reference) or _created(reference.call_sid, reference.conversation_id)
-    if call is None:
-        raise CallNotFound("conversation_id", reference.conversation_id)
-    entry.found(call)
-    return call
+def find_call(reference: Reference, *, create: bool | None = None) -> tuple[Call, str]:
+    """The call of an event, and a note where a name belongs to another one. Raises CallNotFound.
 
-
-def find_turns_call(turn: NewTurn) -> Call:
-    """The call of a live turn, by either identifier; raises CallNotFound like `find_call`."""
-    entry = journal.current()
-    entry.step = "look up"
-    call = _existing_by_either(turn) or _created(turn.call_sid, turn.conversation_id)
-    if call is None:
-        key = "call_sid" if turn.call_sid else "conversation_id"
-        raise CallNotFound(key, turn.call_sid or turn.conversation_id or "")
-    entry.found(call)
-    return call
-
-
-def _existing(reference: CallReference) -> Call | None:
-    call = Call.objects.filter(conversation_id=reference.conversation_id).first()
-    if call is None and reference.call_sid:
-        call = Call.objects.filter(call_sid=reference.call_sid, conversation_id=None).first()
-        call = call and call.link_conversation(reference.conversation_id)
-    return call
-
-
-def _existing_by_either(turn: NewTurn) -> Call | None:
-    call = Call.objects.filter(call_sid=turn.call_sid).first() if turn.call_sid else None
-    if call is None and turn.conversation_id:
-        call = Call.objects.filter(conversation_id=turn.conversation_id).first()
-    return call
-
-
-def _created(call_sid: str | None, conversation_id: str | None) -> Call | None:
-    if not settings.ELEVENLABS_CREATE_UNKNOWN_CALLS:
-        return None
-    taken = call_sid is not None and Call.objects.filter(call_sid=call_sid).exists()
-    own = call_sid if call_sid and not taken else conversation_id
-    return Call.register(call_sid=own or "", conversation_id=conversation_id)
+    `create`: make the call where there is none; None: as ELEVENLABS_CREATE_UNKNOWN_CALLS says.
+    """
+    journal.current().step = "look up"
+    found = link(reference, create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS if create is None else create)
+    if found.call is None:
+        key = "conversation_id" if reference.conversation_id else "call_sid"
+        raise CallNotFound(key, next(iter(reference.texts), ""))
+    journal.current().found(found.call)
+    return found.call, TWO_CALLS if found.conflict else ""
 
 
 def _success(message: str, call: Call) -> dict[str, Any]:

@@ -17,18 +17,19 @@ from django.db import DatabaseError, Error, IntegrityError, InterfaceError, Oper
 from django.utils import timezone
 from prometheus_client import Counter
 
+from calls.linking import lock_names
 from calls.models import Call
 from calls.threads import Threads
 from calls.turn import NewTurn, RecordedTurn
 from webhooks import handlers, journal
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.journal import Entry
-from webhooks.models import WebhookDelivery
-from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription
+from webhooks.machine_detection import MachineDetection
+from webhooks.models import WaitingName, WebhookDelivery
+from webhooks.payloads import MACHINE_DETECTION, Audio, Event, Ignored, InitiationFailure, Transcription
 from webhooks.races import may_work_next_time, persistently
 from webhooks.reading import identify, read
 from webhooks.tool_payloads import Initiation
-from webhooks.waiting import lock_identifiers
 
 _threads = Threads("inbox", 8)
 # what applying a delivery changes on its row: all but the request itself
@@ -66,6 +67,10 @@ async def take(route: str, body: bytes) -> Answer:
 
 def receive(route: str, body: bytes) -> Answer:
     """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row."""
+    return journal.under(journal.current(), _receive, route, body)
+
+
+def _receive(route: str, body: bytes) -> Answer:
     entry = journal.current()
     try:
         delivery = persistently(lambda: _take(route, body))
@@ -90,14 +95,14 @@ def apply_again(delivery: WebhookDelivery, because: str = "the staff asked") -> 
 def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
     entry = journal.current()
     with transaction.atomic():
-        lock_identifiers(delivery.conversation_id, delivery.call_sid)  # before the row, as everybody
+        lock_names(_waited_for(delivery))  # before the row, as everybody
         locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
         try:
             _apply(locked)
         except IntegrityError as error:
             entry.fail(error)
             locked.outcome, locked.error = Outcome.FAILED, traceback.format_exc()
-        locked.save(update_fields=_RESULT)
+        _keep(locked)
         entry.kept(locked)
         transaction.on_commit(entry.end, robust=True)
         return locked
@@ -137,7 +142,7 @@ def _known_or_new(route: str, body: bytes) -> WebhookDelivery:
     rows = WebhookDelivery.objects.defer("body")
     if route == Route.POST_CALL and (known := rows.filter(route=route, digest=digest).first()):
         if known.outcome == Outcome.UNMATCHED:
-            lock_identifiers(known.conversation_id, known.call_sid)
+            lock_names(_waited_for(known))
         if locked := rows.select_for_update().filter(pk=known.pk).first():
             locked.times_received += 1
             return locked
@@ -153,6 +158,13 @@ def _keep(delivery: WebhookDelivery) -> None:
         delivery.save(force_insert=True)
     else:
         delivery.save(update_fields=_RESULT)
+        delivery.waiting_names.all().delete()
+    if delivery.outcome == Outcome.UNMATCHED:
+        WaitingName.objects.bulk_create([WaitingName(delivery=delivery, name=name) for name in delivery.names])
+
+
+def _waited_for(delivery: WebhookDelivery) -> list[str]:
+    return list(delivery.waiting_names.values_list("name", flat=True))
 
 
 def _apply(delivery: WebhookDelivery) -> None:
@@ -161,17 +173,21 @@ def _apply(delivery: WebhookDelivery) -> None:
     try:
         try:
             with transaction.atomic():
-                delivery.call, answer, delivery.outcome = _effect(delivery)
+                delivery.call, answer, delivery.outcome, note = _effect(delivery)
         except CallNotFound:
             # Look again behind the lock, which is taken out here: rolling back to the savepoint would let it go.
-            lock_identifiers(delivery.conversation_id, delivery.call_sid)
+            lock_names(delivery.names)
             with transaction.atomic():
-                delivery.call, answer, delivery.outcome = _effect(delivery)
-        delivery.error, delivery.applied_at = "", timezone.now()
+                delivery.call, answer, delivery.outcome, note = _effect(delivery)
+        delivery.error, delivery.applied_at = note, timezone.now()
         delivery.times_applied += delivery.outcome == Outcome.APPLIED
     except CallNotFound as error:
         entry.fail(error)
-        delivery.outcome, delivery.error, answer = Outcome.UNMATCHED, error.message, _answer_of(error)
+        delivery.outcome, delivery.error, answer = (
+            Outcome.UNMATCHED,
+            error.message,
+            _answer_to_unmatched(delivery, error),
+        )
     except WebhookError as error:
         entry.fail(error)
         delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, _answer_of(error)
@@ -185,19 +201,19 @@ def _apply(delivery: WebhookDelivery) -> None:
     DELIVERIES.labels(delivery.route, delivery.outcome).inc()
 
 
-def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str]:
-    """Parse and handle: (call, answer, outcome). Notes on the row what the body is about, also where it fails later."""
+def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str, str]:
+    """Parse and handle: (call, answer, outcome, note). Notes on the row what the body is about before it may fail."""
     event = read(delivery)
     if isinstance(event, NewTurn):
-        return _turn_effect(delivery, event)
+        return *_turn_effect(delivery, event), ""
     if isinstance(event, Ignored):
-        return None, Answer(200, handlers.handle_ignored(event)[1]), Outcome.IGNORED
-    call, answer = _handle(event)
+        return None, Answer(200, handlers.handle_ignored(event)[1]), Outcome.IGNORED, ""
+    call, answer, note = _handle(event)
     journal.current().applied(call)
-    return call, Answer(200, answer), Outcome.APPLIED
+    return call, Answer(200, answer), Outcome.APPLIED, note
 
 
-def _handle(event: Event | Initiation) -> tuple[Call, dict[str, Any]]:
+def _handle(event: Event | Initiation) -> handlers.Handled:
     match event:
         case Initiation():
             return handlers.handle_initiation(event)
@@ -207,15 +223,22 @@ def _handle(event: Event | Initiation) -> tuple[Call, dict[str, Any]]:
             return handlers.handle_initiation_failure(event)
         case Audio():
             return handlers.handle_audio(event)
+        case MachineDetection():
+            return handlers.handle_machine_detection(event)
     raise AssertionError(event)
 
 
 def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Answer, str]:
-    if delivery.pk and turn.turn_id is None:  # it waited: applied again, it must not be said twice
-        turn = replace(turn, turn_id=f"delivery {delivery.pk}")
+    turn = as_it_came(delivery, turn)
     stored, created = recorded = handlers.handle_turn(turn)
     journal.current().turn = recorded
     return Call(pk=stored.call.pk), turn_answer(stored, created), Outcome.APPLIED
+
+
+def as_it_came(delivery: WebhookDelivery, turn: NewTurn) -> NewTurn:
+    """A turn keeps the time at which it came. One that is applied again must not be stored twice."""
+    turn_id = f"delivery {delivery.pk}" if delivery.pk and turn.turn_id is None else turn.turn_id
+    return replace(turn, turn_id=turn_id, arrived_at=delivery.received_at)
 
 
 def turn_answer(turn: RecordedTurn, created: bool) -> Answer:
@@ -227,6 +250,13 @@ def turn_answer(turn: RecordedTurn, created: bool) -> Answer:
         "sequence_number": turn.sequence_number,
     }
     return Answer(201 if created else 200, body)
+
+
+def _answer_to_unmatched(delivery: WebhookDelivery, error: CallNotFound) -> Answer:
+    """404 where somebody has to register the call; a verdict about a call that nobody registers is no failure."""
+    if delivery.event_type != MACHINE_DETECTION:
+        return _answer_of(error)
+    return Answer(200, {"status": "success", "message": "Event kept for its call", "type": delivery.event_type})
 
 
 def _answer_of(error: WebhookError) -> Answer:

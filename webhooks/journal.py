@@ -33,22 +33,15 @@ _LEVELS = {
     Outcome.FAILED: logging.ERROR,
     UNAVAILABLE: logging.ERROR,
 }
-# What a line may hold, in the order in which it is read.
-_ORDER = (
-    *("route", "type", "outcome", "answer", "again", "step", "fault", "reason", "error"),
-    *("conversation_id", "call_sid", "call_id", "status_before", "status_after"),
-    *(
-        "event_time",
-        "duration_seconds",
-        "cost",
-        "summary_length",
-        "recording_bytes",
-        "sequence_number",
-        "ended",
-        "repeat",
-    ),
-    *("delivery", "digest", "times_received", "ms", "exc_info"),
+# What a line holds, in the order in which it is read.
+# fmt: off
+_FIELDS = (
+    "event", "route", "type", "outcome", "answer", "again", "step", "fault", "reason", "error",
+    "conversation_id", "call_sid", "call_id", "status_before", "status_after",
+    "event_time", "duration_seconds", "cost", "summary_length", "recording_bytes",
+    "sequence_number", "ended", "repeat", "delivery", "digest", "times_received", "ms",
 )
+# fmt: on
 
 
 class Entry:
@@ -140,15 +133,20 @@ class Entry:
         if not _levels.isEnabledFor(level):
             return
         verb = self._verb or _EVENTS.get(self._outcome, self._outcome)
-        event = f"Kept webhook {verb}" if later else f"Webhook {verb}"
         known = self._facts
-        known |= {"route": self._route, "outcome": self._outcome, "answer": answer}
+        known["event"] = f"Kept webhook {verb}" if later else f"Webhook {verb}"
+        known["route"], known["outcome"], known["answer"] = self._route, self._outcome, answer
         known["ms"] = round((time.perf_counter() - self._began) * 1000, 1)
         if self.turn is not None:
             known |= _told_of_turn(*self.turn)
-        if self._error is not None and self._outcome != Outcome.APPLIED:
-            known |= {"step": self._failed_step, **_told_of_error(self._error)}
-        logger.log(level, event, **{name: known[name] for name in _ORDER if name in known})
+        error = self._error if self._outcome != Outcome.APPLIED else None
+        if error is not None:
+            known["step"] = self._failed_step
+        if isinstance(error, WebhookError):
+            known |= _told_of_error(error)
+            error = None  # no fault of ours: its traceback says nothing
+        # as structlog hands it over, without its loggers, which double what a line costs, and without bound ids
+        _levels.log(level, {name: known[name] for name in _FIELDS if name in known}, exc_info=error)
 
 
 def _told_of_turn(turn: RecordedTurn, created: bool) -> dict[str, Any]:
@@ -164,11 +162,8 @@ def _told_of_turn(turn: RecordedTurn, created: bool) -> dict[str, Any]:
     }
 
 
-def _told_of_error(error: Exception) -> dict[str, Any]:
-    """The log says of an exception what may be said (`callsite.logs`); a fault of ours comes with its traceback."""
-    if not isinstance(error, WebhookError):
-        return {"exc_info": error}
-    if error.__cause__ is not None:
+def _told_of_error(error: WebhookError) -> dict[str, Any]:
+    if error.__cause__ is not None:  # the log says of it what may be said
         return {"error": error.__cause__}
     if isinstance(error, CallNotFound):
         return {"reason": error.message}

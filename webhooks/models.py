@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.db import models
 from django.db.models import Q
 
@@ -57,9 +59,19 @@ class WebhookDelivery(models.Model):
             models.Index(fields=["call_sid", "-id"], name="delivery_call_sid"),
             models.Index(fields=["event_type", "-id"], name="delivery_event_type"),
             models.Index(fields=["digest"], name="delivery_digest"),
-            models.Index(fields=["call_sid"], condition=Q(outcome="unmatched"), name="delivery_waiting_sid"),
-            models.Index(fields=["conversation_id"], condition=Q(outcome="unmatched"), name="delivery_waiting"),
         ]
+
+    names: Sequence[str] = ()  # every name of its call that the body tells, once it is read; not a column
 
     def __str__(self) -> str:
         return f"{self.event_type or self.route} {self.pk}"
+
+
+class WaitingName(models.Model):
+    """A name under which an unmatched delivery waits for its call."""
+
+    delivery = models.ForeignKey(WebhookDelivery, on_delete=models.CASCADE, related_name="waiting_names")
+    name = models.CharField(max_length=255, db_index=True)
+
+    def __str__(self) -> str:
+        return self.name

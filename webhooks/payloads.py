@@ -12,17 +12,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from calls.linking import Name, NameRank, Reference
 from calls.outcome import CallData, CallFailure, Parties
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, mapping, moment, number, optional_identifier, required, text, whole
+from webhooks.machine_detection import MachineDetection, machine_detection
 
 TRANSCRIPTION, FAILURE, AUDIO = "post_call_transcription", "call_initiation_failure", "post_call_audio"
-SUPPORTED_TYPES = (TRANSCRIPTION, FAILURE, AUDIO)
+MACHINE_DETECTION = "answering_machine_detection"
+SUPPORTED_TYPES = (TRANSCRIPTION, FAILURE, AUDIO, MACHINE_DETECTION)
 # What ElevenLabs sends to the same workspace webhook, for its other products or in other formats.
 IGNORED_TYPES = frozenset(
     {
         "post_call_transcription_otel",
-        "answering_machine_detection",
         "unredacted_transcript",
         "unredacted_audio",
         "voice_removal_notice",
@@ -39,29 +41,21 @@ IGNORED_TYPES = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CallReference:
-    """Which call an event is about. `call_sid` is second best: it finds a call that has no conversation yet."""
-
-    conversation_id: str
-    call_sid: str | None = None
-
-
 @dataclass(frozen=True, slots=True)
 class Transcription:
-    call: CallReference
+    call: Reference
     data: CallData
 
 
 @dataclass(frozen=True, slots=True)
 class InitiationFailure:
-    call: CallReference
+    call: Reference
     failure: CallFailure
 
 
 @dataclass(frozen=True, slots=True)
 class Audio:
-    call: CallReference
+    call: Reference
     event_time: datetime
     content: bytes
 
@@ -71,7 +65,7 @@ class Ignored:
     type: str
 
 
-Event = Transcription | InitiationFailure | Audio | Ignored
+Event = Transcription | InitiationFailure | Audio | MachineDetection | Ignored
 
 
 def parse_event(body: dict[str, Any]) -> Event:
@@ -79,6 +73,8 @@ def parse_event(body: dict[str, Any]) -> Event:
     kind = required(body, "type")
     if not isinstance(kind, str):
         raise InvalidPayload("Field type must be a string.")
+    if kind == MACHINE_DETECTION:
+        return machine_detection(body.get("data")) or Ignored(kind)
     if kind in IGNORED_TYPES:
         return Ignored(kind)
     if kind not in SUPPORTED_TYPES:
@@ -98,27 +94,34 @@ def parse_event(body: dict[str, Any]) -> Event:
     return Audio(call, event_time, _audio(data))
 
 
-def call_reference(data: dict[str, Any]) -> CallReference:
-    """Where the identifiers stand in `data` of any event."""
+def call_reference(data: dict[str, Any]) -> Reference:
+    """Where the names of a call stand in `data` of any event."""
     variables = mapping(mapping(data.get("conversation_initiation_client_data")).get("dynamic_variables"))
     metadata = mapping(data.get("metadata"))
     given = data.get("conversation_id")
     if given is None:
         given = variables.get("system__conversation_id")
     provider = mapping(metadata.get("body"))
-    candidates = (  # our own, as the dynamic variable that conversation-init gave; then the telephone provider's
-        variables.get("call_sid"),
+    by_provider = (
         mapping(metadata.get("phone_call")).get("call_sid"),
         variables.get("system__call_sid"),
         provider.get("CallSid"),
         provider.get("call_sid"),
     )
-    return CallReference(
+    # our own, as conversation-init or the dial gave it; whoever starts a conversation may set it as well
+    claims = [Name(sid, NameRank.CLAIMED, is_claim=True) for sid in _identifiers(variables.get("call_sid"))]
+    return Reference(
         conversation_id=identifier(
             required({"conversation_id": given}, "conversation_id", "data."), "data.conversation_id"
         ),
-        call_sid=next((sid for sid in map(optional_identifier, candidates) if sid), None),
+        names=(*claims, *(Name(sid, NameRank.PROVIDER) for sid in _identifiers(*by_provider))),
+        agent_id=text(data.get("agent_id"), 255),
     )
+
+
+def _identifiers(*values: Any) -> list[str]:
+    """Those that are identifiers, each once."""
+    return list(dict.fromkeys(sid for sid in map(optional_identifier, values) if sid))
 
 
 def _call_data(data: dict[str, Any], event_time: datetime) -> CallData:

@@ -14,12 +14,13 @@ import logging
 from collections.abc import Mapping, Sequence
 from weakref import WeakKeyDictionary
 
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
 from calls import bulk
 from calls.models import Call
+from calls.postgres import names
 from calls.threads import Threads
 from webhooks import journal
 from webhooks.batching.group_commit import GroupCommit
@@ -27,7 +28,7 @@ from webhooks.errors import DatabaseUnavailable, WebhookError, is_away
 from webhooks.handlers import transcription_answer
 from webhooks.inbox import DELIVERIES, Answer, new_delivery
 from webhooks.journal import Entry
-from webhooks.models import WebhookDelivery
+from webhooks.models import WaitingName, WebhookDelivery
 from webhooks.payloads import Transcription
 from webhooks.reading import identify, read
 
@@ -41,7 +42,7 @@ _groups: WeakKeyDictionary[asyncio.AbstractEventLoop, GroupCommit[Item, Answer |
 
 async def take_with_others(body: bytes) -> Answer | None:
     """Take a verified webhook in with those that come meanwhile. None: nothing was done, it has to be taken alone."""
-    if len(body) > BATCHED_MAX_BYTES:
+    if len(body) > BATCHED_MAX_BYTES or connection.vendor != "postgresql":
         return None
     loop = asyncio.get_running_loop()
     group = _groups.get(loop)
@@ -90,6 +91,10 @@ def _away(body: bytes, entry: Entry, error: Exception) -> Answer:
 
 def _take(noted: Mapping[bytes, Entry]) -> dict[bytes, WebhookDelivery]:
     tellings = _tellings(noted)
+    aliases = names.nothing_to_link(event.call for _, event in tellings.values())
+    awaited = WaitingName.objects.filter(name__in=set[str]().union(*aliases.values()))
+    waiting = set(awaited.values_list("name", flat=True))
+    tellings = {k: told for k, told in tellings.items() if k in aliases and waiting.isdisjoint(aliases[k])}
     for delivery, _ in tellings.values():
         noted[bytes(delivery.body)].step = "look up"
     with bound_contextvars(conversation_id=", ".join(tellings)):
@@ -105,6 +110,7 @@ def _take(noted: Mapping[bytes, Entry]) -> dict[bytes, WebhookDelivery]:
             delivery.answer_status, delivery.answer_body = 200, transcription_answer(call)
             taken.append(delivery)
         bulk.insert(taken)
+        names.learn({call: aliases[key] for key, call in calls.items()})
     return {bytes(delivery.body): delivery for delivery in taken}
 
 
@@ -121,5 +127,5 @@ def _tellings(noted: Mapping[bytes, Entry]) -> dict[str, tuple[WebhookDelivery, 
         with contextlib.suppress(WebhookError):
             event = journal.under(noted[body], read, delivery)
             if isinstance(event, Transcription):
-                tellings.setdefault(event.call.conversation_id, (delivery, event))
+                tellings.setdefault(event.call.conversation_id or "", (delivery, event))
     return tellings

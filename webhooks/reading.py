@@ -7,7 +7,9 @@ from typing import Any
 
 from structlog.contextvars import bind_contextvars
 
+from calls.linking import Reference
 from calls.turn import NewTurn
+from calls.turns import reference_of
 from webhooks import journal
 from webhooks.errors import WebhookError
 from webhooks.models import WebhookDelivery
@@ -30,18 +32,25 @@ def read(delivery: WebhookDelivery) -> Event | NewTurn | Initiation:
         delivery.event_type = kind[:64] if isinstance(kind, str) else ""
         said = parse_event(body)
         if not isinstance(said, Ignored):
-            delivery.conversation_id, delivery.call_sid = said.call.conversation_id, said.call.call_sid or ""
+            _note_names(delivery, said.call)
     elif delivery.route == Route.TRANSCRIPTION:
         said = parse_turn(body)
         delivery.event_type = "turn"
-        delivery.conversation_id, delivery.call_sid = said.conversation_id or "", said.call_sid or ""
+        _note_names(delivery, reference_of(said))
     else:
         said = parse_initiation(body)
+        delivery.names = [name for name in (said.conversation_id, said.call_sid) if name]
         delivery.conversation_id, delivery.call_sid = said.conversation_id or "", said.call_sid or ""
     ids = {"conversation_id": delivery.conversation_id or None, "call_sid": delivery.call_sid or None}
     bind_contextvars(**ids)
     entry.learn(type=delivery.event_type or None, **ids, **_numbers_of(said))
     return said
+
+
+def _note_names(delivery: WebhookDelivery, call: Reference) -> None:
+    delivery.names = call.texts
+    delivery.conversation_id = call.conversation_id or ""
+    delivery.call_sid = call.names[0].text if call.names else ""
 
 
 def _numbers_of(said: Event | NewTurn | Initiation) -> dict[str, Any]:

@@ -1,30 +1,98 @@
-"""A saved call takes the deliveries that waited for it, in the transaction that saves it."""
+"""A saved call takes the deliveries that waited for one of its names, in the transaction that saves it.
+
+`lock_names` keeps the two from missing each other: the webhook that finds no call, and the call that is being saved.
+"""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db import DatabaseError, transaction
 from django.db.models.signals import post_save
 from django.dispatch import receiver
+from django.utils import timezone
 
+from calls.linking import lock_names, names_of
+from calls.merging import calls_merged
 from calls.models import Call
-from webhooks.inbox import apply_again
-from webhooks.models import WebhookDelivery
-from webhooks.waiting import lock_identifiers
+from calls.turn import Recorded
+from calls.turns import record_turns
+from webhooks.errors import WebhookError
+from webhooks.inbox import apply_again, as_it_came, turn_answer
+from webhooks.models import WaitingName, WebhookDelivery
+from webhooks.strict_json import decode
+from webhooks.tool_payloads import parse_turn
 
+logger = logging.getLogger(__name__)
 IDENTIFIERS = {"call_sid", "conversation_id"}
+Outcome, Route = WebhookDelivery.Outcome, WebhookDelivery.Route
+
+
+@receiver(calls_merged)
+def move_deliveries(stays: Call, goes: Call, **_: Any) -> None:
+    WebhookDelivery.objects.filter(call=goes).update(call=stays)
 
 
 @receiver(post_save, sender=Call)
 def apply_waiting_deliveries(instance: Call, update_fields: frozenset[str] | None, **_: Any) -> None:
-    """In the order they came; one that fails keeps its error and stops neither the others nor the call."""
+    """Turns first, as they were said before the call's end; then the others in the order in which they came.
+
+    One that fails keeps its error, and stops neither the others nor the call.
+    """
     if update_fields is not None and not IDENTIFIERS & update_fields:
         return
-    lock_identifiers(instance.call_sid, instance.conversation_id)
-    mine = Q(call_sid=instance.call_sid)
-    if instance.conversation_id:
-        mine |= Q(conversation_id=instance.conversation_id)
-    waiting = WebhookDelivery.objects.filter(mine, outcome=WebhookDelivery.Outcome.UNMATCHED)
-    for delivery in waiting.order_by("id").defer("body"):
+    names = names_of(instance)
+    lock_names(names)
+    waiting = list(WaitingName.objects.filter(name__in=names).values_list("delivery", flat=True).distinct())
+    if not waiting:
+        return
+    # gone before anything is applied: applying saves the call again, and would find them here again
+    WaitingName.objects.filter(delivery__in=waiting).delete()
+    deliveries = WebhookDelivery.objects.filter(pk__in=waiting, outcome=Outcome.UNMATCHED).order_by("id")
+    turns = list(deliveries.filter(route=Route.TRANSCRIPTION))
+    if not _applied_together(turns):
+        _apply_one_by_one(turns)
+    _apply_one_by_one(deliveries.exclude(route=Route.TRANSCRIPTION).defer("body"))
+
+
+def _apply_one_by_one(deliveries: Iterable[WebhookDelivery]) -> None:
+    for delivery in deliveries:
         apply_again(delivery, because="its call appeared")
+
+
+def _applied_together(deliveries: Sequence[WebhookDelivery]) -> bool:
+    """Store turns that waited, at once: a call may have a thousand. False: nothing was done, something is odd."""
+    if not deliveries:
+        return True
+    try:
+        turns = [as_it_came(delivery, parse_turn(decode(bytes(delivery.body)))) for delivery in deliveries]
+        with transaction.atomic():
+            recorded = record_turns(turns)
+    except (WebhookError, DatabaseError) as error:
+        logger.warning("Turns that waited are taken one by one: %s", type(error).__name__)
+        return False
+    now = timezone.now()
+    for delivery, item in zip(deliveries, recorded, strict=True):
+        _note(delivery, item, now)
+    WebhookDelivery.objects.bulk_update(
+        [delivery for delivery, item in zip(deliveries, recorded, strict=True) if item is not None],
+        ["call", "outcome", "answer_status", "answer_body", "error", "times_applied", "applied_at"],
+        batch_size=250,
+    )
+    _apply_one_by_one([delivery for delivery, item in zip(deliveries, recorded, strict=True) if item is None])
+    logger.info("Live turns that waited for their call are applied: %d", len(deliveries))
+    return True
+
+
+def _note(delivery: WebhookDelivery, recorded: Recorded, now: datetime) -> None:
+    if recorded is None:
+        return
+    turn, created = recorded
+    answer = turn_answer(turn, created)
+    delivery.call_id = turn.call.pk
+    delivery.outcome, delivery.error, delivery.applied_at = Outcome.APPLIED, "", now
+    delivery.answer_status, delivery.answer_body = answer.status, answer.body
+    delivery.times_applied += 1

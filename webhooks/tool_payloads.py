@@ -51,6 +51,7 @@ def parse_turn(body: dict[str, Any]) -> NewTurn:
         message_text=message,
         timestamp=_timestamp(turn.get("timestamp")),
         turn_id=None if turn_id in (None, "") else identifier(_as_text(turn_id), "turn_id"),
+        agent_id=optional_identifier(turn.get("agent_id")) or optional_identifier(body.get("agent_id")) or "",
     )
 
 

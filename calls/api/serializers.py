@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -14,8 +15,9 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
+from calls import linking
 from calls.json_values import iso, json_number
-from calls.models import Call, CallTranscription
+from calls.models import Call, CallRecording, CallTranscription
 from calls.redaction import redacted
 
 
@@ -80,7 +82,8 @@ class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
 class CallSerializer(RowSerializer[Call]):
     """A call. What ElevenLabs tells of it cannot be written here."""
 
-    call_sid = serializers.RegexField(r"^[^\x00-\x1f\x7f/]+$", max_length=255, required=False, allow_blank=True)
+    call_sid = serializers.CharField(max_length=255, required=False, allow_blank=True)
+    conversation_id = serializers.CharField(max_length=255, required=False, allow_blank=True, allow_null=True)
     call_duration_seconds = NumberField()
     cost = NumberField()
     cost_usd = NumberField()
@@ -103,28 +106,48 @@ class CallSerializer(RowSerializer[Call]):
         ]
 
     def validate_call_sid(self, value: str) -> str:
-        """Unique, and the key of a call for good."""
         if self.instance is not None and value != self.instance.call_sid:
             raise serializers.ValidationError("The call_sid of a call cannot change.")
-        if self.instance is None and value and Call.objects.filter(call_sid=value).exists():
-            raise serializers.ValidationError("A call with this call_sid already exists.")
-        return value
+        return _printable(value)
 
     def validate_conversation_id(self, value: str | None) -> str | None:
-        return value or None
+        return _printable(value) if value else None
 
     def create(self, validated_data: dict[str, Any]) -> Call:
-        call = Call.register(**validated_data)
-        call.has_recording = False  # type: ignore[attr-defined]
+        """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
+        with _names_checked():
+            call, self.is_new = linking.register(**validated_data)
+        call.has_recording = not self.is_new and CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
         return call
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
         """Only what was sent is written: a webhook may change the rest at the same moment."""
+        conversation_id = validated_data.pop("conversation_id", instance.conversation_id)
+        if conversation_id and conversation_id != instance.conversation_id:
+            with _names_checked():
+                linked = linking.link_conversation(instance, conversation_id)
+            linked.has_recording = CallRecording.objects.filter(call=linked).exists()  # type: ignore[attr-defined]
+            instance = linked
         for name, value in validated_data.items():
             setattr(instance, name, value)
         if validated_data:
             instance.save(update_fields=[*validated_data, "updated_at"])
         return instance
+
+
+def _printable(identifier: str) -> str:
+    """Any character that can be seen: the Call-IDs of SIP have slashes."""
+    if not identifier.isprintable():
+        raise serializers.ValidationError("An identifier has printable characters alone.")
+    return identifier
+
+
+@contextlib.contextmanager
+def _names_checked() -> Iterator[None]:
+    try:
+        yield
+    except linking.NameTaken as error:
+        raise serializers.ValidationError({error.field: [str(error)]}) from None
 
 
 class TurnSerializer(RowSerializer[CallTranscription]):

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
-from django.urls import include, path
+from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
-from rest_framework.routers import SimpleRouter
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from calls.api.views import CallViewSet
 
-router = SimpleRouter()
-router.register("calls", CallViewSet, basename="call")
-
 urlpatterns = [
-    path("", include(router.urls)),
+    path("calls/", CallViewSet.as_view({"get": "list", "post": "create"}), name="call-list"),
+    # an identifier may have slashes, so what stands behind one comes first
+    path("calls/<path:identifier>/transcript/", CallViewSet.as_view({"get": "transcript"}), name="call-transcript"),
+    path("calls/<path:identifier>/recording/", CallViewSet.as_view({"get": "recording"}), name="call-recording"),
+    path(
+        "calls/<path:identifier>/",
+        CallViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
+        name="call-detail",
+    ),
     path("token/", TokenObtainPairView.as_view(), name="token"),
     path("token/refresh/", TokenRefreshView.as_view(), name="token-refresh"),
     path("schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),

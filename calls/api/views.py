@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from django.db import IntegrityError
-from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import Http404, HttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
-from rest_framework.decorators import action
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from calls.api.filters import CallFilter
 from calls.api.ranges import ranged_response
 from calls.api.serializers import CallSerializer, TranscriptSerializer
-from calls.models import Call, CallRecording, CallTranscription
+from calls.models import Call, CallQuerySet, CallRecording, CallTranscription
 
 
 class AfterSerializer(serializers.Serializer[Any]):
@@ -31,13 +30,12 @@ class CallViewSet(
     mixins.UpdateModelMixin,
     viewsets.GenericViewSet[Call],
 ):
-    """Calls, found by `call_sid` or `conversation_id`."""
+    """Calls, found by any name that they have or had."""
 
     serializer_class = CallSerializer
     filterset_class = CallFilter
     http_method_names = ["get", "post", "patch", "head", "options"]
     lookup_url_kwarg = "identifier"
-    lookup_value_regex = "[^/]+"
 
     def get_queryset(self) -> QuerySet[Call]:
         recordings = CallRecording.objects.filter(call=OuterRef("pk"))
@@ -46,14 +44,27 @@ class CallViewSet(
     def get_object(self) -> Call:
         return self._found(self.get_queryset())
 
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        """Register a call that was placed elsewhere: 201, or 200 where only webhooks knew it."""
+        response = super().create(request, *args, **kwargs)
+        if not self.is_new:
+            response.status_code = 200
+        return response
+
     def perform_create(self, serializer: serializers.BaseSerializer[Call]) -> None:
         try:
             serializer.save()
         except IntegrityError:  # another request took the identifier after it was checked
             raise serializers.ValidationError("A call with this identifier already exists.") from None
+        self.is_new: bool = serializer.is_new  # type: ignore[attr-defined]
+
+    def perform_update(self, serializer: serializers.BaseSerializer[Call]) -> None:
+        try:
+            serializer.save()
+        except IntegrityError:
+            raise serializers.ValidationError("Another call has this identifier.") from None
 
     @extend_schema(parameters=[OpenApiParameter("after", int)], responses=TranscriptSerializer, filters=False)
-    @action(detail=True)
     def transcript(self, request: Request, identifier: str) -> Response:
         """Live turns above `after`, in order, and the final transcript."""
         asked = AfterSerializer(data=request.query_params)
@@ -65,7 +76,6 @@ class CallViewSet(
         return Response(TranscriptSerializer(call).data)
 
     @extend_schema(responses={(200, "audio/mpeg"): OpenApiTypes.BINARY}, filters=False)
-    @action(detail=True)
     def recording(self, request: Request, identifier: str) -> HttpResponse:
         """The audio, an MP3. Takes Range requests."""
         call = self._found(Call.objects.defer("final_transcript").select_related("recording"))
@@ -80,8 +90,7 @@ class CallViewSet(
         return response
 
     def _found(self, calls: QuerySet[Call]) -> Call:
-        identifier = self.kwargs["identifier"].replace("\x00", "\ufffd")
-        found = list(calls.filter(Q(call_sid=identifier) | Q(conversation_id=identifier))[:2])
-        if not found:
+        call = cast(CallQuerySet, calls).named(self.kwargs["identifier"].replace("\x00", "\ufffd"))
+        if call is None:
             raise Http404("There is no call with this call_sid or conversation_id.")
-        return min(found, key=lambda call: call.call_sid != identifier)
+        return call

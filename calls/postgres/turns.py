@@ -1,6 +1,7 @@
 """Turns stored by one statement for a whole batch, over a connection of the event loop's own.
 
-The same results as `calls.turns.record_turns`, without a thread and with one round trip. What it bought:
+The same results as `calls.turns.record_turns` for turns that have nothing to tell of their call, without a thread and
+with one round trip. What it bought:
 docs/performance/README.md.
 """
 
@@ -18,23 +19,25 @@ from calls.models import Call
 from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 from calls.turns import announce
 
-# One row for each turn whose call exists. `locked` waits for the calls' rows and has their newest state. `known` has
-# the turn_ids of the statement's snapshot; a concurrent insert fails on the unique constraint, and is tried again.
+# One row for each turn whose call is named just so. Others (a former name, a name to learn, two calls) return no row:
+# they need `calls.turns`. `locked` waits for the calls' rows and has their newest state. `known` has the turn_ids of
+# the statement's snapshot; a concurrent insert fails on the unique constraint, and is tried again.
 RECORD_TURNS = """
     WITH given AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(turns)s) AS turn (
             place int, call_sid text, conversation_id text,
-            speaker_type text, message_text text, "timestamp" timestamptz, turn_id text
+            speaker_type text, message_text text, "timestamp" timestamptz, turn_id text, agent_id text
         )
     ), locked AS MATERIALIZED (
-        SELECT id, call_sid, conversation_id, status, last_sequence_number FROM calls_call
+        SELECT id, call_sid, conversation_id, agent_id, status, last_sequence_number FROM calls_call
         WHERE call_sid = ANY (ARRAY(SELECT call_sid FROM given))
            OR conversation_id = ANY (ARRAY(SELECT conversation_id FROM given))
         ORDER BY id FOR NO KEY UPDATE
     ), with_call AS MATERIALIZED (
-        SELECT given.*, coalesce(by_sid.id, by_conversation.id) AS call_id FROM given
-        LEFT JOIN locked AS by_sid ON by_sid.call_sid = given.call_sid
-        LEFT JOIN locked AS by_conversation ON by_conversation.conversation_id = given.conversation_id
+        SELECT given.*, locked.id AS call_id FROM given LEFT JOIN locked
+        ON (given.call_sid IS NULL OR locked.call_sid = given.call_sid)
+            AND (given.conversation_id IS NULL OR locked.conversation_id = given.conversation_id)
+            AND (given.agent_id = '' OR locked.agent_id <> '')
     ), placed AS MATERIALIZED (
         SELECT *, CASE WHEN turn_id IS NULL THEN place ELSE min(place) OVER (PARTITION BY call_id, turn_id) END
             AS first_place
@@ -90,6 +93,7 @@ def _parameters(new: Sequence[NewTurn]) -> dict[str, Any]:
             "message_text": turn.message_text,
             "timestamp": (turn.timestamp or now).astimezone(UTC),
             "turn_id": turn.turn_id,
+            "agent_id": turn.agent_id,
         }
         for place, turn in enumerate(new)
     ]

@@ -30,7 +30,7 @@ def complete(**told):
 def test_a_call_sid_is_made_when_none_is_given(writer):
     response = writer.post("/api/calls/", {"driver_id": "42"}, "json")
     assert response.status_code == 201
-    assert re.fullmatch(r"EL_42_\d+", response.json()["call_sid"])
+    assert re.fullmatch(r"EL_42_\d+_[\w-]{16}", response.json()["call_sid"])
     assert set(response.json()) == FIELDS
     assert (response.json()["status"], response.json()["conversation_id"]) == ("in_progress", None)
 
@@ -65,7 +65,6 @@ def test_a_time_is_shown_in_utc_whatever_zone_it_came_in(writer, given, shown):
     [
         ({"call_sid": "EL_1"}, "call_sid"),
         ({"conversation_id": "conv_1"}, "conversation_id"),
-        ({"call_sid": "a/b"}, "call_sid"),
         ({"call_sid": "a\x00b"}, "call_sid"),
         ({"call_sid": "a\nb"}, "call_sid"),
         ({"call_sid": "x" * 256}, "call_sid"),

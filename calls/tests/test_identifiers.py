@@ -39,9 +39,10 @@ def test_where_two_calls_answer_the_call_sid_wins(known):
     assert Call.objects.get_by_identifier("conv_1") == other
 
 
-def test_a_call_sid_is_made_of_driver_and_time(db):
+def test_a_call_sid_is_made_of_driver_and_time_and_cannot_be_guessed(db):
     before = int(time.time())
     call = Call.register(driver_id="42")
-    match = re.fullmatch(r"EL_42_(\d+)", call.call_sid)
+    match = re.fullmatch(r"EL_42_(\d+)_[\w-]{16}", call.call_sid)
+    assert Call.register(driver_id="42").call_sid != call.call_sid
     assert before <= int(match[1]) <= time.time()
     assert (call.status, call.last_sequence_number, call.conversation_id) == ("in_progress", 0, None)

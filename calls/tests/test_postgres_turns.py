@@ -24,10 +24,9 @@ def turn(text="Hello", **fields):
 BATCHES = {
     "one": [turn(call_sid="EL_1")],
     "by either identifier": [turn(call_sid="EL_1"), turn(conversation_id="conv_1"), turn(conversation_id="conv_2")],
-    "both identifiers, of two calls": [turn(call_sid="EL_1", conversation_id="conv_2")],
+    "both identifiers of a call": [turn(call_sid="EL_1", conversation_id="conv_1")],
     "a call_sid that is another call's conversation_id": [turn(call_sid="twin"), turn(conversation_id="twin")],
     "no such call among others": [turn(call_sid="EL_no"), turn(call_sid="EL_1"), turn(conversation_id="conv_no")],
-    "no call_sid falls back to the conversation": [turn(call_sid="EL_no", conversation_id="conv_2")],
     "an ended call": [turn(call_sid="EL_ended")],
     "a turn_id that is known": [turn("another text", call_sid="EL_1", turn_id="known", speaker_type="driver")],
     "a turn_id twice": [
@@ -128,3 +127,17 @@ def test_both_ways_store_nothing_of_a_batch_that_fails(prepare):
         with pytest.raises(Exception, match="turn_speaker_known"):
             store(batch)
         assert state() == before
+
+
+NEEDS_THE_ORDINARY_WAY = {
+    "identifiers of two calls": turn(call_sid="EL_1", conversation_id="conv_2"),
+    "a name to learn": turn(call_sid="EL_no", conversation_id="conv_2"),
+    "an agent to learn": turn(call_sid="EL_1", agent_id="agent_1"),
+}
+
+
+@pytest.mark.parametrize("new", NEEDS_THE_ORDINARY_WAY.values(), ids=NEEDS_THE_ORDINARY_WAY)
+def test_a_turn_that_has_something_to_tell_of_its_call_is_left_to_the_ordinary_way(prepare, new):
+    prepare()
+    assert through_the_statement([new]) == [None]
+    assert record_turns([new]) != [None]

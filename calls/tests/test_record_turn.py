@@ -44,12 +44,13 @@ def test_turn_5000_costs_what_turn_1_costs(call, turn_id):
 
 
 def test_what_a_turn_costs(on_postgresql, transactional_db, call):
-    begin, lock, insert, update, commit = queries_of(call)
+    begin, find, lock, insert, update, commit = queries_of(call)
     assert (begin, commit) == ("BEGIN", "COMMIT")
+    assert '"call_sid" = ' in find
     assert "FOR NO KEY UPDATE" in lock
     assert insert.startswith('INSERT INTO "calls_calltranscription"')
     assert update.startswith('UPDATE "calls_call"')
-    assert len(queries_of(call, turn_id="t-1")) == 6  # and one look for the turn_id
+    assert len(queries_of(call, turn_id="t-1")) == 7  # and one look for the turn_id
 
 
 def test_turns_are_numbered_one_by_one_each_call_for_itself(db):

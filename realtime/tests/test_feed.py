@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from calls.linking import link_conversation
 from calls.models import Call
 from calls.turns import record_turn
 from conftest import Socket, payload
@@ -92,7 +93,7 @@ async def test_a_call_that_begins_speaks_and_ends_is_told_each_time(site, token)
         assert message["call"]["last_sequence_number"] == 1
         assert message["call"]["last_turn"]["message_text"] == "hello"
         call = await Call.objects.aget(call_sid="CA1")
-        await sync_to_async(call.link_conversation)("conv_1")
+        await sync_to_async(link_conversation)(call, "conv_1")
         await socket.next()
         await asyncio.to_thread(site.post_call, payload("transcription_docs_sample", "conv_1"))
         message = await socket.next()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from calls.linking import link_conversation
 from calls.models import Call
 from calls.turns import record_turn
 from realtime.tests.conftest import in_database
@@ -78,7 +79,7 @@ async def test_an_identifier_that_the_call_got_later_ends_the_subscription_too(s
     call = await in_database(Call.register)(call_sid="EL_later")
     async with site.socket(token) as socket:
         assert (await socket.subscribe("EL_later"))["conversation_id"] is None
-        await in_database(call.link_conversation)("conv_later")
+        await in_database(link_conversation)(call, "conv_later")
         await socket.send(unsubscribe="conv_later")
         assert (await socket.next())["type"] == "unsubscribe_confirmed"
         assert not hub.topics

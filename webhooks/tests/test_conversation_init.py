@@ -76,7 +76,7 @@ def test_a_call_that_was_registered_before_keeps_what_it_had_and_learns_the_rest
     Call.register(call_sid=ASKED["call_sid"], driver_id="DRV_1", from_number="+1999")
     assert variables(site.init(**ASKED))["call_sid"] == ASKED["call_sid"]
     call = Call.objects.get()
-    assert (call.driver_id, call.from_number, call.direction) == ("DRV_1", "+1999", "")
+    assert (call.driver_id, call.from_number, call.direction) == ("DRV_1", "+1999", "inbound")
     assert (call.conversation_id, call.agent_id, call.to_number) == ("conv_init", "agent_1", "+15550100001")
 
 

@@ -47,11 +47,12 @@ def test_a_call_that_has_another_conversation_is_not_taken_by_its_call_sid(inbox
     assert (call.conversation_id, call.status) == ("conv_own", "in_progress")
 
 
-def test_the_conversation_id_comes_before_the_call_sid(inbox, call):
+def test_rows_that_turn_out_to_be_one_call_become_one_and_both_names_keep_working(inbox, call):
     Call.register(call_sid="EL_2")
     body = names_sid(payload("transcription_docs_sample", call.conversation_id), "EL_2", "own variable")
     assert inbox.post_call(body).json()["call_sid"] == call.call_sid
-    assert Call.objects.get(call_sid="EL_2").status == "in_progress"
+    assert Call.objects.get().status == "completed"
+    assert Call.objects.get_by_identifier("EL_2") == call
 
 
 def test_linking_applies_what_waited_for_the_conversation(inbox):

@@ -13,6 +13,7 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
+from calls.linking import link_conversation
 from calls.models import Call
 from calls.turns import record_turn
 from callsite.tests.browser.conftest import aside
@@ -82,7 +83,7 @@ def test_a_call_appears_is_read_along_and_ends_with_its_result(desk, elevenlabs)
         elevenlabs.turn(call_sid="CA_1", speaker=speaker, message=f"spoken {number}")
         expect(page.locator(".turn").nth(number - 1)).to_contain_text(f"spoken {number}", timeout=2000)
     expect(row).to_contain_text("spoken 3")
-    call = aside(Call.objects.get(call_sid="CA_1").link_conversation)("conv_1")
+    call = aside(link_conversation)(Call.objects.get(call_sid="CA_1"), "conv_1")
     criteria = {"slot": {"criteria_id": "slot", "result": "failure", "rationale": "No slot was found."}}
     elevenlabs.post_call(outcome_of(call, evaluation_criteria_results=criteria))
     result = page.get_by_role("region", name="Result of the call")

@@ -1,0 +1,105 @@
+"""Making one call of two rows that turned out to be one."""
+
+from __future__ import annotations
+
+from django.db.models import F
+from django.dispatch import Signal
+
+from calls.models import Call, CallAlias, CallRecording, CallTranscription
+from calls.outcome import Parties
+
+# Sent with `stays` and `goes`, two calls, inside the transaction, while both rows exist: receivers move what is theirs.
+calls_merged = Signal()
+
+_APART = 1_000_000_000  # further than any call is long: numbers that turns have while they are numbered anew
+_FILLED = ("driver_id", "answered_by")
+_OUTCOME = (
+    *("transcription_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd", "call_successful"),
+    *("transcript_summary", "failure_reason", "analysis_data", "metadata_json", "final_transcript"),
+)
+
+
+def merge(stays: Call, goes: Call) -> Call:
+    """Both rows are locked. What `stays` lacks comes from `goes`, which is deleted; returns the call that stays."""
+    calls_merged.send(Call, stays=stays, goes=goes)
+    _merge_turns(stays, goes)
+    _merge_recordings(stays, goes)
+    for name in _FILLED:
+        if not getattr(stays, name):
+            setattr(stays, name, getattr(goes, name))
+    for name in Parties.__slots__:
+        if getattr(goes, name) and goes.source_of(name) > stays.source_of(name):
+            setattr(stays, name, getattr(goes, name))
+            stays.party_sources = {**stays.party_sources, name: goes.source_of(name)}
+    if goes.call_start_time and not stays.call_start_time:
+        stays.call_start_time = goes.call_start_time
+    _merge_outcomes(stays, goes)
+    conversation_id = stays.conversation_id or goes.conversation_id
+    names = {goes.call_sid, *CallAlias.objects.filter(call=goes).values_list("name", flat=True)} - {stays.call_sid}
+    goes.delete()
+    stays.conversation_id = conversation_id
+    stays.created_at = min(stays.created_at, goes.created_at)
+    known = set(stays.aliases.values_list("name", flat=True))
+    CallAlias.objects.bulk_create([CallAlias(call=stays, name=name) for name in sorted(names - known)])
+    stays.save()
+    return stays
+
+
+def _merge_turns(stays: Call, goes: Call) -> None:
+    """All turns in the order of their arrival. Where that changes a number, `numbering` says so to those who listen."""
+    turns = list(
+        CallTranscription.objects.filter(call__in=(stays, goes))
+        .only("call", "sequence_number", "turn_id", "created_at")
+        .order_by("created_at", "pk")
+    )
+    if all(turn.call_id == stays.pk for turn in turns):
+        return
+    seen, kept, repeats = set[str](), list[CallTranscription](), list[int]()
+    for turn in turns:
+        if turn.turn_id is not None and turn.turn_id in seen:
+            repeats.append(turn.pk)
+            continue
+        kept.append(turn)
+        seen |= {turn.turn_id} if turn.turn_id is not None else set()
+    CallTranscription.objects.filter(pk__in=repeats).delete()
+    before = [(turn.pk, turn.sequence_number) for turn in kept if turn.call_id == stays.pk]
+    for number, turn in enumerate(kept, start=1):
+        turn.sequence_number, turn.call_id = number, stays.pk
+    numbers = {turn.pk: turn.sequence_number for turn in kept}
+    if any(numbers[pk] != number for pk, number in before) or any(turn.pk in repeats for turn in turns):
+        stays.numbering += 1
+    CallTranscription.objects.filter(call__in=(stays, goes)).update(sequence_number=F("sequence_number") + _APART)
+    CallTranscription.objects.bulk_update(kept, ["call", "sequence_number"], batch_size=500)
+    stays.last_sequence_number = len(kept)
+    if stays.ended or goes.ended:
+        stays.final_sequence_number = len(kept)
+
+
+def _merge_recordings(stays: Call, goes: Call) -> None:
+    """The newest recording stays."""
+    recordings = CallRecording.objects.filter(call__in=(stays, goes)).order_by("event_time", "pk")
+    rows = list(recordings)
+    for older in rows[:-1]:
+        older.delete()
+    for newest in rows[-1:]:
+        newest.call = stays
+        newest.save(update_fields=["call"])
+
+
+def _merge_outcomes(stays: Call, goes: Call) -> None:
+    """The outcome is the newest event's. A transcription counts more than a failure, and a completed call stays so."""
+    if not goes.ended:
+        return
+    completed = Call.Status.COMPLETED in (stays.status, goes.status)
+    if not stays.ended or _outcome_of(goes) > _outcome_of(stays):
+        for name in _OUTCOME:
+            setattr(stays, name, getattr(goes, name))
+        stays.status = goes.status
+    if completed:
+        stays.status = Call.Status.COMPLETED
+    stays.final_sequence_number = stays.last_sequence_number
+
+
+def _outcome_of(call: Call) -> tuple[bool, float]:
+    time = call.transcription_time or call.call_end_time
+    return call.transcription_time is not None, time.timestamp() if time else 0.0

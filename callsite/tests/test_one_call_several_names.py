@@ -1,0 +1,256 @@
+"""Any order, any subset of a call's events, by whichever of its names: one call, in the state of the natural order.
+
+Listeners on either name hear every turn once and in order, or are told to start again and hear everything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import json
+import random
+import uuid
+
+import pytest
+import websockets
+from django.contrib.auth import get_user_model
+from rest_framework_simplejwt.tokens import AccessToken
+
+from calls.models import Call
+from conftest import payload
+from webhooks.models import WebhookDelivery
+
+NATURAL = ["init", "register", "patch", "turn_by_sid", "turn_by_conversation", "recording", "transcription", "machine"]
+
+
+class Events:
+    """The events of one inbound call that was also registered, each with the names that it really carries."""
+
+    def __init__(self, mark: str, site, token: str):
+        self.site, self.token = site, token
+        self.provider, self.own, self.conversation = f"CA_{mark}", f"EL_{mark}", f"conv_{mark}"
+        self.said = []
+
+    def send(self, name: str):
+        response = getattr(self, name)()
+        assert response.status_code < 500, (name, response.text)
+        return response
+
+    def init(self):
+        numbers = {"caller_id": "+15550100002", "called_number": "+15550100001", "agent_id": "agent_1"}
+        return self.site.init(call_sid=self.provider, **numbers)
+
+    def init_with_conversation(self):
+        return self.site.init(call_sid=self.provider, conversation_id=self.conversation, agent_id="agent_1")
+
+    def register(self):
+        body = {"call_sid": self.own, "driver_id": "DRV_1"}
+        return self.site.api("POST", "/api/calls/", self.token, json=body)
+
+    def patch(self):
+        body = {"conversation_id": self.conversation}
+        return self.site.api("PATCH", f"/api/calls/{self.own}/", self.token, json=body)
+
+    def turn_by_sid(self):
+        return self.say(call_sid=self.provider)
+
+    def turn_by_conversation(self):
+        return self.say(conversation_id=self.conversation)
+
+    def say(self, **names):
+        self.said.append(f"said {len(self.said)}")
+        return self.site.turn(**names, speaker="user", message=self.said[-1])
+
+    def recording(self):
+        return self.site.post_call(self._named(payload("audio_small_mp3", self.conversation)))
+
+    def transcription(self):
+        return self.site.post_call(self._named(payload("transcription_twilio_inbound_as_captured", self.conversation)))
+
+    def failure(self):
+        return self.site.post_call(self._named(payload("failure_twilio", self.conversation)))
+
+    def machine(self):
+        data = {"conversation_id": self.conversation, "answered_by": "human"}
+        return self.site.post_call({"type": "answering_machine_detection", "event_timestamp": 1, "data": data})
+
+    def _named(self, body):
+        text = json.dumps(body)
+        metadata = body["data"].get("metadata") or {}
+        for told in (metadata.get("phone_call") or {}, metadata.get("body") or {}):
+            for key in {"call_sid", "CallSid"} & told.keys():
+                text = text.replace(json.dumps(told[key]), json.dumps(self.provider))
+        return json.loads(text)
+
+    def without_names(self, value):
+        text = json.dumps(value)
+        for name, kind in ((self.provider, "PROVIDER"), (self.own, "OWN"), (self.conversation, "CONVERSATION")):
+            text = text.replace(name, kind)
+        return json.loads(text)
+
+
+VARIES = ("created_at", "updated_at", "last_sequence_number")
+
+
+def state_of(events: Events):
+    """What REST tells of the one call, its names as what they are; turns are counted."""
+    names = [events.provider, events.own, events.conversation]
+    calls = list(Call.objects.filter(call_sid__in=names) | Call.objects.filter(conversation_id=events.conversation))
+    assert len(calls) <= 1, [(c.call_sid, c.conversation_id, c.status) for c in calls]
+    if not calls:
+        return None
+    shown = events.site.api("GET", f"/api/calls/{calls[0].call_sid}/", events.token).json()
+    transcript = events.site.api("GET", f"/api/calls/{calls[0].call_sid}/transcript/", events.token).json()
+    numbers = [turn["sequence_number"] for turn in transcript["turns"]]
+    assert numbers == list(range(1, len(numbers) + 1))
+    rest = {name: value for name, value in shown.items() if name not in VARIES}
+    return events.without_names(rest), len(numbers), events.without_names(transcript["final_transcript"])
+
+
+@pytest.fixture
+def staff_token(transactional_db):
+    user = get_user_model().objects.create_superuser("boss", password="boss")
+    return str(AccessToken.for_user(user))
+
+
+def played(site, token, order):
+    events = Events(uuid.uuid4().hex[:10], site, token)
+    for name in order:
+        events.send(name)
+    return events
+
+
+def is_patchable(order):
+    """PATCH names a call that is there: it belongs behind its registration."""
+    return "patch" not in order or ("register" in order and order.index("register") < order.index("patch"))
+
+
+def linked(names):
+    """Whether the events say that all their names are of one call."""
+    edges = {
+        "init_with_conversation": {"provider", "conversation"},
+        "patch": {"own", "conversation"},
+        "transcription": {"provider", "conversation"},
+        "failure": {"provider", "conversation"},
+        "init": {"provider"},
+        "register": {"own"},
+        "turn_by_sid": {"provider"},
+        "turn_by_conversation": {"conversation"},
+        "recording": {"conversation"},
+        "machine": {"conversation"},
+    }
+    groups = []
+    for name in names:
+        joined = set(edges[name])
+        rest = []
+        for group in groups:
+            if group & joined:
+                joined |= group
+            else:
+                rest.append(group)
+        groups = [*rest, joined]
+    return len(groups) == 1
+
+
+SUBSETS = [
+    ["init", "register", "patch", "turn_by_sid", "turn_by_conversation", "recording", "transcription", "machine"],
+    ["init_with_conversation", "turn_by_conversation", "turn_by_sid", "recording", "transcription"],
+    ["init_with_conversation", "register", "patch", "turn_by_conversation", "failure"],
+    ["turn_by_sid", "turn_by_conversation", "transcription"],
+    ["register", "failure", "patch"],
+    ["recording", "transcription"],
+    ["init", "transcription", "turn_by_conversation", "recording"],
+]
+
+
+@pytest.mark.parametrize("creates", [True, False])
+@pytest.mark.parametrize("events", SUBSETS, ids=lambda names: "+".join(names))
+def test_every_order_of_events_ends_in_one_call_with_the_state_of_the_natural_order(
+    site, staff_token, settings, events, creates
+):
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = creates
+    assert linked(events)
+    orders = [order for order in itertools.permutations(events) if is_patchable(order)]
+    natural = state_of(played(site, staff_token, events))
+    for order in random.Random(len(events)).sample(orders, min(25, len(orders))):
+        assert state_of(played(site, staff_token, order)) == natural, order
+    waiting = WebhookDelivery.objects.filter(outcome="unmatched").exclude(event_type="answering_machine_detection")
+    assert not (natural and creates and waiting.exists())
+
+
+@pytest.mark.parametrize("creates", [True, False])
+def test_all_events_at_once_end_in_one_call(site, staff_token, settings, creates):
+    from concurrent.futures import ThreadPoolExecutor
+
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = creates
+    subset = ["init_with_conversation", "turn_by_conversation", "turn_by_sid", "recording", "transcription"]
+    natural = state_of(played(site, staff_token, subset))
+    for _ in range(8):
+        events = Events(uuid.uuid4().hex[:10], site, staff_token)
+        with ThreadPoolExecutor(len(subset)) as pool:
+            list(pool.map(events.send, subset))
+        assert state_of(events) == natural
+
+
+# --- listeners -------------------------------------------------------------------------------------------------
+
+
+class Listener:
+    """A client that keeps to the protocol: it drops repeats, starts again at a reset, and never accepts a gap."""
+
+    def __init__(self, site, token, identifier):
+        self.site, self.token, self.identifier = site, token, identifier
+        self.turns, self.ended, self.errors = [], False, []
+
+    async def run(self):
+        headers = {"Authorization": f"Bearer {self.token}"}
+        async with websockets.connect(self.site.ws_url, additional_headers=headers, proxy=None) as socket:
+            await self._subscribe(socket)
+            async for text in socket:
+                message = json.loads(text)
+                if message["type"] == "error" and message["code"] == "CALL_NOT_FOUND" and "identifier" not in message:
+                    await asyncio.sleep(0.05)
+                    await self._subscribe(socket)
+                elif message["type"] == "error":
+                    self.errors.append(message)
+                elif message["type"] == "reset":
+                    self.turns = []
+                elif message["type"] == "transcription":
+                    assert message["sequence_number"] == len(self.turns) + 1, (message, self.turns)
+                    self.turns.append(message["message_text"])
+                elif message["type"] == "call_completed":
+                    self.ended = True
+                    return
+
+    async def _subscribe(self, socket):
+        await socket.send(json.dumps({"subscribe": self.identifier, "after": 0}))
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_who_listens_by_any_name_hears_every_turn_in_order_and_the_end(site, staff_token, settings, seed):
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = True
+    events = Events(uuid.uuid4().hex[:10], site, staff_token)
+    chance = random.Random(seed)
+    listeners = [Listener(site, staff_token, name) for name in (events.provider, events.conversation, events.own)]
+    tasks = [asyncio.create_task(listener.run()) for listener in listeners]
+    begin = ["init", "register", "turn_by_sid", "turn_by_conversation", "turn_by_sid", "turn_by_conversation"]
+    chance.shuffle(begin)
+    order = [*begin, "init_with_conversation", "patch"] if is_patchable([*begin, "patch"]) else begin
+    for name in order:
+        await asyncio.to_thread(events.send, name)
+        await asyncio.sleep(chance.choice([0, 0, 0.1]))
+    await asyncio.to_thread(events.send, "turn_by_conversation")
+    await asyncio.to_thread(events.send, "transcription")
+    try:
+        async with asyncio.timeout(15):
+            await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(BaseException):
+                await task
+    for listener in listeners:
+        assert listener.ended
+        assert not listener.errors
+        assert sorted(listener.turns) == sorted(events.said), listener.identifier
