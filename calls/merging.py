@@ -49,18 +49,21 @@ def _merge_turns(stays: Call, goes: Call) -> None:
     """All turns in the order of their arrival. Where that changes a number, `numbering` says so to those who listen."""
     turns = list(
         CallTranscription.objects.filter(call__in=(stays, goes))
-        .only("call", "sequence_number", "turn_id", "created_at")
+        .only("call", "sequence_number", "turn_id", "history_position", "created_at")
         .order_by("created_at", "pk")
     )
     if all(turn.call_id == stays.pk for turn in turns):
         return
     seen, kept, repeats = set[str](), list[CallTranscription](), list[int]()
+    positions = set[int]()
     for turn in turns:
-        if turn.turn_id is not None and turn.turn_id in seen:
+        if turn.turn_id in seen or turn.history_position in positions:  # both rows were told this sentence
             repeats.append(turn.pk)
             continue
         kept.append(turn)
         seen |= {turn.turn_id} if turn.turn_id is not None else set()
+        positions |= {turn.history_position} if turn.history_position is not None else set()
+    stays.has_history = bool(positions)
     CallTranscription.objects.filter(pk__in=repeats).delete()
     before = [(turn.pk, turn.sequence_number) for turn in kept if turn.call_id == stays.pk]
     for number, turn in enumerate(kept, start=1):

@@ -130,6 +130,7 @@ class Call(models.Model):
         editable=False,
         help_text="The last turn's number when the call ended. Later turns are kept and pushed to nobody.",
     )
+    has_history = models.BooleanField(default=False, editable=False, help_text="Some of its turns came in histories.")
     numbering = models.PositiveIntegerField(
         default=0, editable=False, help_text="How often a merge of two rows has numbered the turns anew."
     )
@@ -391,6 +392,10 @@ class CallTranscription(models.Model):
     turn_id = models.CharField(  # noqa: DJ001  (null: any number of turns of a call may have none)
         "turn ID", max_length=255, null=True, blank=True, help_text="The sender's own; makes a repeat recognisable."
     )
+    history_position = models.PositiveIntegerField(
+        null=True, blank=True, editable=False, help_text="Its place in the histories that the agent sends."
+    )
+    told_singly = models.BooleanField(default=True, editable=False, help_text="It came by itself too.")
     created_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it came.")
 
     class Meta:

@@ -16,6 +16,7 @@ from django.utils import timezone
 from calls.linking import Name, Reference, link
 from calls.models import Call, CallTranscription
 from calls.outcome import Parties
+from calls.sentences import Sentence, same
 from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 
 # Sent with `turns`, a list of new RecordedTurn, right behind the commit that stored them. It replaces post_save, which
@@ -89,12 +90,14 @@ class _Batch:
         for call in {row.call for row in created}:
             numbers = {"last_sequence_number": call.last_sequence_number, "updated_at": self._now}
             Call.objects.filter(pk=call.pk).update(**numbers)
-        return [result and (_recorded(*result[:2]), result[2]) for result in results]
+        return [result and (as_recorded(*result[:2]), result[2]) for result in results]
 
     def _take(self, turn: NewTurn, call: Call, created: list[CallTranscription]) -> _Taken:
         key = (call.pk, turn.turn_id)
         if turn.turn_id is not None and (known := self._stored.get(key)):
             return known, call, False
+        if call.has_history and (told := self._told_by_a_history(call, turn)):
+            return told, call, False
         call.last_sequence_number += 1
         row = CallTranscription(
             call=call,
@@ -110,6 +113,17 @@ class _Batch:
             self._stored[key] = row
         return row, call, True
 
+    def _told_by_a_history(self, call: Call, turn: NewTurn) -> CallTranscription | None:
+        """The sentence of a history that this turn tells once more; each is told so once."""
+        new = Sentence(turn.speaker_type, turn.message_text)
+        told = call.transcriptions.filter(history_position__isnull=False, told_singly=False)
+        for row in told.order_by("history_position"):
+            if same(Sentence(row.speaker_type, row.message_text), new):
+                row.told_singly, row.turn_id = True, turn.turn_id
+                row.save(update_fields=["told_singly", "turn_id"])
+                return row
+        return None
+
     def _known_turns(self) -> dict[tuple[int, str | None], CallTranscription]:
         """Rows that an earlier turn with the same `turn_id` made, by call and turn_id."""
         turn_ids = {turn.turn_id for turn in self._new if turn.turn_id is not None}
@@ -123,7 +137,7 @@ class _Batch:
 def _locked_calls(new: Sequence[NewTurn], *, create: bool) -> list[Call | None]:
     """The call of each turn, if there is one. Their rows are locked until the transaction ends."""
     references = [reference_of(turn) for turn in new]
-    fields = ("call_sid", "conversation_id", "status", "last_sequence_number")
+    fields = ("call_sid", "conversation_id", "status", "last_sequence_number", "has_history")
     rows = Call.objects.select_for_update(no_key=True).only(*fields).order_by("pk")
     while True:
         found = {reference: _linked(reference, create=create) for reference in dict.fromkeys(references)}
@@ -145,6 +159,6 @@ def _linked(reference: Reference, *, create: bool) -> Call | None:
     return call
 
 
-def _recorded(row: CallTranscription, call: Call) -> RecordedTurn:
+def as_recorded(row: CallTranscription, call: Call) -> RecordedTurn:
     of = CallOfTurn(call.pk, call.call_sid, call.conversation_id, call.ended)
     return RecordedTurn(row.pk, of, row.sequence_number, row.speaker_type, row.message_text, row.timestamp)

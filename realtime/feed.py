@@ -176,8 +176,11 @@ class Feed:
             self._told[call_id] = Told(version, text)
             if told is not None and told.version == version:
                 continue
+            renamed = told is not None and told.version.call_sid != version.call_sid
             for watcher in self.watchers:
-                if not watcher.waits:
+                if renamed:  # only a snapshot takes the former name away
+                    self.ask(watcher)
+                elif not watcher.waits:
                     self._send_change(watcher, text)
 
     def _send_change(self, watcher: Watcher, text: str) -> None:

@@ -29,6 +29,7 @@ LAST_TURN_CHARACTERS = 200
 class Version:
     """Differs whenever something of the call differs: a call is never written without its `updated_at`."""
 
+    call_sid: str
     status: str
     last_sequence_number: int
     updated_at: datetime
@@ -66,7 +67,7 @@ def _listing(known: set[int]) -> Listing:
 
     The newest by id are there for a call that begins and ends between two looks. Each query walks an index.
     """
-    fields = ("pk", "status", "last_sequence_number", "updated_at")
+    fields = ("pk", "call_sid", "status", "last_sequence_number", "updated_at")
     calls = Call.objects.order_by()
     in_progress = calls.filter(status=Call.Status.IN_PROGRESS).order_by("-pk").values_list(*fields)[:IN_PROGRESS_LIMIT]
     ended = calls.filter(call_end_time__isnull=False).exclude(status=Call.Status.IN_PROGRESS)
@@ -118,5 +119,5 @@ def _row(call: dict[str, Any]) -> tuple[int, Version, str]:
         failure_reason=redacted(call["failure_reason"]),
         created_at=iso(call["created_at"]),
     )
-    version = Version(call["status"], call["last_sequence_number"], call["updated_at"])
+    version = Version(call["call_sid"], call["status"], call["last_sequence_number"], call["updated_at"])
     return call["pk"], version, encode(listed)

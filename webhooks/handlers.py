@@ -13,6 +13,7 @@ from django.db import transaction
 from calls.linking import Name, NameRank, Reference, link
 from calls.models import Call
 from calls.outcome import Parties
+from calls.record_history import NewHistory, record_history
 from calls.turn import NewTurn, RecordedTurn
 from calls.turns import record_turns
 from webhooks import journal
@@ -88,6 +89,26 @@ def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
         raise CallNotFound(key, turn.call_sid or turn.conversation_id or "")
     journal.current().found(Call.objects.only("call_sid", "status").get(pk=recorded[0].call.pk))
     return recorded
+
+
+def handle_history(history: NewHistory) -> Handled:
+    """The conversation so far: what of it is not stored yet is stored."""
+    journal.current().step = "look up"
+    recorded = record_history(history, create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS)
+    if recorded is None:
+        key = "call_sid" if history.call.names else "conversation_id"
+        raise CallNotFound(key, history.call.names[0].text if history.call.names else history.call.texts[0])
+    call, stored = recorded
+    journal.current().found(call)
+    answer = {
+        "status": "success",
+        "message": "Conversation history stored successfully",
+        "conversation_id": call.conversation_id,
+        "call_sid": call.call_sid,
+        "last_sequence_number": call.last_sequence_number,
+        "stored": stored,
+    }
+    return Handled(call, answer)
 
 
 def handle_initiation(initiation: Initiation) -> Handled:

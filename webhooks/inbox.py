@@ -19,6 +19,7 @@ from prometheus_client import Counter
 
 from calls.linking import lock_names
 from calls.models import Call
+from calls.record_history import NewHistory
 from calls.threads import Threads
 from calls.turn import NewTurn, RecordedTurn
 from webhooks import handlers, journal
@@ -206,6 +207,8 @@ def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str, str]:
     event = read(delivery)
     if isinstance(event, NewTurn):
         return *_turn_effect(delivery, event), ""
+    if isinstance(event, NewHistory):
+        event = replace(event, arrived_at=delivery.received_at)
     if isinstance(event, Ignored):
         return None, Answer(200, handlers.handle_ignored(event)[1]), Outcome.IGNORED, ""
     call, answer, note = _handle(event)
@@ -213,8 +216,10 @@ def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str, str]:
     return call, Answer(200, answer), Outcome.APPLIED, note
 
 
-def _handle(event: Event | Initiation) -> handlers.Handled:
+def _handle(event: Event | NewHistory | Initiation) -> handlers.Handled:
     match event:
+        case NewHistory():
+            return handlers.handle_history(event)
         case Initiation():
             return handlers.handle_initiation(event)
         case Transcription():

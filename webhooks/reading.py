@@ -8,6 +8,7 @@ from typing import Any
 from structlog.contextvars import bind_contextvars
 
 from calls.linking import Reference
+from calls.record_history import NewHistory
 from calls.turn import NewTurn
 from calls.turns import reference_of
 from webhooks import journal
@@ -15,18 +16,18 @@ from webhooks.errors import WebhookError
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription, parse_event
 from webhooks.strict_json import decode
-from webhooks.tool_payloads import Initiation, parse_initiation, parse_turn
+from webhooks.tool_payloads import Initiation, parse_initiation, parse_live
 
 Route = WebhookDelivery.Route
 
 
-def read(delivery: WebhookDelivery) -> Event | NewTurn | Initiation:
+def read(delivery: WebhookDelivery) -> Event | NewTurn | NewHistory | Initiation:
     """Raises InvalidPayload. Lines that others log from here on, in this context, carry the ids."""
     entry = journal.current()
     entry.step = "decode"
     body = decode(bytes(delivery.body))
     entry.step = "parse"
-    said: Event | NewTurn | Initiation
+    said: Event | NewTurn | NewHistory | Initiation
     if delivery.route == Route.POST_CALL:
         kind = body.get("type")
         delivery.event_type = kind[:64] if isinstance(kind, str) else ""
@@ -34,9 +35,9 @@ def read(delivery: WebhookDelivery) -> Event | NewTurn | Initiation:
         if not isinstance(said, Ignored):
             _note_names(delivery, said.call)
     elif delivery.route == Route.TRANSCRIPTION:
-        said = parse_turn(body)
-        delivery.event_type = "turn"
-        _note_names(delivery, reference_of(said))
+        said = parse_live(body)
+        delivery.event_type = "turn" if isinstance(said, NewTurn) else "history"
+        _note_names(delivery, reference_of(said) if isinstance(said, NewTurn) else said.call)
     else:
         said = parse_initiation(body)
         delivery.names = [name for name in (said.conversation_id, said.call_sid) if name]
@@ -53,7 +54,7 @@ def _note_names(delivery: WebhookDelivery, call: Reference) -> None:
     delivery.call_sid = call.names[0].text if call.names else ""
 
 
-def _numbers_of(said: Event | NewTurn | Initiation) -> dict[str, Any]:
+def _numbers_of(said: Event | NewTurn | NewHistory | Initiation) -> dict[str, Any]:
     """What may stand in the log of it: no words, no names, no phone numbers."""
     match said:
         case Transcription(data=data):

@@ -22,12 +22,14 @@ from calls.turn import Recorded
 from calls.turns import record_turns
 from webhooks.errors import WebhookError
 from webhooks.inbox import apply_again, as_it_came, turn_answer
+from webhooks.journal import Entry
 from webhooks.models import WaitingName, WebhookDelivery
 from webhooks.strict_json import decode
 from webhooks.tool_payloads import parse_turn
 
 logger = logging.getLogger(__name__)
 IDENTIFIERS = {"call_sid", "conversation_id"}
+BECAUSE = "its call appeared"
 Outcome, Route = WebhookDelivery.Outcome, WebhookDelivery.Route
 
 
@@ -52,15 +54,16 @@ def apply_waiting_deliveries(instance: Call, update_fields: frozenset[str] | Non
     # gone before anything is applied: applying saves the call again, and would find them here again
     WaitingName.objects.filter(delivery__in=waiting).delete()
     deliveries = WebhookDelivery.objects.filter(pk__in=waiting, outcome=Outcome.UNMATCHED).order_by("id")
-    turns = list(deliveries.filter(route=Route.TRANSCRIPTION))
+    turns = list(deliveries.filter(route=Route.TRANSCRIPTION, event_type="turn"))
     if not _applied_together(turns):
         _apply_one_by_one(turns)
-    _apply_one_by_one(deliveries.exclude(route=Route.TRANSCRIPTION).defer("body"))
+    others = deliveries.exclude(pk__in=[turn.pk for turn in turns]).defer("body")
+    _apply_one_by_one(sorted(others, key=lambda delivery: (delivery.route != Route.TRANSCRIPTION, delivery.pk)))
 
 
 def _apply_one_by_one(deliveries: Iterable[WebhookDelivery]) -> None:
     for delivery in deliveries:
-        apply_again(delivery, because="its call appeared")
+        apply_again(delivery, because=BECAUSE)
 
 
 def _applied_together(deliveries: Sequence[WebhookDelivery]) -> bool:
@@ -83,7 +86,6 @@ def _applied_together(deliveries: Sequence[WebhookDelivery]) -> bool:
         batch_size=250,
     )
     _apply_one_by_one([delivery for delivery, item in zip(deliveries, recorded, strict=True) if item is None])
-    logger.info("Live turns that waited for their call are applied: %d", len(deliveries))
     return True
 
 
@@ -96,3 +98,7 @@ def _note(delivery: WebhookDelivery, recorded: Recorded, now: datetime) -> None:
     delivery.outcome, delivery.error, delivery.applied_at = Outcome.APPLIED, "", now
     delivery.answer_status, delivery.answer_body = answer.status, answer.body
     delivery.times_applied += 1
+    entry = Entry(delivery.route, again=BECAUSE)
+    entry.turn = recorded
+    entry.kept(delivery)
+    transaction.on_commit(entry.end, robust=True)

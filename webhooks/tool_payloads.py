@@ -6,13 +6,18 @@ envelope `{"parameters": {...}}` occur; a parameter that was not used arrives as
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from calls.linking import Name, NameRank, Reference
+from calls.record_history import NewHistory
+from calls.sentences import Sentence
 from calls.turn import NewTurn
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, moment, optional_identifier, required, text
+from webhooks.strict_json import decode
 
 SPEAKERS = {"agent": "agent", "user": "driver"}
 
@@ -26,6 +31,52 @@ class Initiation:
     agent_id: str
     from_number: str
     to_number: str
+
+
+def parse_live(body: dict[str, Any]) -> NewTurn | NewHistory:
+    """A live turn, or the history of the call so far; raises InvalidPayload that names the field."""
+    turn = body.get("parameters", body)
+    if isinstance(turn, dict) and turn.get("history") not in (None, ""):
+        return _parse_history(body, turn)
+    return parse_turn(body)
+
+
+def _parse_history(body: dict[str, Any], turn: dict[str, Any]) -> NewHistory:
+    """`history` is ElevenLabs' `system__conversation_history`: an object, or a JSON text of one."""
+    call_sid = _given(turn, "call_sid")
+    conversation_id = _given(turn, "conversation_id") or _given(body, "conversation_id")
+    if call_sid is None and conversation_id is None:
+        raise InvalidPayload("Missing required field: call_sid or conversation_id")
+    history = turn["history"]
+    if isinstance(history, str):
+        try:
+            history = decode(history.encode("utf-8", "replace"))
+        except InvalidPayload as error:
+            raise InvalidPayload(f"Field history must be a JSON object. {error.details}") from None
+    entries = history.get("entries") if isinstance(history, dict) else None
+    if not isinstance(entries, list):
+        raise InvalidPayload('Field history must be an object with a list "entries".')
+    names = (Name(call_sid, NameRank.CLAIMED),) if call_sid else ()
+    agent_id = optional_identifier(turn.get("agent_id")) or optional_identifier(body.get("agent_id")) or ""
+    return NewHistory(
+        call=Reference(conversation_id=conversation_id, names=names, agent_id=agent_id, follows_conversation=False),
+        sentences=tuple(_sentences(entries)),
+    )
+
+
+def _sentences(entries: list[Any]) -> Iterator[Sentence]:
+    """Entries with a message; the others tell of tools."""
+    for number, entry in enumerate(entries):
+        if not isinstance(entry, dict):
+            raise InvalidPayload(f"Field history.entries[{number}] must be an object.")
+        message = entry.get("message")
+        if message is None or (isinstance(message, str) and not message.strip()):
+            continue
+        if not isinstance(message, str):
+            raise InvalidPayload(f"Field history.entries[{number}].message must be a string.")
+        if entry.get("role") not in SPEAKERS:
+            raise InvalidPayload(f'Field history.entries[{number}].role must be "agent" or "user".')
+        yield Sentence(SPEAKERS[entry["role"]], message)
 
 
 def parse_turn(body: dict[str, Any]) -> NewTurn:

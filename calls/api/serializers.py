@@ -16,6 +16,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from calls import linking
+from calls.heard_live import HeardLive, heard_live
 from calls.json_values import iso, json_number
 from calls.models import Call, CallRecording, CallTranscription
 from calls.redaction import redacted
@@ -167,9 +168,16 @@ class TranscriptSerializer(serializers.ModelSerializer[Call]):
 
     turns = TurnSerializer(many=True, read_only=True)
     final_transcript = RedactedListField(read_only=True, allow_null=True)
+    heard_live = serializers.SerializerMethodField(
+        help_text="How much of the final transcript came as live turns, and how late (seconds). Null until it is there."
+    )
 
     class Meta:
         model = Call
         fields: ClassVar[list[str]] = [
-            *("call_sid", "conversation_id", "status", "last_sequence_number", "turns", "final_transcript")
+            *("call_sid", "conversation_id", "status", "last_sequence_number", "turns", "final_transcript"),
+            "heard_live",
         ]
+
+    def get_heard_live(self, call: Call) -> HeardLive | None:
+        return heard_live(call)

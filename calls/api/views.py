@@ -66,13 +66,13 @@ class CallViewSet(
 
     @extend_schema(parameters=[OpenApiParameter("after", int)], responses=TranscriptSerializer, filters=False)
     def transcript(self, request: Request, identifier: str) -> Response:
-        """Live turns above `after`, in order, and the final transcript."""
+        """Live turns above `after`, in order, the final transcript, and how much of it was heard live."""
         asked = AfterSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         turns = CallTranscription.objects.filter(sequence_number__gt=asked.validated_data["after"])
         prefetch = Prefetch("transcriptions", turns.order_by("sequence_number"), to_attr="turns")
-        fields = ("call_sid", "conversation_id", "status", "last_sequence_number", "final_transcript")
-        call = self._found(Call.objects.only(*fields).prefetch_related(prefetch))
+        fields = ("call_sid", "conversation_id", "status", "last_sequence_number", "final_sequence_number")
+        call = self._found(Call.objects.only(*fields, "final_transcript").prefetch_related(prefetch))
         return Response(TranscriptSerializer(call).data)
 
     @extend_schema(responses={(200, "audio/mpeg"): OpenApiTypes.BINARY}, filters=False)

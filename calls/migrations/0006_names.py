@@ -83,6 +83,23 @@ class Migration(migrations.Migration):
                 default=0, editable=False, help_text="How often a merge of two rows has numbered the turns anew."
             ),
         ),
+        migrations.AddField(
+            "call",
+            "has_history",
+            models.BooleanField(default=False, editable=False, help_text="Some of its turns came in histories."),
+        ),
+        migrations.AddField(
+            "calltranscription",
+            "history_position",
+            models.PositiveIntegerField(
+                blank=True, editable=False, help_text="Its place in the histories that the agent sends.", null=True
+            ),
+        ),
+        migrations.AddField(
+            "calltranscription",
+            "told_singly",
+            models.BooleanField(default=True, editable=False, help_text="It came by itself too."),
+        ),
         migrations.AlterField(
             "calltranscription",
             "created_at",

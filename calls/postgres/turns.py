@@ -29,7 +29,7 @@ RECORD_TURNS = """
             speaker_type text, message_text text, "timestamp" timestamptz, turn_id text, agent_id text
         )
     ), locked AS MATERIALIZED (
-        SELECT id, call_sid, conversation_id, agent_id, status, last_sequence_number FROM calls_call
+        SELECT id, call_sid, conversation_id, agent_id, has_history, status, last_sequence_number FROM calls_call
         WHERE call_sid = ANY (ARRAY(SELECT call_sid FROM given))
            OR conversation_id = ANY (ARRAY(SELECT conversation_id FROM given))
         ORDER BY id FOR NO KEY UPDATE
@@ -37,7 +37,7 @@ RECORD_TURNS = """
         SELECT given.*, locked.id AS call_id FROM given LEFT JOIN locked
         ON (given.call_sid IS NULL OR locked.call_sid = given.call_sid)
             AND (given.conversation_id IS NULL OR locked.conversation_id = given.conversation_id)
-            AND (given.agent_id = '' OR locked.agent_id <> '')
+            AND (given.agent_id = '' OR locked.agent_id <> '') AND NOT locked.has_history
     ), placed AS MATERIALIZED (
         SELECT *, CASE WHEN turn_id IS NULL THEN place ELSE min(place) OVER (PARTITION BY call_id, turn_id) END
             AS first_place
@@ -54,8 +54,8 @@ RECORD_TURNS = """
         WHERE calls_call.id = newest.call_id
     ), stored AS (
         INSERT INTO calls_calltranscription
-            (call_id, sequence_number, speaker_type, message_text, "timestamp", turn_id, created_at)
-        SELECT call_id, number, speaker_type, message_text, "timestamp", turn_id, %(now)s FROM fresh
+            (call_id, sequence_number, speaker_type, message_text, "timestamp", turn_id, told_singly, created_at)
+        SELECT call_id, number, speaker_type, message_text, "timestamp", turn_id, true, %(now)s FROM fresh
         RETURNING id, call_id, sequence_number, "timestamp"
     )
     SELECT placed.place, placed.first_place, locked.id, locked.call_sid, locked.conversation_id, status,

@@ -27,6 +27,7 @@ def test_the_turns_come_in_order_with_their_frame(reader, spoken):
         "status": "in_progress",
         "last_sequence_number": 4,
         "final_transcript": None,
+        "heard_live": None,
     }
     assert [set(turn) for turn in turns] == [
         {"transcription_id", "sequence_number", "speaker_type", "message_text", "timestamp"}

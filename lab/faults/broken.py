@@ -39,12 +39,10 @@ def no_gap_fill() -> None:
 
 def no_dedupe() -> None:
     """A turn that is sent again is stored again."""
-    from webhooks import inbox, tool_payloads
-    from webhooks.batching import turns
+    from webhooks import tool_payloads
 
     parse = tool_payloads.parse_turn
-    for module in (inbox, turns):
-        _replace(module, "parse_turn", lambda body: dataclasses.replace(parse(body), turn_id=None))
+    _replace(tool_payloads, "parse_turn", lambda body: dataclasses.replace(parse(body), turn_id=None))
 
 
 def no_row_lock() -> None:

@@ -78,6 +78,29 @@ async def test_the_list_begins_with_a_snapshot_of_calls_in_progress_newest_first
     assert over["call_end_time"].endswith("Z")
 
 
+async def test_a_call_that_gets_another_name_or_becomes_one_with_another_is_listed_once(site, token, settings):
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = True
+    async with watching(site, token) as socket:
+        assert (await socket.next())["calls"] == []
+        await asyncio.to_thread(site.turn, conversation_id="conv_2", speaker="user", message="hello")
+        heard = await heard_until(socket, lambda message: "conv_2" in str(message))
+        await asyncio.to_thread(
+            site.init, caller_id="+1", agent_id="", called_number="+2", call_sid="CA2", conversation_id="conv_2"
+        )
+        heard.extend(await heard_until(socket, lambda message: message["type"] == "snapshot"))
+        assert [call["call_sid"] for call in heard[-1]["calls"]] == ["CA2"]
+
+        await asyncio.to_thread(site.turn, conversation_id="conv_1", speaker="user", message="hello")
+        await asyncio.to_thread(site.init, caller_id="+1", agent_id="", called_number="+2", call_sid="CA1")
+        heard += await heard_until(socket, lambda message: "CA1" in str(message))
+        assert set(replayed(heard)) == {"CA2", "conv_1", "CA1"}
+        await asyncio.to_thread(
+            site.init, caller_id="+1", agent_id="", called_number="+2", call_sid="CA1", conversation_id="conv_1"
+        )
+        heard.extend(await heard_until(socket, lambda message: message["type"] == "snapshot"))
+        assert {call["call_sid"] for call in heard[-1]["calls"]} == {"CA1", "CA2"}
+
+
 async def test_a_call_that_begins_speaks_and_ends_is_told_each_time(site, token):
     async with watching(site, token) as socket:
         assert (await socket.next())["calls"] == []
@@ -269,7 +292,7 @@ async def test_a_watcher_that_does_not_read_gets_a_snapshot_in_place_of_a_queue(
     watcher = feed.Watcher(1, SendQueue(send), lambda _: None, waits=False, number=1)
     one.watchers.add(watcher)
     text = '"' + "x" * (LIMIT_BYTES // 4) + '"'
-    version = feed_queries.Version("in_progress", 0, timezone.now())
+    version = feed_queries.Version("EL_1", "in_progress", 0, timezone.now())
     for call_id in range(20):
         one._tell([(call_id, version, text)])
     assert watcher.waits

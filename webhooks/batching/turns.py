@@ -25,7 +25,7 @@ from webhooks.inbox import Answer, turn_answer
 from webhooks.models import WebhookDelivery
 from webhooks.reading import identify
 from webhooks.strict_json import decode
-from webhooks.tool_payloads import parse_turn
+from webhooks.tool_payloads import parse_live
 
 logger = logging.getLogger(__name__)
 BATCH = 256
@@ -41,7 +41,10 @@ async def take(body: bytes) -> Answer | None:
     if not writer.serving:
         return None
     try:
-        recorded = await writer.write(parse_turn(decode(body)))
+        turn = parse_live(decode(body))
+        if not isinstance(turn, NewTurn):
+            return None
+        recorded = await writer.write(turn)
     except InvalidPayload:
         return None
     except Exception as error:

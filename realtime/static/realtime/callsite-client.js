@@ -76,7 +76,8 @@ const AUTHENTICATION_CODE = 4401;
  * @property {(message: CallCompleted) => void} [onCompleted] Its result, right behind. The subscription is over.
  * @property {(caughtUp: { identifier: string, missed: number }) => void} [onCaughtUp] After a reconnection, when
  *   every turn missed meanwhile (perhaps 0) has come through `onTurn`.
- * @property {(message: Reset) => void} [onReset] The server has fewer turns than were seen: forget them, all come again.
+ * @property {(message: Reset) => void} [onReset] The turns were numbered anew (two records became one call) or are fewer
+ *   than were seen: forget them, all come again.
  * @property {(error: SubscriptionError) => void} [onError] The subscription is over: CALL_NOT_FOUND,
  *   INVALID_IDENTIFIER, SUBSCRIPTION_LIMIT. What passes (RATE_LIMITED, SUBSCRIPTION_FAILED) is tried again instead.
  */
@@ -307,7 +308,7 @@ export class CallsiteClient extends Connection {
    * @property {SubscribeOptions} handlers
    * @property {number | null} last the last turn seen; null: none asked for, so the confirmation tells where it begins
    * @property {boolean} asked its request waits to be sent or answered
-   * @property {string} [callSid] known once confirmed
+   * @property {string} [callSid] known once confirmed; the call may get another one later
    * @property {string | null} [conversationId] likewise
    * @property {number} [gapAt] the place of a gap that was asked for already
    * @property {boolean} [ended] its call_status was told
@@ -373,10 +374,10 @@ export class CallsiteClient extends Connection {
     if (message.type === "unsubscribe_confirmed") return this.#answered();
     if (message.type === "error") return message.identifier === undefined ? this.#refused(message) : this.#ended(message);
     for (const subscription of [...this.#subscriptions.values()]) {
-      const { identifier, callSid, last } = subscription;
+      const { callSid, last } = subscription;
       if (message.type === "heartbeat") {
         if (callSid && last !== null && message.calls[callSid] > last) this.#ask(subscription);
-      } else if (identifier === message.call_sid || identifier === message.conversation_id) {
+      } else if (isAbout(message, subscription)) {
         this.#heard(subscription, message);
       }
     }
@@ -416,19 +417,29 @@ export class CallsiteClient extends Connection {
 
   /** @param {Confirmation} message */
   #confirmed(message) {
-    const subscription = this.#outstanding?.subscription;
-    if (subscription) {
-      const { handlers, callSid, last, catchUp } = subscription;
-      subscription.asked = false;
-      subscription.callSid = message.call_sid;
-      subscription.conversationId = message.conversation_id;
-      subscription.last = last ?? message.last_sequence_number;
-      if (!callSid) tell(handlers.onSubscribed, message);
-      if (last === null && message.status !== "in_progress") this.#forget(subscription); // nothing more will come
-      if (catchUp) catchUp.to = message.last_sequence_number;
-      this.#tellCaughtUp(subscription);
+    const request = this.#outstanding;
+    if (request?.verb !== "subscribe" || request.subscription.identifier !== message.identifier) {
+      return this.#renamed(message);
     }
+    const { subscription } = request;
+    const { handlers, callSid, last, catchUp } = subscription;
+    subscription.asked = false;
+    subscription.callSid = message.call_sid;
+    subscription.conversationId = message.conversation_id;
+    subscription.last = last ?? message.last_sequence_number;
+    if (!callSid) tell(handlers.onSubscribed, message);
+    if (last === null && message.status !== "in_progress") this.#forget(subscription); // nothing more will come
+    if (catchUp) catchUp.to = message.last_sequence_number;
+    this.#tellCaughtUp(subscription);
     this.#answered();
+  }
+
+  /** Nobody asked: the call has another name now, or became one with another call. @param {Confirmation} message */
+  #renamed(message) {
+    const subscription = this.#subscriptions.get(message.identifier);
+    if (!subscription?.callSid) return;
+    subscription.callSid = message.call_sid;
+    subscription.conversationId = message.conversation_id;
   }
 
   /** @param {Subscription} subscription */
@@ -565,6 +576,17 @@ export class CallsFeed extends Connection {
       this._send({ snapshot: true });
     }
   }
+}
+
+/**
+ * By the name that was subscribed to, or by one that the call has by now.
+ *
+ * @param {{ identifier?: string, call_sid: string, conversation_id: string | null }} message
+ * @param {{ identifier: string, callSid?: string, conversationId?: string | null }} subscription
+ */
+function isAbout({ identifier, call_sid, conversation_id }, subscription) {
+  const names = [subscription.identifier, subscription.callSid, subscription.conversationId];
+  return [identifier, call_sid, conversation_id].some((name) => name && names.includes(name));
 }
 
 /**

@@ -337,7 +337,7 @@ for (const name of [SID, CONVERSATION]) {
     client.subscribe(SID, listener());
     client.subscribe("EL_2", listener());
     const socket = FakeWebSocket.last.says(confirmed(0));
-    socket.says({ ...error("CALL_NOT_FOUND"), identifier: name }, confirmed(0, { identifier: "EL_2", call_sid: "EL_2" }));
+    socket.says({ ...error("CALL_NOT_FOUND"), identifier: name }, confirmed(0, { identifier: "EL_2", call_sid: "EL_2", conversation_id: null }));
     assert.deepEqual(heard, ["onSubscribed", `CALL_NOT_FOUND ${SID}`, "onSubscribed"]);
     socket.says(turn(1));
     assert.deepEqual(heard.length, 3);
@@ -388,7 +388,41 @@ test("a handler that throws is reported and costs no turn", () => {
   const reported = mock.method(console, "error", () => {});
   client.subscribe(SID, listener({ onTurn: ({ sequence_number }) => { heard.push(sequence_number); throw new Error("mine"); } }));
   client.subscribe(CONVERSATION, listener({}, heard));
-  FakeWebSocket.last.says(confirmed(0), confirmed(0), ...turns(1, 2), status, completed);
+  FakeWebSocket.last.says(confirmed(0), confirmed(0, { identifier: CONVERSATION }), ...turns(1, 2), status, completed);
   assert.deepEqual(heard.filter(Number.isInteger), [1, 1, 2, 2]);
   assert.equal(reported.mock.callCount(), 2);
+});
+
+test("turns go on under the names that the call gets later", () => {
+  client.subscribe(CONVERSATION, listener({ after: 0 }));
+  FakeWebSocket.last.says(confirmed(0, { identifier: CONVERSATION, call_sid: CONVERSATION }), turn(1, { call_sid: CONVERSATION }));
+  FakeWebSocket.last.says(confirmed(1, { identifier: CONVERSATION, call_sid: "CA_1" }), turn(2, { call_sid: "CA_1" }));
+  FakeWebSocket.last.says({ type: "heartbeat", calls: { CA_1: 3 } });
+  assert.deepEqual(heard, ["onSubscribed", 1, 2]);
+  assert.deepEqual(FakeWebSocket.last.news.at(-1), { subscribe: CONVERSATION, after: 2 }, "the heartbeat names it anew");
+});
+
+test("a call that becomes one with another begins anew, under an old name too", () => {
+  const other = [];
+  client.subscribe("EL_old", listener({ after: 0 }));
+  client.subscribe(CONVERSATION, listener({ after: 0 }, other));
+  const old = { call_sid: "EL_old", conversation_id: null };
+  FakeWebSocket.last.says(confirmed(0, { identifier: "EL_old", ...old }), confirmed(0, { identifier: CONVERSATION }));
+  FakeWebSocket.last.says(turn(1, old), turn(1));
+  const reset = { type: "reset", identifier: "EL_old", ...ids, last_sequence_number: 2 };
+  FakeWebSocket.last.says(confirmed(2, { identifier: "EL_old" }), reset, ...turns(1, 2), status, completed);
+  const all = ["onSubscribed", 1, "onReset", 1, 2, "onStatus", "onCompleted"];
+  assert.deepEqual([heard, other], [all, all]);
+  assert.equal(FakeWebSocket.last.news.length, 2, "nothing is asked again");
+});
+
+test("a confirmation that nobody asked for is no answer to another request", () => {
+  client.subscribe(SID, listener({ after: 0 }));
+  FakeWebSocket.last.says(confirmed(0));
+  client.subscribe("EL_2", listener({ after: 0 }));
+  client.subscribe("EL_3", listener({ after: 0 }));
+  FakeWebSocket.last.says(confirmed(0, { call_sid: "CA_1" }));
+  assert.deepEqual(FakeWebSocket.last.news.at(-1), { subscribe: "EL_2", after: 0 }, "still the one that waits");
+  FakeWebSocket.last.says(turn(1, { call_sid: "CA_1", conversation_id: null }));
+  assert.deepEqual(heard, ["onSubscribed", 1]);
 });
