@@ -32,4 +32,5 @@ HEALTHCHECK --interval=10s --timeout=5s --start-period=20s --retries=3 CMD ["pyt
 # --proxy-headers: who the client is and that it came by https, as nginx says; from whom this is believed is
 # FORWARDED_ALLOW_IPS. On SIGTERM open requests get 20 s, so give the container a little more.
 CMD ["uvicorn", "callsite.asgi:application", "--host", "0.0.0.0", "--port", "8000", "--no-access-log", \
-     "--ws-per-message-deflate", "false", "--timeout-graceful-shutdown", "20", "--proxy-headers"]
+     "--ws", "callsite.websocket_protocol:WebSocketProtocol", "--ws-per-message-deflate", "false", \
+     "--timeout-graceful-shutdown", "20", "--proxy-headers"]

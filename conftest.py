@@ -116,6 +116,7 @@ class Site(ElevenLabs):
             port=self.port,
             access_log=False,
             log_config=None,
+            ws="callsite.websocket_protocol:WebSocketProtocol",
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=2,
         )

@@ -7,6 +7,10 @@ from typing import Any
 
 from django.conf import settings
 from django.core import checks
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from calls.postgres.session import BOUNDS, advice
 
 
 @checks.register(checks.Tags.security)
@@ -43,3 +47,23 @@ def check_sentry_dsn(app_configs: Sequence[Any] | None, **_: Any) -> list[checks
             id="callsite.E002",
         )
     ]
+
+
+@checks.register(checks.Tags.database)
+def check_bounds(app_configs: Sequence[Any] | None, databases: Sequence[str] | None, **_: Any) -> list[Any]:
+    """callsite.W001: PostgreSQL bounds no waits, as the role behind a pooler should. Needs `--database default`."""
+    return [
+        checks.Warning(
+            f"Sessions with PostgreSQL wait without a bound: {', '.join(unbounded)} is 0.",
+            hint=f"Run this on the server, for the role in DATABASE_URL, and reconnect the pooler: {advice(unbounded)}",
+            id="callsite.W001",
+        )
+        for alias in databases or ()
+        if connections[alias].vendor == "postgresql" and (unbounded := _unbounded(connections[alias]))
+    ]
+
+
+def _unbounded(connection: BaseDatabaseWrapper) -> list[str]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT name FROM unnest(%s::text[]) AS name WHERE current_setting(name) = '0'", [list(BOUNDS)])
+        return [name for (name,) in cursor.fetchall()]

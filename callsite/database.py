@@ -1,10 +1,26 @@
-"""What PostgreSQL's connection pool asks of a connection before it lends it."""
+"""The connections of PostgreSQL's pool: how each begins, and what is asked of it before it is lent."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Self
 
 import psycopg
+
+from calls.postgres import session
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection whose every wait has a bound."""
+
+    @classmethod
+    def connect(cls, *args: Any, **kwargs: Any) -> Self:
+        connection = super().connect(*args, **kwargs)
+        try:
+            session.begin(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
 
 
 def check_writable(connection: psycopg.Connection[Any]) -> None:

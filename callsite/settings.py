@@ -5,7 +5,6 @@ docs/settings.md lists them; wrong combinations are caught by system checks (`ma
 
 from __future__ import annotations
 
-import socket
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -68,6 +67,7 @@ MIDDLEWARE = [
 
 ROOT_URLCONF = "callsite.urls"
 ASGI_APPLICATION = "callsite.asgi.application"
+WEBSOCKET_PROTOCOL = "callsite.websocket_protocol:WebSocketProtocol"  # what uvicorn's --ws gets
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
@@ -115,18 +115,24 @@ DATABASES: dict[str, dict[str, Any]] = {
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
     # The pool outlives PostgreSQL's restarts; every wait is bounded, so that a database that is away costs a
     # webhook seconds and never a thread. A migration that needs longer says SET LOCAL statement_timeout.
-    from callsite.database import check_writable
+    from callsite.database import BoundedConnection, check_writable
 
     DATABASES["default"]["OPTIONS"] = {
         # larger than all that may ask at once: pages (callsite.page_door), each kind of Threads, sessions of sockets
-        "pool": {"min_size": 1, "max_size": 32, "timeout": 3, "reconnect_timeout": 5, "check": check_writable},
+        "pool": {
+            "min_size": 1,
+            "max_size": 32,
+            "timeout": 3,
+            "reconnect_timeout": 5,
+            "check": check_writable,
+            "connection_class": BoundedConnection,
+        },
         "target_session_attrs": "read-write",  # after a failover: not the server that is a standby now
         "connect_timeout": 3,
         "keepalives_idle": 5,
         "keepalives_interval": 2,
         "keepalives_count": 3,
         "tcp_user_timeout": 10_000,
-        "options": "-c lock_timeout=5s -c statement_timeout=30s -c idle_in_transaction_session_timeout=60s",
         **DATABASES["default"].get("OPTIONS", {}),
     }
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
@@ -140,30 +146,12 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
 REDIS_URL = env.str("REDIS_URL", "")
 CHANNEL_LAYERS: dict[str, dict[str, Any]]
 if REDIS_URL:
+    from callsite import channel_layer
+
     CHANNEL_LAYERS = {
         "default": {
             "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-            "CONFIG": {
-                "hosts": [
-                    {
-                        "address": REDIS_URL,
-                        # None: an idle subscription is not a dead one (channels_redis#422). A dead one is
-                        # found by TCP itself, within some ten seconds.
-                        "socket_timeout": None,
-                        "socket_connect_timeout": 2,
-                        "socket_keepalive": True,
-                        "socket_keepalive_options": {
-                            socket.TCP_KEEPIDLE: 4,
-                            socket.TCP_KEEPINTVL: 2,
-                            socket.TCP_KEEPCNT: 3,
-                            socket.TCP_USER_TIMEOUT: 10_000,
-                        }
-                        if hasattr(socket, "TCP_USER_TIMEOUT")
-                        else {},
-                    }
-                ],
-                "prefix": "callsite",
-            },
+            "CONFIG": {"hosts": [channel_layer.host(REDIS_URL)], "prefix": "callsite"},
         }
     }
 else:

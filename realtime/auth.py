@@ -74,13 +74,16 @@ async def identify_token(token: str) -> Identity | None:
 
 
 async def _if_allowed(identity: Identity) -> Identity | None:
-    return identity if identity in await still_allowed([identity]) else None
+    return identity if identity in await still_allowed([identity], identity.user_id) else None
 
 
-async def still_allowed(identities: Iterable[Identity]) -> set[Identity]:
-    """Those whose user is active and may view calls, and whose session or token is still good; two queries for all."""
+async def still_allowed(identities: Iterable[Identity], user_id: int | None = None) -> set[Identity]:
+    """Those whose user is active and may view calls, and whose session or token is still good; two queries for all.
+
+    `user_id`: who waits for the answer, if one user does.
+    """
     asked = set(identities)
-    return await in_thread(lambda: _still_allowed(asked))
+    return await in_thread(lambda: _still_allowed(asked), user_id)
 
 
 def _still_allowed(asked: set[Identity]) -> set[Identity]:

@@ -86,8 +86,10 @@ class Reader:
     async def _serve_page(self, subscription: Subscription) -> None:
         topic, send_queue = subscription.topic, subscription.listener.send_queue
         await send_queue.room()
-        head = topic.head
-        page = await replay.read(topic.call_id, subscription.position, until_end=subscription.live)
+        if subscription.over:
+            return
+        head, user_id = topic.head, subscription.listener.user_id
+        page = await replay.read(topic.call_id, subscription.position, until_end=subscription.live, user_id=user_id)
         if page.state.numbering != subscription.numbering:
             subscription.start_again(page.state)
             return

@@ -40,7 +40,7 @@ class TranscriptionConsumer(AuthenticatedConsumer):
             self.error("INVALID_MESSAGE_FORMAT", "after is the number of the last turn you have: 0, 1, 2 …")
             return
         try:
-            state = await replay.find(identifier)
+            state = await replay.find(identifier, self.listener.user_id)
             if not self._has_room_for(state.call_id):
                 limit = settings.WS_MAX_SUBSCRIPTIONS
                 self.error("SUBSCRIPTION_LIMIT", f"At most {limit} subscriptions a connection.")
@@ -69,7 +69,7 @@ class TranscriptionConsumer(AuthenticatedConsumer):
         call_id = self.listener.subscription_to(identifier)
         if call_id is None and any(s.conversation_id is None for s in self.listener.subscriptions.values()):
             with contextlib.suppress(Call.DoesNotExist):
-                return (await replay.find(identifier)).call_id
+                return (await replay.find(identifier, self.listener.user_id)).call_id
         return call_id
 
     def _has_room_for(self, call_id: int) -> bool:

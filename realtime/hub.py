@@ -93,7 +93,7 @@ class Hub:
         try:
             if not state.ended:
                 await self._doorbell.ready()
-                state = await replay.state(state.call_id)
+                state = await replay.state(state.call_id, listener.user_id)
             self._admit(listener, topic, state, identifier, after, moved=moved)
         finally:
             self._release(topic)
@@ -202,7 +202,7 @@ class Hub:
     async def _follow(self, listener: Listener, identifier: str) -> None:
         while listener in self.listeners:
             try:
-                state = await replay.find(identifier)
+                state = await replay.find(identifier, listener.user_id)
                 await self.subscribe(listener, state, identifier, after=0, moved=True)
             except Call.DoesNotExist:
                 listener.send(ErrorFrame(message="The call was deleted.", code="CALL_NOT_FOUND", identifier=identifier))

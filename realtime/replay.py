@@ -5,19 +5,23 @@ Everything a subscriber ever gets can be read back with these functions; the cha
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import dataclass
 
 from django.db.models.functions import Length
 
 from calls.models import Call
+from calls.per_loop import PerLoop
 from calls.threads import Threads
 from realtime.call_state import CallState
+from realtime.fair_queue import FairQueue
 from realtime.messages import CallCompleted, CallStatus, Transcription, encode
 
 PAGE = 500
 PAGE_CHARACTERS = 256 * 1024
 _threads = Threads("realtime-replay", 4)
+_queue = PerLoop(lambda: FairQueue(_threads.count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,19 +44,23 @@ _STATE = (
 )
 
 
-async def in_thread[Result](read: Callable[[], Result]) -> Result:
-    """Run a blocking read in one of realtime's own threads."""
-    return await _threads.run(read)
+async def in_thread[Result](read: Callable[[], Result], user: Hashable = None, *, page: bool = False) -> Result:
+    """Run a blocking read in one of realtime's own threads, when it is this user's turn; None is the process itself."""
+    queue = _queue()
+    await queue.take(user, page=page)
+    reading = asyncio.ensure_future(_threads.run(read))
+    reading.add_done_callback(lambda _: queue.give_back(user, page=page))
+    return await asyncio.shield(reading)  # a thread that has begun does not stop, and has its place until it ends
 
 
-async def find(identifier: str) -> CallState:
+async def find(identifier: str, user_id: int) -> CallState:
     """The call with this `call_sid` or `conversation_id`; raises Call.DoesNotExist."""
-    return await in_thread(lambda: _state(Call.objects.only(*_STATE).get_by_identifier(identifier)))
+    return await in_thread(lambda: _state(Call.objects.only(*_STATE).get_by_identifier(identifier)), user_id)
 
 
-async def state(call_id: int) -> CallState:
+async def state(call_id: int, user_id: int) -> CallState:
     """Where one call is now; raises Call.DoesNotExist."""
-    return await in_thread(lambda: _state(Call.objects.only(*_STATE).get(pk=call_id)))
+    return await in_thread(lambda: _state(Call.objects.only(*_STATE).get(pk=call_id)), user_id)
 
 
 async def states(call_ids: Iterable[int]) -> list[CallState]:
@@ -61,12 +69,14 @@ async def states(call_ids: Iterable[int]) -> list[CallState]:
     return await in_thread(lambda: [CallState(*row) for row in _rows(ids)])
 
 
-async def read(call_id: int, after: int, *, until_end: bool = False) -> Page:
+async def read(call_id: int, after: int, *, until_end: bool = False, user_id: int | None = None) -> Page:
     """The turns above `after` that the call has; with the pair if it has ended.
 
     `until_end` leaves out what came after the call's end: that is for those who ask, not for those who listened.
+    Without a user it is for all who listen to the call.
     """
-    return await in_thread(lambda: _read(call_id, after, until_end))
+    user = ("call", call_id) if user_id is None else user_id
+    return await in_thread(lambda: _read(call_id, after, until_end), user, page=True)
 
 
 def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None, int]]:

@@ -39,7 +39,8 @@ def running(server: Server, port: int, env: Mapping[str, str]) -> Iterator[None]
     """
     module, _, name = str(settings.ASGI_APPLICATION).rpartition(".")
     command = [sys.executable, "-m", "uvicorn", f"{module}:{name}", "--host", HOST, "--port", str(port)]
-    command += ["--no-access-log", "--ws-per-message-deflate", "false", "--timeout-graceful-shutdown", "2"]
+    command += ["--no-access-log", "--ws", settings.WEBSOCKET_PROTOCOL, "--ws-per-message-deflate", "false"]
+    command += ["--timeout-graceful-shutdown", "2"]
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(  # noqa: S603  (the command is ours)
             command,

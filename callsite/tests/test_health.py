@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 
+import httpx
 import pytest
 
-from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload
+from callsite import channel_layer
+from callsite.tests.conftest import manage
+from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, Socket, payload
 from lab.stack.redis import Redis
 from lab.stack.webserver import WebServer
 
@@ -60,3 +64,25 @@ def test_without_redis_webhooks_are_answered_as_ever_and_readyz_names_it(transac
             elevenlabs.client.close()
             web.terminate()
             redis.close()
+
+
+async def test_redis_can_be_reached_over_a_unix_socket(sqlite_env):
+    make_token = (
+        "from django.contrib.auth import get_user_model; from rest_framework_simplejwt.tokens import AccessToken;"
+        "print(AccessToken.for_user(get_user_model().objects.get()))"
+    )
+    token = manage(sqlite_env, "shell", "--verbosity", "0", "-c", make_token).stdout.strip()
+    with Redis() as redis, WebServer(sqlite_env | {"REDIS_URL": redis.unix_url}) as web:
+        ready = await asyncio.to_thread(httpx.get, f"{web.url}/readyz", trust_env=False)
+        assert (ready.status_code, ready.json()["channel_layer"]) == (200, "ok")
+        elevenlabs = ElevenLabs(web.url)
+        with elevenlabs.client:
+            elevenlabs.init(call_sid="EL_1", conversation_id="conv_1", agent_id="a", caller_id="", called_number="")
+        async with Socket.connect(f"{web.ws_url}/ws/calls/transcriptions", token) as socket:
+            assert (await socket.subscribe("EL_1"))["type"] == "subscription_confirmed"
+            assert redis.command("PUBSUB", "CHANNELS", "callsite*"), "the server listens"
+
+
+def test_only_tcp_gets_the_options_of_tcp():
+    assert "socket_keepalive_options" in channel_layer.host("rediss://127.0.0.1:6379/0")
+    assert not [name for name in channel_layer.host("unix:///run/redis.sock") if "keepalive" in name]

@@ -52,9 +52,14 @@ class Redis:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
 
+    @property
+    def unix_url(self) -> str:
+        return f"unix://{self.folder}/redis.sock"
+
     def start(self) -> None:
         """Start it, empty, and return when it answers."""
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
+        options += ["--unixsocket", "redis.sock"]
         # It refuses to start under a LANG whose locale is not installed.
         env = {**os.environ, "LC_ALL": "C"}
         self.process.start([self.server, *options], cwd=self.folder, env=env, owner=self.owner)

@@ -37,7 +37,8 @@ class WebServer:
         self.process = Process(f"callsite under {server}", self.folder / "web.log")
         if server == "uvicorn":
             options = [application, "--host", "127.0.0.1", "--port", str(self.port)]
-            options += ["--no-access-log", "--ws-per-message-deflate", "false"]
+            options += ["--no-access-log", "--ws", "callsite.websocket_protocol:WebSocketProtocol"]
+            options += ["--ws-per-message-deflate", "false"]
         else:
             options = ["-b", "127.0.0.1", "-p", str(self.port), application]
         self._command = [sys.executable, "-m", server, *options, *arguments]

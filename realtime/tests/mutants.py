@@ -54,12 +54,12 @@ def join_first(patch):
     """The state that is confirmed was read before the layer knew us, in place of after."""
     find, found = replay.find, {}
 
-    async def find_and_keep(identifier):
-        state = await find(identifier)
+    async def find_and_keep(identifier, user_id):
+        state = await find(identifier, user_id)
         found[state.call_id] = state
         return state
 
-    async def what_was_found(call_id):
+    async def what_was_found(call_id, user_id):
         return found[call_id]
 
     patch.setattr(replay, "find", find_and_keep)

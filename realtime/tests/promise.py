@@ -60,7 +60,7 @@ class Reads:
     def begin(self):
         self.unread, self.unanswered = [], []
 
-    async def in_thread(self, read):
+    async def in_thread(self, read, *_, **__):
         answer = asyncio.get_running_loop().create_future()
         self.unread.append((read, answer))
         return await answer

@@ -58,7 +58,7 @@ async def test_a_message_of_too_many_bytes_is_told_so_and_closed_with_1009(site,
 
 async def test_a_message_that_the_server_would_have_to_hold_in_pieces_is_closed_with_1009_too(site, token):
     async with site.socket(token) as socket:
-        await socket.connection.send(["x" * 100_000] * 3)  # one message of three frames
+        await socket.connection.send(["x" * 50_000] * 3)  # one message of three frames
         assert (await socket.next())["code"] == "INVALID_MESSAGE_FORMAT"
         await socket.connection.wait_closed()
         assert socket.connection.close_code == 1009

@@ -17,6 +17,7 @@ import psycopg
 from django.db import connection
 
 from calls.per_loop import PerLoop
+from calls.postgres.session import begin_with_one_plan
 from calls.postgres.turns import record_turns
 from calls.turn import NewTurn, Recorded
 from webhooks import journal
@@ -96,13 +97,17 @@ class TurnWriter:
         if self._own is not None and _can_be_read(self._own.fileno()):
             await self._hang_up()  # nothing was asked, so what can be read is its end
         if self._own is None:
-            # one statement, planned once, as planning it takes as long as storing ten turns; so it must not be planned
-            # for tables that are still empty
+            # one statement, planned once, as planning it takes as long as storing ten turns
             parameters = connection.get_connection_params() | {"autocommit": True, "prepare_threshold": 0}
-            parameters["options"] = f"{parameters.get('options', '')} -c timezone=UTC -c enable_seqscan=off"
             for ours in ("cursor_factory", "context"):  # Django's, for its own cursors
                 del parameters[ours]
-            self._own = await psycopg.AsyncConnection.connect(**parameters)
+            own = await psycopg.AsyncConnection.connect(**parameters)
+            try:
+                await begin_with_one_plan(own)
+            except BaseException:
+                await own.close()
+                raise
+            self._own = own
         return self._own
 
     async def _hang_up(self) -> None:

@@ -1,0 +1,187 @@
+"""Behind a real PgBouncer in transaction mode: everything works, and every wait still has a bound."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+import sys
+
+import httpx
+import psycopg
+import pytest
+
+from calls.postgres.session import BOUNDS
+from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, Socket, payload
+from lab.stack.pgbouncer import PgBouncer, find_pgbouncer, keeps_prepared_statements
+from lab.stack.postgres import Postgres
+from lab.stack.webserver import CHECKOUT, WebServer
+
+PROGRAM = find_pgbouncer()
+pytestmark = [
+    pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not here: apt-get install pgbouncer"),
+    pytest.mark.usefixtures("starts_programs"),
+]
+NEWER = pytest.mark.skipif(
+    PROGRAM is not None and not keeps_prepared_statements(PROGRAM),
+    reason="this PgBouncer keeps no prepared statements: 1.21 or newer does",
+)
+TOKEN = """
+from django.contrib.auth import get_user_model
+from rest_framework_simplejwt.tokens import AccessToken
+print(AccessToken.for_user(get_user_model().objects.create_superuser("admin")))
+"""
+# what Django's sessions, and that of live turns, are bound by
+SHOW = """
+import asyncio, json
+from django.db import connection
+from webhooks.batching.turns import TurnWriter
+
+NAMES = ["lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout", "TimeZone", "enable_seqscan"]
+SHOW = "SELECT json_object_agg(name, current_setting(name)) FROM unnest(%s::text[]) AS name"
+
+async def of_turns():
+    writer = TurnWriter()
+    writer.begin()
+    cursor = await (await writer._connection()).execute(SHOW, [NAMES])
+    (settings,) = await cursor.fetchone()
+    await writer.end()
+    return settings
+
+with connection.cursor() as cursor:
+    cursor.execute(SHOW, [NAMES])
+    (ours,) = cursor.fetchone()
+print(json.dumps([ours, asyncio.run(of_turns())]))
+"""
+
+
+@pytest.fixture(scope="module")
+def postgres():
+    with Postgres(durable=False) as postgres:
+        yield postgres
+
+
+@pytest.fixture(scope="module")
+def bouncer(postgres):
+    with PgBouncer(PROGRAM, postgres.url) as bouncer:
+        manage(env_of(bouncer.url), "migrate", "--verbosity", "0")
+        yield bouncer
+
+
+@pytest.fixture
+def by_role(postgres, bouncer):
+    """What the operations page says to run on the server."""
+    page = (CHECKOUT / "docs" / "operations.md").read_text()
+    statements = re.findall(r"(?m)^    (ALTER ROLE callsite SET \w+ = '\w+');$", page)
+    assert len(statements) == len(BOUNDS)
+    run(postgres, *statements)
+    end_sessions(postgres)
+    yield
+    run(postgres, "ALTER ROLE callsite RESET ALL")
+    end_sessions(postgres)
+
+
+def run(postgres, *statements):
+    with psycopg.connect(postgres.url, autocommit=True) as connection:
+        for statement in statements:
+            connection.execute(statement)
+
+
+def end_sessions(postgres):
+    """As PgBouncer's RECONNECT does: settings of a role are taken when a session begins."""
+    run(
+        postgres,
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = 'callsite'",
+    )
+
+
+def env_of(url):
+    secrets = {"ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET, "ELEVENLABS_TOOL_SECRET": TOOL_SECRET}
+    return {"DATABASE_URL": url, "REDIS_URL": "", "DJANGO_ALLOWED_HOSTS": "127.0.0.1", **secrets}
+
+
+def manage(env, *arguments):
+    command = [sys.executable, "manage.py", *arguments]
+    done = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **env}, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def settings_of(url):
+    """Of Django's sessions, and of that of live turns."""
+    return json.loads(manage(env_of(url), "shell", "--verbosity", "0", "-c", SHOW).stdout)
+
+
+@pytest.fixture
+def web(bouncer):
+    with WebServer(env_of(bouncer.url)) as web:
+        yield web
+
+
+async def test_webhooks_turns_and_completions_work(web, bouncer):
+    token = manage(env_of(bouncer.url), "shell", "--verbosity", "0", "-c", TOKEN).stdout.strip()
+    elevenlabs = ElevenLabs(web.url)
+    headers = {"Authorization": f"Bearer {token}"}
+    with elevenlabs.client, httpx.Client(base_url=web.url, headers=headers, trust_env=False) as client:
+        elevenlabs.init(call_sid="EL_1", conversation_id="conv_1", agent_id="a", caller_id="+1", called_number="+2")
+        async with Socket.connect(f"{web.ws_url}/ws/calls/transcriptions", token) as socket:
+            await socket.subscribe("EL_1", after=0)
+            turns = await asyncio.gather(
+                *(
+                    asyncio.to_thread(elevenlabs.turn, call_sid="EL_1", speaker="user", message=str(n), turn_id=str(n))
+                    for n in range(50)
+                )
+            )
+            assert {turn.status_code for turn in turns} == {201}
+            assert [turn["sequence_number"] for turn in await socket.take(50)] == list(range(1, 51))
+            done = await asyncio.to_thread(elevenlabs.post_call, payload("transcription_docs_sample", "conv_1"))
+            assert done.status_code == 200, done.text
+            assert [message["type"] for message in await socket.take(2)] == ["call_status", "call_completed"]
+        recording = elevenlabs.post_call(payload("audio_small_mp3", "conv_1"))
+        assert recording.status_code == 200, recording.text
+        listed = await asyncio.to_thread(client.get, "/api/calls/?search=EL_1")
+        assert listed.json()["results"][0]["status"] == "completed"
+
+
+@NEWER
+async def test_live_turns_are_stored_in_batches(web):
+    elevenlabs = ElevenLabs(web.url)
+    with elevenlabs.client:
+        elevenlabs.init(call_sid="EL_2", conversation_id="conv_2", agent_id="a", caller_id="+1", called_number="+2")
+        for n in range(20):
+            assert elevenlabs.turn(call_sid="EL_2", speaker="user", message=str(n)).status_code == 201
+    assert "batch of live turns failed" not in web.log
+
+
+def test_the_role_bounds_every_wait(bouncer, by_role):
+    ours, of_turns = settings_of(bouncer.url)
+    wanted = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "1min"}
+    for settings in (ours, of_turns):
+        assert settings | wanted == settings
+        assert settings["TimeZone"] == "UTC"
+        assert settings["enable_seqscan"] == "on", "it would be left to other clients"
+
+
+def test_without_the_role_the_start_the_migration_and_the_check_say_so(bouncer, web):
+    with httpx.Client(base_url=web.url, trust_env=False) as client:
+        assert client.get("/readyz").status_code == 200
+    assert web.log.count("No bound for waits in PostgreSQL: lock_timeout, statement_timeout") == 1
+    for command in (["check", "--database", "default"], ["migrate", "--verbosity", "0"]):
+        said = manage(env_of(bouncer.url), *command).stderr
+        assert "callsite.W001" in said
+        assert "ALTER ROLE … SET lock_timeout = '5s';" in said
+
+
+def test_with_the_role_the_check_finds_nothing(bouncer, by_role):
+    assert "W001" not in manage(env_of(bouncer.url), "check", "--database", "default").stderr
+
+
+def test_without_a_pooler_each_session_is_bound_by_itself_and_by_what_the_operator_says_first(postgres, bouncer):
+    ours, of_turns = settings_of(postgres.url)
+    assert ours["lock_timeout"] == of_turns["lock_timeout"] == "5s"
+    assert (ours["enable_seqscan"], of_turns["enable_seqscan"]) == ("on", "off")
+    ours, of_turns = settings_of(f"{postgres.url}?options=-c%20lock_timeout%3D2s")
+    assert ours["lock_timeout"] == of_turns["lock_timeout"] == "2s"
+    assert ours["statement_timeout"] == of_turns["statement_timeout"] == "30s"

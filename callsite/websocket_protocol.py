@@ -1,0 +1,69 @@
+"""uvicorn's WebSocket protocol, held to callsite's limits.
+
+uvicorn's own keeps a message of up to 16 MiB, in any number of fragments, before the application can refuse it. And it
+never answers a handshake that its parser refuses, as for a header line above 8 KiB.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+# websockets reads these when it is imported. A Cookie header is one line, and pages take a long one too.
+os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", str(64 * 1024))
+os.environ.setdefault("WEBSOCKETS_MAX_NUM_HEADERS", "256")
+
+from django.conf import settings
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import CloseCode, Frame
+
+# The application refuses a message above WS_MAX_MESSAGE_BYTES, and says so in an error; this protocol refuses one that
+# is so many times larger, and does not keep it.
+TIMES_THE_LIMIT = 4
+MAX_FRAGMENTS = 1024
+LINGER_SECONDS = 2.0
+BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class WebSocketProtocol(WebSocketsSansIOProtocol):
+    """One connection. `uvicorn --ws callsite.websocket_protocol:WebSocketProtocol` makes it."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if settings.WS_MAX_MESSAGE_BYTES:
+            limit = TIMES_THE_LIMIT * settings.WS_MAX_MESSAGE_BYTES
+            self.conn.max_message_size = min(limit, self.config.ws_max_size)
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self.conn.handshake_exc is not None and not self.close_sent:
+            self._refuse_handshake()
+
+    def _refuse_handshake(self) -> None:
+        """Send what the parser answers: 431, 414, or nothing, which is a 400."""
+        self.handshake_complete = self.close_sent = True
+        self.transport.write(b"".join(self.conn.data_to_send()) or BAD_REQUEST)
+        self.transport.close()
+
+    def handle_cont(self, event: Frame) -> None:
+        super().handle_cont(event)
+        if len(self.frames) > MAX_FRAGMENTS:
+            self.frames.clear()
+            self.conn.fail(CloseCode.MESSAGE_TOO_BIG, f"more than {MAX_FRAGMENTS} fragments")
+            self.handle_parser_exception()
+
+    def handle_parser_exception(self) -> None:
+        """Send the parser's close code, and read on for a moment before the connection is closed.
+
+        uvicorn's own closes it at once: what the client still sends would reset it, and the client would not learn why.
+        """
+        if self.close_sent:
+            return
+        self.close_sent = True
+        if (sent := self.conn.close_sent) is not None:
+            self.queue.put_nowait({"type": "websocket.disconnect", "code": sent.code, "reason": sent.reason})
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_timer = self.loop.call_later(LINGER_SECONDS, self.transport.close)
+        if self.read_paused:
+            self.read_paused = False
+            self.transport.resume_reading()
