@@ -25,7 +25,11 @@ _numbers = count()
 
 @dataclass(slots=True)
 class SimulatedCall:
-    """`provider_sid` is the telephone company's identifier; `started_at` in unix seconds."""
+    """`provider_sid` is the telephone company's identifier; `started_at` in unix seconds.
+
+    `told`: how many of the sentences that were said callsite was told while the call ran. `tool_runs`: after how many
+    sentences the agent's tool told them. `interrupted`: what the agent meant to say in a sentence, by its number.
+    """
 
     scenario: Scenario
     driver_id: str
@@ -39,9 +43,19 @@ class SimulatedCall:
     direction: str = "outbound"
     started_at: float = field(default_factory=time.time)
     said: list[tuple[Line, float]] = field(default_factory=list)  # with unix seconds
+    told: int = 0
+    tool_runs: list[int] = field(default_factory=list)
+    interrupted: dict[int, str] = field(default_factory=dict)
 
     def says(self, line: Line) -> None:
         self.said.append((line, time.time()))
+
+    def interrupt(self, number: int) -> None:
+        """The driver did not let the agent finish sentence `number` (1, 2, 3 …): its last quarter was not said."""
+        line, at = self.said[number - 1]
+        self.interrupted[number] = line.text
+        words = line.text.split()
+        self.said[number - 1] = Line(line.role, " ".join(words[: len(words) * 3 // 4])), at
 
     def fill(self, text: str) -> str:
         return text.format(**self.details)

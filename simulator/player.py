@@ -11,6 +11,7 @@ from typing import Any
 from simulator.call import AGENT_ID, AGENT_NAME, AGENT_NUMBER, SimulatedCall
 from simulator.conversation import seconds_of
 from simulator.events import audio, initiation_failure, transcription
+from simulator.live import Live, by_history
 from simulator.scenario import Line
 from simulator.server import CONVERSATION_INIT, TURN, Refused, Server
 
@@ -33,14 +34,17 @@ class Player:
     tell: Tell
     stop: Event = field(default_factory=Event)
 
-    def play(self, call: SimulatedCall, lines: Sequence[Line], *, recorded: bool = False) -> None:
+    def play(
+        self, call: SimulatedCall, lines: Sequence[Line], *, live: Live = by_history, recorded: bool = False
+    ) -> None:
         """A call that is answered: its turns, its transcription and, if wanted, its recording."""
         self.register(call)
-        self._speak(call, lines)
+        self._speak(call, lines, live)
         cut_short = len(call.said) < len(lines)
         answer = self.server.post_call(transcription(call, cut_short=cut_short, audio=recorded))
         verdict = "cut short" if cut_short else call.scenario.verdict
-        self.tell(call, str(answer["call_status"]), f"{verdict}, {len(call.said)} turns in {seconds_of(call)} s")
+        turns = f"{len(call.said)} turns, {call.told} of them live"
+        self.tell(call, str(answer["call_status"]), f"{verdict}, {turns}, in {seconds_of(call)} s")
         if recorded and call.said:
             self.server.post_call(audio(call))
             self.tell(call, "recording", f"{seconds_of(call)} s of MP3 stored")
@@ -63,18 +67,20 @@ class Player:
         except Refused as refused:
             if refused.status not in (401, 403):
                 raise
-        # There a call is known by its telephone company's identifier, and has no conversation yet.
+        # There a call is known by its telephone company's identifier and its conversation.
         call.call_sid, call.direction = call.provider_sid, "inbound"
+        names = {"call_sid": call.call_sid, "conversation_id": call.conversation_id, "agent_id": AGENT_ID}
         numbers = {"caller_id": call.driver_number, "called_number": AGENT_NUMBER}
-        self.server.tool(CONVERSATION_INIT, {**numbers, "agent_id": AGENT_ID, "call_sid": call.call_sid})
+        self.server.tool(CONVERSATION_INIT, names | numbers)
         self.tell(call, "registered", f"{call.call_sid}, {call.scenario.title} (by conversation-init)")
 
-    def _speak(self, call: SimulatedCall, lines: Sequence[Line]) -> None:
-        for number, line in enumerate(lines, start=1):
+    def _speak(self, call: SimulatedCall, lines: Sequence[Line], live: Live) -> None:
+        for line in lines:
             if self.stop.wait(self.pace_seconds):
                 return
             call.says(line)
-            self.server.tool(TURN, _turn(call, number, line))
+            for request in live(call, lines):
+                self.server.tool(TURN, request)
             self.tell(call, "agent" if line.role == "agent" else "driver", line.text)
         self.stop.wait(self.pace_seconds)
 
@@ -91,18 +97,3 @@ def _registration(call: SimulatedCall) -> dict[str, Any]:
         "to_number": call.driver_number,
         "call_start_time": datetime.fromtimestamp(call.started_at, UTC).isoformat(),
     }
-
-
-def _turn(call: SimulatedCall, number: int, line: Line) -> dict[str, Any]:
-    """Flat for some calls, in the envelope for others: agents' server tools send either."""
-    turn = {
-        "call_sid": call.call_sid,
-        "speaker": line.role,
-        "message": line.text,
-        "timestamp": datetime.fromtimestamp(call.said[-1][1], UTC).isoformat(),
-        "turn_id": f"turn_{number}",
-    }
-    if not call.by_sip:
-        return turn
-    tool = {"tool_call_id": f"call_{number}", "tool_name": "live_transcript"}
-    return {**tool, "parameters": turn, "conversation_id": call.conversation_id}

@@ -10,6 +10,7 @@ from itertools import count
 from typing import Any
 
 from simulator.call import SCENARIOS, SimulatedCall, new_call
+from simulator.live import by_history, by_turns
 from simulator.player import Player
 from simulator.server import Server
 from simulator.subscriber import Subscriber
@@ -17,8 +18,8 @@ from simulator.terminal import Terminal
 from simulator.together import together
 
 FAILURES = ("busy", "no-answer", "unknown")
-# Of six calls in a row one is recorded and one fails at initiation.
-CYCLE, RECORDED, FAILING = 6, 1, 2
+# Of six calls in a row one is recorded, one fails at initiation, and two are told by a request for each sentence.
+CYCLE, RECORDED, FAILING, BY_TURNS = 6, 1, 2, (0, 3)
 STAGGER_PACES, PAUSE_PACES = 1.4, 3
 LAST_WORDS_SECONDS = 5.0
 
@@ -68,7 +69,9 @@ class Show:
         if number % CYCLE == FAILING:
             self.player.fail(call, FAILURES[number // CYCLE % len(FAILURES)])
         else:
-            self.player.play(call, call.scenario.lines(call.details), recorded=number % CYCLE == RECORDED)
+            live = by_turns if number % CYCLE in BY_TURNS else by_history
+            lines = call.scenario.lines(call.details)
+            self.player.play(call, lines, live=live, recorded=number % CYCLE == RECORDED)
 
     def _told(self, call: SimulatedCall, word: str, text: str) -> None:
         """By the player. Nothing is said before the subscriber listens."""
@@ -76,6 +79,8 @@ class Show:
         if word == "registered":
             self._names[call.call_sid] = call.driver_name
             self.subscriber.listen_to(call.call_sid)
+        elif word in ("completed", "failed"):
+            self._seen["told"] += call.told
         elif word == "recording":
             self.terminal.event(call.driver_name, word, f"{text}, to be heard in the admin and the API")
 
@@ -98,10 +103,11 @@ class Show:
 
     def _result(self) -> str:
         seen = self._seen
-        said = seen["agent"] + seen["driver"]
+        later = seen["agent"] + seen["driver"] - seen["told"]
         return (
-            f"\nThe subscriber heard {seen['transcription']} of {said} turns and the end of {seen['call_completed']} "
-            f"of {seen['registered']} calls: {seen['completed']} completed, {seen['failed']} failed."
+            f"\nThe subscriber heard {seen['transcription']} of {seen['told']} turns and the end of "
+            f"{seen['call_completed']} of {seen['registered']} calls: {seen['completed']} completed, "
+            f"{seen['failed']} failed. The last {later} sentences came with the post-call transcripts."
         )
 
 

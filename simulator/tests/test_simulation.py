@@ -38,7 +38,7 @@ def simulate(site: Any, **options: Any) -> None:
 
 
 def test_a_simulated_call_is_registered_spoken_and_completed(site, clerk, capsys):
-    simulate(site, turns=12)
+    simulate(site, turns=12, live="turns")
     call = Call.objects.get()
     assert (call.status, call.last_sequence_number, call.final_sequence_number) == ("completed", 12, 12)
     assert call.call_sid.startswith(f"EL_{call.driver_id}_")
@@ -58,7 +58,7 @@ def test_a_simulated_call_is_registered_spoken_and_completed(site, clerk, capsys
 
 
 def test_several_calls_are_played_at_once_with_different_drivers(site, clerk):
-    simulate(site, calls=6, turns=3)
+    simulate(site, calls=6, turns=3, live="turns")
     calls = Call.objects.all()
     assert [call.status for call in calls] == ["completed"] * 6
     assert {call.last_sequence_number for call in calls} == {3}

@@ -11,6 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from simulator.call import SCENARIOS, new_call
+from simulator.live import LIVE, Live
 from simulator.logins import local_user, token_of
 from simulator.options import pace, whole_number
 from simulator.player import Player
@@ -36,6 +37,13 @@ class Command(BaseCommand):
         parser.add_argument("--calls", type=whole_number(1, 500), default=1, help="calls at once [%(default)s]")
         parser.add_argument("--turns", type=whole_number(1, 10_000), default=12, help="turns a call [%(default)s]")
         parser.add_argument("--pace", type=pace, default=1.0, help="seconds between turns [%(default)s]")
+        parser.add_argument(
+            "--live",
+            choices=tuple(LIVE),
+            default="history",
+            help="history: the agent's tool sends the conversation so far when the driver has spoken; turns: a request "
+            "for each sentence [%(default)s]",
+        )
         parser.add_argument("--fail", action="store_true", help="the calls fail at initiation, each in its way")
         parser.add_argument("--token", default="", help="JWT access token of a user who may add calls")
 
@@ -49,7 +57,7 @@ class Command(BaseCommand):
                 lambda: options["token"] or token_of(user),
                 lambda call, word, text: terminal.event(call.driver_name, word, text),
             )
-            played = tasks(player, options["calls"], options["turns"], options["fail"])
+            played = tasks(player, options["calls"], options["turns"], options["fail"], LIVE[options["live"]])
             together(played, player.stop, lambda: self.stdout.write(""))
         except SimulationError as error:
             raise CommandError(str(error)) from None
@@ -57,11 +65,11 @@ class Command(BaseCommand):
             sys.exit(INTERRUPTED)
 
 
-def tasks(player: Player, calls: int, turns: int, fail: bool) -> list[Callable[[], None]]:
+def tasks(player: Player, calls: int, turns: int, fail: bool, live: Live) -> list[Callable[[], None]]:
     """What to run at once, a task a call: the scenarios and the reasons to fail take turns."""
     if fail:
         reasons = islice(cycle(FAILURES), calls)
         return [partial(player.fail, new_call(SCENARIOS[0]), reason) for reason in reasons]
     scenarios = islice(cycle([scenario for scenario in SCENARIOS if scenario.can_last(turns)]), calls)
     called = [new_call(scenario) for scenario in scenarios]
-    return [partial(player.play, call, call.scenario.lines(call.details, turns)) for call in called]
+    return [partial(player.play, call, call.scenario.lines(call.details, turns), live=live) for call in called]
