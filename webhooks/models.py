@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
-from django.db import models
+from django.db import IntegrityError, models
 from django.db.models import Q
+from django.db.models.constants import OnConflict
 
 from calls.models import Call
+
+ANOTHER_COPY = "delivery_once_by_digest: another copy of this webhook is being kept."
 
 
 class WebhookDelivery(models.Model):
@@ -65,6 +69,17 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_type or self.route} {self.pk}"
+
+    def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: Any) -> list[Any]:
+        """As Django's, but that PostgreSQL does nothing where another copy of the body comes first.
+
+        It would call that an error, and write the statement into its log, with the whole body.
+        """
+        options = {"fields": fields, "returning_fields": returning_fields, "using": using, "raw": raw}
+        rows: list[Any] = manager._insert([self], on_conflict=OnConflict.IGNORE, **options)
+        if not rows:
+            raise IntegrityError(ANOTHER_COPY)
+        return rows
 
 
 class WaitingName(models.Model):

@@ -8,6 +8,7 @@ import secrets
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -23,14 +24,18 @@ from lab.stack.process import Process, ServerError
 class Postgres:
     """PostgreSQL in a temporary folder, on a port that stays the same over restarts.
 
+    `settings` are those of `postgres -c`.
     `durable=False` gives up surviving a power cut (no fsync), which tests do not need and gain speed from.
     Committed rows survive `stop()`, `stop(immediate=True)` and `kill()` either way; `close()` removes them.
     """
 
-    def __init__(self, *, durable: bool = True, binaries: Path | None = None) -> None:
+    def __init__(
+        self, *, durable: bool = True, binaries: Path | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.owner = Owner.for_servers()
         self.binaries = binaries or find_binaries(self.owner)
         self.durable = durable
+        self.settings = settings or {}
         self.port = free_port()
         self.folder = self.owner.make_folder("postgres")
         self.process = Process("PostgreSQL", self.folder / "postgres.log", last_signal=signal.SIGQUIT)
@@ -134,7 +139,7 @@ class Postgres:
         if not self.durable:
             settings |= {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
         command: list[str | Path] = [self.binaries / "postgres", "-D", self._data]
-        for name, value in settings.items():
+        for name, value in (settings | dict(self.settings)).items():
             command += ["-c", f"{name}={value}"]
         return command
 

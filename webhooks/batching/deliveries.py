@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
+from django.db import IntegrityError
 
 from calls.postgres.server_side import execute
-from webhooks.models import WebhookDelivery
+from webhooks.models import ANOTHER_COPY, WebhookDelivery
 
 # All columns but the key, which PostgreSQL gives. These travel in one JSON text; the bodies travel beside it as bytes,
 # as inside of it they would be hexadecimals.
@@ -35,12 +36,17 @@ INSERT = f"""
         json_to_recordset(%s) AS ({", ".join(f"{column} {kind}" for column, kind in COLUMNS.items())}),
         unnest(%b::bytea[])
     ) AS given ({", ".join(COLUMNS)}, body)
+    ON CONFLICT DO NOTHING
 """  # noqa: S608  (all names are ours)
 
 
 def insert(deliveries: Sequence[WebhookDelivery]) -> None:
-    """Write new rows: all of them, or none and django.db.Error. The instances do not learn their keys."""
+    """Write new rows; the instances do not learn their keys. Raises django.db.Error, and then the caller rolls back.
+
+    A copy that comes at the same moment is IntegrityError too, but none of PostgreSQL's, which would log it.
+    """
     if not deliveries:
         return
     rows = [{column: getattr(delivery, column) for column in COLUMNS} for delivery in deliveries]
-    execute(INSERT, [msgspec.json.encode(rows).decode(), [delivery.body for delivery in deliveries]])
+    if execute(INSERT, [msgspec.json.encode(rows).decode(), [delivery.body for delivery in deliveries]]) < len(rows):
+        raise IntegrityError(ANOTHER_COPY)
