@@ -44,7 +44,7 @@ class CallAdmin(HistoryAdmin):
             {
                 "fields": (
                     *("call_start_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd"),
-                    *("call_successful", "summary", "reason"),
+                    *("call_successful", "answered_by", "summary", "reason"),
                 )
             },
         ),
