@@ -21,9 +21,9 @@ from calls.postgres.session import begin_with_one_plan
 from calls.postgres.turns import record_turns
 from calls.turn import NewTurn, Recorded
 from webhooks import journal
+from webhooks.answers import Answer, turn_answer
 from webhooks.batching.group_commit import GroupCommit
 from webhooks.errors import DatabaseUnavailable, InvalidPayload, is_away
-from webhooks.inbox import Answer, turn_answer
 from webhooks.models import WebhookDelivery
 from webhooks.reading import identify
 from webhooks.strict_json import decode
