@@ -21,7 +21,7 @@ from calls.redaction import redacted
 
 @extend_schema_field(OpenApiTypes.NUMBER)
 class NumberField(serializers.Field):  # type: ignore[type-arg]
-    """A Decimal as a JSON number, whole ones without a fraction. Read only."""
+    """A Decimal as a JSON number; whole numbers have no fraction. Read-only."""
 
     def __init__(self) -> None:
         super().__init__(read_only=True)
@@ -31,21 +31,21 @@ class NumberField(serializers.Field):  # type: ignore[type-arg]
 
 
 class MomentField(serializers.DateTimeField):
-    """A time in UTC, as everywhere here: DRF would look for the time zone of each."""
+    """A time in UTC, as everywhere in callsite. DRF would look up the time zone of each value."""
 
     def to_representation(self, value: datetime) -> str:
         return iso(value)
 
 
 class RedactedJSONField(serializers.JSONField):
-    """What ElevenLabs sent, without the secrets in it. Read only."""
+    """JSON that ElevenLabs sent, with its secrets masked. Read-only."""
 
     def to_representation(self, value: Any) -> Any:
         return redacted(value)
 
 
 class RedactedTextField(serializers.CharField):
-    """The same for a text."""
+    """The same for a text field."""
 
     def to_representation(self, value: str) -> str:
         return redacted(value)
@@ -57,7 +57,7 @@ class RedactedListField(serializers.ListField):
 
 
 class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
-    """A model's plain columns, read as such: a page has 1,200 values, and DRF expects anything of each of them."""
+    """Reads a model's plain columns directly: a page has 1,200 values, and DRF inspects each before it reads it."""
 
     serializer_field_mapping: ClassVar = {
         **serializers.ModelSerializer.serializer_field_mapping,
@@ -78,7 +78,7 @@ class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
 
 
 class CallSerializer(RowSerializer[Call]):
-    """A call. What ElevenLabs tells of it cannot be written here."""
+    """A call. Clients cannot write the fields that ElevenLabs' webhooks fill."""
 
     call_sid = serializers.RegexField(r"^[^\x00-\x1f\x7f/]+$", max_length=255, required=False, allow_blank=True)
     call_duration_seconds = NumberField()
@@ -103,7 +103,7 @@ class CallSerializer(RowSerializer[Call]):
         ]
 
     def validate_call_sid(self, value: str) -> str:
-        """Unique, and the key of a call for good."""
+        """A call_sid is unique and never changes."""
         if self.instance is not None and value != self.instance.call_sid:
             raise serializers.ValidationError("The call_sid of a call cannot change.")
         if self.instance is None and value and Call.objects.filter(call_sid=value).exists():
@@ -119,7 +119,7 @@ class CallSerializer(RowSerializer[Call]):
         return call
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
-        """Only what was sent is written: a webhook may change the rest at the same moment."""
+        """Write only the fields that were sent: a webhook may change others at the same moment."""
         for name, value in validated_data.items():
             setattr(instance, name, value)
         if validated_data:
@@ -128,7 +128,7 @@ class CallSerializer(RowSerializer[Call]):
 
 
 class TurnSerializer(RowSerializer[CallTranscription]):
-    """What was said, under its number in the call."""
+    """A turn: one utterance and its number in the call."""
 
     transcription_id = serializers.IntegerField(source="pk", read_only=True)
 
@@ -140,7 +140,7 @@ class TurnSerializer(RowSerializer[CallTranscription]):
 
 
 class TranscriptSerializer(serializers.ModelSerializer[Call]):
-    """Live turns above `after`, and once it is there ElevenLabs' final transcript, secrets of its tool calls masked."""
+    """Live turns above `after`, and the final transcript once ElevenLabs sent it, with its secrets masked."""
 
     turns = TurnSerializer(many=True, read_only=True)
     final_transcript = RedactedListField(read_only=True, allow_null=True)

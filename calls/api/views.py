@@ -1,4 +1,4 @@
-"""/api/calls/: register, list, read; transcript and recording of one call."""
+"""/api/calls/: register, list and read calls; read the transcript and the recording of one."""
 
 from __future__ import annotations
 
@@ -49,13 +49,13 @@ class CallViewSet(
     def perform_create(self, serializer: serializers.BaseSerializer[Call]) -> None:
         try:
             serializer.save()
-        except IntegrityError:  # another request took the identifier after it was checked
+        except IntegrityError:  # another request took the identifier after the check
             raise serializers.ValidationError("A call with this identifier already exists.") from None
 
     @extend_schema(parameters=[OpenApiParameter("after", int)], responses=TranscriptSerializer, filters=False)
     @action(detail=True)
     def transcript(self, request: Request, identifier: str) -> Response:
-        """Live turns above `after`, in order, and the final transcript."""
+        """Return live turns above `after`, in order, and the final transcript."""
         asked = AfterSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         turns = CallTranscription.objects.filter(sequence_number__gt=asked.validated_data["after"])
@@ -67,7 +67,7 @@ class CallViewSet(
     @extend_schema(responses={(200, "audio/mpeg"): OpenApiTypes.BINARY}, filters=False)
     @action(detail=True)
     def recording(self, request: Request, identifier: str) -> HttpResponse:
-        """The audio, an MP3. Takes Range requests."""
+        """Return the audio, an MP3. Range requests work."""
         call = self._found(Call.objects.defer("final_transcript").select_related("recording"))
         try:
             recording = call.recording
