@@ -98,6 +98,9 @@ def _rows(reference: Reference) -> tuple[list[int], bool]:
     rows, conflict = set[int](), False
     if conversation_id:
         rows |= set(Call.objects.filter(conversation_id=conversation_id).values_list("pk", flat=True))
+        if not rows:  # somebody may have told it as a call_sid
+            stand_in = Call.objects.named(conversation_id)
+            rows |= {stand_in.pk} if stand_in is not None and stand_in.conversation_id is None else set()
     for name in reference.names:
         found = Call.objects.named(name.text)
         if found is None or (name.is_claim and not _same_agent(found, reference)):
@@ -129,7 +132,7 @@ def _created(reference: Reference) -> Call:
     """A call that nobody registered. Its `call_sid` is the best name that is free."""
     free = [name for name in reference.names if Call.objects.named(name.text) is None]
     best = max(free, key=_quality, default=None)
-    if best is None and reference.conversation_id:
+    if best is None and reference.conversation_id and Call.objects.named(reference.conversation_id) is None:
         best = Name(reference.conversation_id, NameRank.STAND_IN)
     sid, rank = (best.text, best.rank) if best else ("", NameRank.STAND_IN)
     call = Call.register(
@@ -213,7 +216,8 @@ def register(*, call_sid: str = "", conversation_id: str | None = None, **fields
         _refuse_taken(reference)
         call = link(reference).call
         if call is None:
-            return Call.register(call_sid=call_sid, conversation_id=conversation_id, **fields), True
+            made = Call.register(call_sid=call_sid, conversation_id=conversation_id, **fields)
+            return Call.objects.get_by_identifier(made.call_sid), True  # with what waited for its names
         return call.fill(fields), False
 
 
@@ -236,6 +240,9 @@ def link_conversation(call: Call, conversation_id: str) -> Call:
     with transaction.atomic():
         reference = Reference(conversation_id=conversation_id, names=(Name(call.call_sid, call.name_rank),))
         lock_names(reference.texts)
+        call = Call.objects.get_by_identifier(call.call_sid)  # another may have linked it before the names were held
+        if call.conversation_id == conversation_id:
+            return call
         other = Call.objects.filter(conversation_id=conversation_id).exclude(pk=call.pk).first()
         if other is not None and (call.conversation_id is not None or other.name_rank == NameRank.REGISTERED):
             raise NameTaken("conversation_id", "Another call has this conversation_id.")
@@ -246,5 +253,5 @@ def link_conversation(call: Call, conversation_id: str) -> Call:
             return locked
         found = link(reference).call
         if found is None:
-            raise Call.DoesNotExist(call.call_sid)
-        return found
+            raise NameTaken("conversation_id", "Another call has this conversation_id.")
+        return Call.objects.get(pk=found.pk)  # what waited for its names has been applied

@@ -93,7 +93,12 @@ class Hub:
         try:
             if not state.ended:
                 await self._doorbell.ready()
-                state = await replay.state(state.call_id, listener.user_id)
+                try:
+                    state = await replay.state(state.call_id, listener.user_id)
+                except Call.DoesNotExist:  # deleted, or it became part of another call just now
+                    state = await replay.find(identifier, listener.user_id)
+                    await self.subscribe(listener, state, identifier, after, moved=moved)
+                    return
             self._admit(listener, topic, state, identifier, after, moved=moved)
         finally:
             self._release(topic)

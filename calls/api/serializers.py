@@ -118,7 +118,7 @@ class CallSerializer(RowSerializer[Call]):
         """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
         with _names_checked():
             call, self.is_new = linking.register(**validated_data)
-        call.has_recording = not self.is_new and CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
+        call.has_recording = CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
         return call
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 import json
 import random
+import threading
 import uuid
 
 import pytest
@@ -19,6 +20,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from calls.models import Call
 from conftest import payload
+from realtime import replay
 from webhooks.models import WebhookDelivery
 
 NATURAL = ["init", "register", "patch", "turn_by_sid", "turn_by_conversation", "recording", "transcription", "machine"]
@@ -201,7 +203,7 @@ class Listener:
 
     def __init__(self, site, token, identifier):
         self.site, self.token, self.identifier = site, token, identifier
-        self.turns, self.ended, self.errors = [], False, []
+        self.turns, self.ended, self.errors, self.not_found = [], False, [], 0
 
     async def run(self):
         headers = {"Authorization": f"Bearer {self.token}"}
@@ -210,6 +212,7 @@ class Listener:
             async for text in socket:
                 message = json.loads(text)
                 if message["type"] == "error" and message["code"] == "CALL_NOT_FOUND" and "identifier" not in message:
+                    self.not_found += 1
                     await asyncio.sleep(0.05)
                     await self._subscribe(socket)
                 elif message["type"] == "error":
@@ -254,3 +257,40 @@ async def test_who_listens_by_any_name_hears_every_turn_in_order_and_the_end(sit
         assert listener.ended
         assert not listener.errors
         assert sorted(listener.turns) == sorted(events.said), listener.identifier
+
+
+async def test_a_call_that_becomes_part_of_another_while_it_is_subscribed_to_is_followed(
+    site, staff_token, settings, monkeypatch
+):
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = True
+    events = Events(uuid.uuid4().hex[:10], site, staff_token)
+    for name in ("init", "turn_by_conversation"):
+        await asyncio.to_thread(events.send, name)
+    state, merged = replay.state, threading.Event()
+
+    async def merged_first(call_id, user_id):
+        if not merged.is_set():
+            merged.set()
+            await asyncio.to_thread(events.send, "init_with_conversation")
+        return await state(call_id, user_id)
+
+    monkeypatch.setattr(replay, "state", merged_first)
+    listener = Listener(site, staff_token, events.conversation)
+    task = asyncio.create_task(listener.run())
+    assert await asyncio.to_thread(merged.wait, 10)
+    await asyncio.to_thread(events.send, "transcription")
+    async with asyncio.timeout(15):
+        await task
+    assert (listener.ended, listener.errors, listener.not_found, listener.turns) == (True, [], 0, events.said)
+
+
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_text_that_is_told_as_call_sid_and_as_conversation_is_one_call(site, staff_token, settings, creates):
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = creates
+    if not creates:
+        assert site.api("POST", "/api/calls/", staff_token, json={"call_sid": "conv_both"}).status_code == 201
+    assert site.turn(call_sid="conv_both", speaker="agent", message="Hello").status_code == 201
+    assert site.turn(conversation_id="conv_both", speaker="user", message="Hi").status_code == 201
+    assert site.post_call(payload("transcription_docs_sample", "conv_both")).status_code == 200
+    call = Call.objects.get()
+    assert (call.status, call.conversation_id, call.last_sequence_number) == ("completed", "conv_both", 2)
