@@ -53,12 +53,12 @@ fmt: .venv/.dev ## put the code in order: ruff's fixes, then its format
 
 .PHONY: test
 test: .venv/.dev client-tests ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)
-	@$(PYTHON) -m lab.stack -- $(PYTHON) -m pytest $(PARALLEL) $(ARGS)
+	@$(PYTHON) -m lab.stack -- $(PYTHON) $(COVERED) -m pytest $(PARALLEL) $(ARGS)
 
 .PHONY: coverage
-coverage: .venv/.dev client-tests ## the same, and which lines and branches they miss; there is a floor
+coverage: .venv/.dev ## the same, and which lines and branches they miss; there is a floor
 	@$(PYTHON) -m coverage erase
-	@$(PYTHON) -m lab.stack -- $(PYTHON) -m coverage run -m pytest $(PARALLEL) $(ARGS)
+	@$(MAKE) test COVERED="-m coverage run"
 	@$(PYTHON) -m coverage combine --quiet
 	@$(PYTHON) -m coverage report $(if $(ARGS),--fail-under=0)
 

@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
-from calls.history import HistoryAdmin, OfCallAdmin
 from calls.models import Call, CallRecording, CallTranscription
+from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
 
 # What other rooms have to show of a call: each makes a link. Their admin modules add to it.
@@ -28,7 +28,7 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(HistoryAdmin):
+class CallAdmin(ReadOnlyAdmin):
     list_display = (
         *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
@@ -44,7 +44,7 @@ class CallAdmin(HistoryAdmin):
             {
                 "fields": (
                     *("call_start_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd"),
-                    *("call_successful", "summary", "reason"),
+                    *("call_successful", "answered_by", "summary", "reason"),
                 )
             },
         ),

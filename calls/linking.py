@@ -178,8 +178,7 @@ def _learn(call: Call, reference: Reference) -> bool:
         else:
             former.add(name.text)
     call.aliases.filter(name=call.call_sid).delete()
-    known = set(call.aliases.values_list("name", flat=True)) | {call.call_sid}
-    new = former - known
+    new = former - {call.call_sid, *call.aliases.values_list("name", flat=True)}
     CallAlias.objects.bulk_create([CallAlias(call=call, name=name) for name in sorted(new)])
     if changed or new:
         # `call_sid` among the fields says to the listeners that there is a name to look for

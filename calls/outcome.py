@@ -1,4 +1,4 @@
-"""What is learned about a call when it ends, in our words; `webhooks.payloads` translates ElevenLabs' into them."""
+"""The value types of a call's outcome, in callsite's words; `webhooks.payloads` makes them from ElevenLabs' words."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parties:
-    """Who took part. Empty strings mean: not said."""
+    """The agent and the numbers of a call. An empty string means that the event did not say it."""
 
     agent_id: str = ""
     agent_name: str = ""
@@ -21,10 +21,10 @@ class Parties:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallData:
-    """A finished conversation as its transcription event tells it.
+    """A finished conversation, as one transcription event describes it.
 
-    `event_time` orders two tellings of the same call; `failed` says that the conversation itself failed.
-    Durations are in seconds, `cost` in ElevenLabs' credits, `cost_usd` in US dollars.
+    `event_time` orders two events about the same call; `failed` says that the conversation itself failed.
+    Durations are in seconds, `cost` is in ElevenLabs' credits, `cost_usd` in US dollars.
     """
 
     event_time: datetime
@@ -44,7 +44,7 @@ class CallData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailure:
-    """A call that never became a conversation. `metadata` is what the telephone provider said, as it came."""
+    """A call that never became a conversation. `metadata` is the telephone provider's report, as it came."""
 
     event_time: datetime
     failure_reason: str = ""

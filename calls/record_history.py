@@ -13,10 +13,10 @@ from datetime import datetime
 from django.db import transaction
 from django.utils import timezone
 
-from calls.linking import Reference, link
+from calls.linking import Reference
 from calls.models import Call, CallTranscription
 from calls.sentences import Sentence, aligned, beyond
-from calls.turns import announce, as_recorded
+from calls.turns import announce, as_recorded, linked
 
 logger = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ class NewHistory:
 def record_history(history: NewHistory, *, create: bool = False) -> tuple[Call, int] | None:
     """Store the sentences that are not stored yet. Returns the call and how many there were; None: no such call."""
     with transaction.atomic():
-        call = link(history.call, create=create).call
+        call = linked(history.call, create=create)
         if call is None:
             return None
         rows = list(call.transcriptions.order_by("sequence_number"))

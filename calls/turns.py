@@ -140,7 +140,7 @@ def _locked_calls(new: Sequence[NewTurn], *, create: bool) -> list[Call | None]:
     fields = ("call_sid", "conversation_id", "status", "last_sequence_number", "has_history")
     rows = Call.objects.select_for_update(no_key=True).only(*fields).order_by("pk")
     while True:
-        found = {reference: _linked(reference, create=create) for reference in dict.fromkeys(references)}
+        found = {reference: linked(reference, create=create) for reference in dict.fromkeys(references)}
         calls = {call.pk: call for call in found.values() if call is not None}
         if len(found) == 1:
             break
@@ -152,7 +152,8 @@ def _locked_calls(new: Sequence[NewTurn], *, create: bool) -> list[Call | None]:
     return [by_reference[reference] for reference in references]
 
 
-def _linked(reference: Reference, *, create: bool) -> Call | None:
+def linked(reference: Reference, *, create: bool) -> Call | None:
+    """The call that something live is about. It keeps the agent, where it knew none."""
     call = link(reference, create=create).call
     if call is not None and reference.agent_id and not call.agent_id:
         return call.learn_parties(Parties(agent_id=reference.agent_id), Call.Source.FAILURE)

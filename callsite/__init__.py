@@ -1,4 +1,4 @@
 """callsite: the walls and the wiring. Rooms: calls, webhooks, realtime."""
 
-# The one place of the version; docs/releasing.md says what repeats it.
+# The version stands here; docs/releasing.md lists the files that repeat it.
 __version__ = "0.1.0"

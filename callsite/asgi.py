@@ -1,4 +1,4 @@
-"""The ASGI application: webhooks, pages and sockets each go through their own door."""
+"""The ASGI application. Webhooks, pages and sockets have a door each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from webhooks.batching.turns import current_writer  # noqa: E402
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """callsite, for uvicorn and daphne alike."""
+    """Serve one connection, under uvicorn or daphne."""
     if scope["type"] == "lifespan":
         await lifespan(receive, send)
         return
@@ -33,11 +33,11 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 
 
 async def lifespan(receive: Any, send: Any) -> None:
-    """Start and stop as uvicorn announces them; daphne does without."""
+    """Begin and end with the server. uvicorn announces both, daphne neither."""
     await receive()
     current_writer().begin()
-    webhook_door.webhook_view("/")  # loads the URLconf, so that no webhook has to wait for it
-    gc.freeze()  # what is loaded stays: looking through it again and again would stop everything for 50 ms each time
+    webhook_door.webhook_view("/")  # loads the URLconf now, so that no webhook waits for it
+    gc.freeze()  # loaded code stays: collecting garbage in it would stop everything for 50 ms each time
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await current_writer().end()

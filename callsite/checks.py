@@ -1,4 +1,4 @@
-"""System checks of what no room owns."""
+"""System checks for settings that no room owns."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from calls.postgres.session import BOUNDS, advice
 
 @checks.register(checks.Tags.security)
 def check_secret_key(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """callsite.E001: the published key signs anything but what DEBUG keeps in SQLite."""
+    """callsite.E001: the published key is in use, and this is not development (DEBUG with SQLite)."""
     engines = {database["ENGINE"] for database in settings.DATABASES.values()}
     in_development = settings.DEBUG and engines == {"django.db.backends.sqlite3"}
     if in_development or settings.SECRET_KEY != settings.DEVELOPMENT_KEY:

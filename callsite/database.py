@@ -24,10 +24,10 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def check_writable(connection: psycopg.Connection[Any]) -> None:
-    """Raise psycopg.Error for a connection that is dead, or whose session can only read.
+    """Raise psycopg.Error for a connection that is dead, or whose session is read-only.
 
-    After a failover a session may have begun on a server that was a standby then, or is one now. It would answer every
-    write with SQLSTATE 25006 for as long as it lives, so it is closed here, and the pool opens another.
+    After a failover a session may be on a server that is or was a standby. It would refuse every write with SQLSTATE
+    25006 as long as it lives. So this closes it, and the pool opens another.
     """
     autocommit = connection.autocommit
     if not autocommit:

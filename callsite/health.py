@@ -1,4 +1,4 @@
-"""Is the process alive (`/healthz`), can it work (`/readyz`), what has it done (`/metrics`)."""
+"""`/healthz`: the process is alive. `/readyz`: it can work. `/metrics`: its counters."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ _asking: dict[Callable[[], Awaitable[bool]], asyncio.Future[bool]] = {}
 
 
 async def healthz(request: HttpRequest) -> JsonResponse:
-    """200 as long as the process answers at all."""
+    """Answer 200 as long as the process answers at all."""
     return JsonResponse({"status": "ok"})
 
 
 async def readyz(request: HttpRequest) -> JsonResponse:
-    """200 when the database and the channel layer answer, else 503 that names which one does not."""
+    """Answer 200 if the database and the channel layer work, else 503, which names the one that does not."""
     answers = {
         "database": await _asked_once(_database_answers),
         "channel_layer": await _asked_once(_channel_layer_answers),
@@ -39,12 +39,12 @@ async def readyz(request: HttpRequest) -> JsonResponse:
 
 
 def metrics(request: HttpRequest) -> HttpResponse:
-    """What this process counted, in Prometheus' text format."""
+    """Return the counters of this process, in Prometheus' text format."""
     return HttpResponse(generate_latest(), content_type=CONTENT_TYPE_LATEST)
 
 
 async def _asked_once(check: Callable[[], Awaitable[bool]]) -> bool:
-    """The answer of a check; whoever asks while it runs gets the same: strangers may ask, as often as they like."""
+    """Run a check. Requests that come meanwhile share its result: strangers may ask as often as they like."""
     asking = _asking.get(check)
     if asking is None or asking.done():
         asking = _asking[check] = asyncio.ensure_future(check())
@@ -52,7 +52,7 @@ async def _asked_once(check: Callable[[], Awaitable[bool]]) -> bool:
 
 
 async def _database_answers() -> bool:
-    """Whether it can be written to: a session that can only read is not lent by the pool (`callsite.database`)."""
+    """Whether the database accepts writes: the pool lends no read-only session (`callsite.database`)."""
     try:
         async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
             await _thread.run(_ask_database)

@@ -1,7 +1,7 @@
-"""How a line of the log looks: one JSON object in production, a row for eyes while developing.
+"""Format the log: one JSON object per line in production, a readable row in development.
 
-Lines of every logger come out alike: time, level, logger, event, then fields. What a line may never hold is taken out
-here, whoever wrote it: the words of exceptions (they quote values), query strings, control characters.
+Lines of all loggers have the same form: time, level, logger, event, then fields. This module removes from every line
+what it must not hold: the messages of exceptions (they quote values), query strings, control characters.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 
 def configuration(level: str, *, readable: bool) -> dict[str, Any]:
-    """Django's LOGGING. `readable`: for eyes; else JSON."""
+    """Return Django's LOGGING. `readable`: rows instead of JSON."""
     # uvicorn has configured its own logging by now; its command line says whether it wants an access log
     access = ["console"] if logging.getLogger("uvicorn.access").handlers else []
     return {
@@ -44,31 +44,31 @@ def configuration(level: str, *, readable: bool) -> dict[str, Any]:
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": "callsite.logs.Formatter", "readable": readable}},
         "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
-        # a library's DEBUG lines hold statements with their values, and frames with their words
+        # DEBUG lines of libraries hold statements with their values, and frames with their texts
         "root": {"handlers": ["console"], "level": "INFO" if level == "DEBUG" else level},
         "loggers": {
             **{room: {"level": level} for room in ROOMS},
             **{name: {"handlers": [], "level": "NOTSET", "propagate": True} for name in _CONFIGURED_BY_OTHERS},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
-            "django.request": {"handlers": [], "level": "ERROR", "propagate": True},  # 4xx are for the sender
+            "django.request": {"handlers": [], "level": "ERROR", "propagate": True},  # a 4xx is the sender's fault
             "daphne": {"handlers": [], "level": "WARNING", "propagate": True},
             "uvicorn.access": {"handlers": access, "propagate": False},
-            # its receive task prints a traceback every second while Redis is away; realtime.hub says it in a line
+            # its receive task logs a traceback every second while Redis is away; realtime.hub logs one line
             "channels_redis.pubsub": {"handlers": [], "level": "CRITICAL", "propagate": True},
         },
     }
 
 
 def configure(logging_settings: dict[str, Any]) -> None:
-    """Django's LOGGING_CONFIG: called once, with LOGGING, when the settings are there."""
+    """Django's LOGGING_CONFIG: Django calls it once, with LOGGING, when it has loaded the settings."""
     logging.config.dictConfig(logging_settings)
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, _hand_over],
-        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),  # the standard library's look at the level
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),  # the standard library filters by level
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    # No line says in which file, thread or process it was written: finding that out is a third of its cost.
+    # No line names its file, thread or process: finding them out is a third of a line's cost.
     # https://docs.python.org/3/howto/logging.html#optimization
     for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
         setattr(logging, name, False)
@@ -80,19 +80,19 @@ def configure(logging_settings: dict[str, Any]) -> None:
 
 
 def flush() -> None:
-    """Let go of what handlers still hold; on a signal the server ends without Python's own clearing up."""
+    """Flush the handlers: a server that ends by a signal skips Python's own clean-up."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
 
 def _hand_over(_logger: Any, _name: str, fields: EventDict) -> tuple[tuple[EventDict], dict[str, Any]]:
-    """The fields become the message of a record; an exception goes where every handler looks for it."""
+    """Make the fields the message of a record, and put an exception where handlers look for it."""
     exc_info = fields.pop("exc_info", None)
     return (fields,), {"exc_info": exc_info}
 
 
 class Formatter(logging.Formatter):
-    """`readable`: a row for eyes; else a JSON object. structlog's own costs twice as much: it copies each record."""
+    """Formats a line as a row (`readable`) or as JSON. structlog's own costs twice as much: it copies each record."""
 
     def __init__(self, *, readable: bool) -> None:
         super().__init__()
@@ -103,12 +103,12 @@ class Formatter(logging.Formatter):
 
 
 def line_of(record: logging.LogRecord, message: Callable[[], str]) -> dict[str, Any]:
-    """What a line says, in order. `message` gives the event of a record that does not come from structlog."""
+    """Return a line's fields, in order. `message` returns the event of a record that structlog did not make."""
     error = record.exc_info[1] if record.exc_info else None
     fields = record.msg
     if not isinstance(fields, dict):
         event = message()
-        # asyncio adds the failed task, with its exception's words
+        # asyncio appends the failed task, with its exception's message
         event = event.partition("\n")[0] if error and record.name == "asyncio" else _QUERY.sub("", event)
         fields = {**structlog.contextvars.get_contextvars(), "event": " ".join(event.split())}
     line: dict[str, Any] = {
@@ -124,13 +124,13 @@ def line_of(record: logging.LogRecord, message: Callable[[], str]) -> dict[str, 
             line[name] = _clean(value)
     if error is not None:
         line |= describe(error)
-        if not record.name.startswith("django.security"):  # a stranger's request, no fault of ours
+        if not record.name.startswith("django.security"):  # a stranger's request, no bug of callsite
             line["exception"] = traceback_of(error)
     return line
 
 
 def describe(error: BaseException) -> dict[str, Any]:
-    """The type of an exception, and of its own words those that cannot quote a value."""
+    """Return the type of an exception, and its message if that cannot quote a value."""
     said = {"error": name_of(error)}
     cause = error.__cause__ if error.__cause__ is not None and type(error).__module__ == "django.db.utils" else error
     state, diag, words = getattr(cause, "sqlstate", None), getattr(cause, "diag", None), None
@@ -141,7 +141,7 @@ def describe(error: BaseException) -> dict[str, Any]:
         if state[:2] in _SAFE_CLASSES or state in _SAFE_STATES:
             words = diag.message_primary
     elif type(cause).__name__ in ("OperationalError", "InterfaceError", "IntegrityError", "PoolTimeout"):
-        words = str(cause).strip().partition("\n")[0]  # from connecting, from the pool, from SQLite
+        words = str(cause).strip().partition("\n")[0]  # errors of connecting, of the pool, of SQLite
     elif isinstance(cause, OSError):
         words = cause.strerror
     if words:
@@ -150,7 +150,7 @@ def describe(error: BaseException) -> dict[str, Any]:
 
 
 def traceback_of(error: BaseException) -> str:
-    """Where an exception and those that led to it were raised, and of each what `describe` says."""
+    """Return the traceback of an exception and of those that led to it, each with the result of `describe`."""
     told = []
     for one in chain_of(error):
         lines = [f'  File "{code.co_filename}", line {line}, in {code.co_qualname}' for code, line in frames_of(one)]
@@ -159,13 +159,13 @@ def traceback_of(error: BaseException) -> str:
 
 
 def frames_of(error: BaseException) -> Iterable[tuple[CodeType, int]]:
-    """The innermost frames of an exception's traceback, with the number of the line."""
+    """Return the innermost frames of an exception's traceback, each with its line number."""
     frames = ((frame.f_code, line) for frame, line in traceback.walk_tb(error.__traceback__))
     return deque(frames, maxlen=MAX_FRAMES)
 
 
 def chain_of(error: BaseException) -> Iterator[BaseException]:
-    """The exception, and those that led to it, backwards."""
+    """Yield the exception, then its cause, and so on."""
     one: BaseException | None = error
     for _ in range(MAX_CHAIN):
         if one is None:
@@ -185,7 +185,7 @@ def name_of(error: BaseException) -> str:
 
 
 def _clean(value: Any) -> Any:
-    """Text of bearable length on one line, control characters escaped; numbers and times as they are."""
+    """Cut text to MAX_LENGTH, on one line, with control characters escaped; numbers and times stay as they are."""
     kind = type(value)
     if kind in _PLAIN or (kind is str and len(value) <= MAX_LENGTH and value.isprintable()):
         return value

@@ -1,4 +1,4 @@
-"""Middleware of the whole site."""
+"""Middleware for all pages."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from django.http import HttpRequest, HttpResponse
 
 
 def give_connection_back(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Give the database connection back when the answer is made. Django would when it is sent: a slow client's download
-    would hold it for minutes.
+    """Return the database connection to the pool when the response is made.
+
+    Django returns it when the response is sent, which a slow client can delay for minutes.
     """
 
     def answer(request: HttpRequest) -> HttpResponse:
@@ -18,7 +19,7 @@ def give_connection_back(get_response: Callable[[HttpRequest], HttpResponse]) ->
             return get_response(request)
         finally:
             for connection in connections.all(initialized_only=True):
-                if not connection.in_atomic_block:  # only a test's own transaction is still open here
+                if not connection.in_atomic_block:  # only a test's own transaction is open here
                     connection.close_if_unusable_or_obsolete()
 
     return answer

@@ -1,6 +1,7 @@
-"""The door of pages and API: a few at a time, so that whatever they cost leaves the webhooks their turn.
+"""The door of pages and API. It admits a few requests at a time, so that they cannot starve the webhooks.
 
-A login hashes a password for a second, a long transcript is megabytes; each holds a thread and a database connection.
+A login hashes a password for a second, and a long transcript is megabytes. Each holds a thread and a database
+connection.
 """
 
 from __future__ import annotations
@@ -26,14 +27,14 @@ ALWAYS_OPEN = tuple(f"/{route.pattern}" for route in health.urlpatterns)
 
 
 class Places:
-    """What a request needs to go in. Those that wait are served in the order in which they came."""
+    """A request needs a place to go in. Waiting requests get places in the order in which they came."""
 
     def __init__(self, count: int, queue: int) -> None:
         self._semaphore = asyncio.Semaphore(count)
         self._queue, self._waiting = queue, 0
 
     async def take(self) -> bool:
-        """Wait for a place; False where too many wait already, or none came free in time."""
+        """Wait for a place; return False if too many wait already, or none is free in time."""
         if self._semaphore.locked() and self._waiting >= self._queue:
             return False
         self._waiting += 1
@@ -55,7 +56,7 @@ _running: set[asyncio.Task[None]] = set()
 
 
 async def serve(application: Application, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer one request with Django, once its body is here and there is a place."""
+    """Serve one request with Django, once its body has arrived and it has a place."""
     try:
         with BodyReader(receive, scope["headers"]) as reader:
             body = await reader.read(BODY_MAX_BYTES)
@@ -71,8 +72,8 @@ async def serve(application: Application, scope: dict[str, Any], receive: Receiv
         await _refuse(scope, send, 503, "Too many requests at once. Try again in a moment.")
         return
     visit = _Visit(body, receive, send, _places)
-    # A thread that has begun does not stop when the client goes away or the server gives the request up. So the request
-    # is a task of its own, which is not cancelled, and holds its place until the thread has ended.
+    # A thread does not stop when the client goes away or the server cancels the request. So the request runs in a task
+    # of its own, which nobody cancels, and holds its place until the thread has ended.
     task = asyncio.create_task(visit.run(application, scope))
     _running.add(task)
     task.add_done_callback(_running.discard)
@@ -80,7 +81,7 @@ async def serve(application: Application, scope: dict[str, Any], receive: Receiv
 
 
 class _Visit:
-    """One request inside. Its place is free when the answer begins: sending it may take a slow client minutes."""
+    """One request inside. It gives its place back when the response begins: a slow client may take minutes."""
 
     def __init__(self, body: bytes, receive: Receive, send: Send, places: Places | None = None) -> None:
         self._body: bytes | None = body
@@ -114,12 +115,12 @@ class _Visit:
 
 
 def _is_always_open(path: str) -> bool:
-    """Whether a path needs no place: it asks how the process is, or for a file that asks no database."""
+    """Whether a path needs no place: the health routes and static files."""
     return path in ALWAYS_OPEN or path.startswith(settings.STATIC_URL)
 
 
 async def _refuse(scope: dict[str, Any], send: Send, status: int, text: str) -> None:
-    """Answer without Django: in DRF's form under /api/, else as text."""
+    """Refuse without Django: as DRF's JSON under /api/, else as text."""
     is_api = scope["path"].startswith("/api/")
     content = json.dumps({"detail": text}).encode() if is_api else f"{text}\n".encode()
     headers = [

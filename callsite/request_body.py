@@ -1,4 +1,4 @@
-"""Reading the bodies of requests: each within a deadline and its route's limit, all together within a budget."""
+"""Read request bodies: each within a deadline and its route's limit, all together within a budget."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ Receive = Callable[[], Awaitable[dict[str, Any]]]
 Headers = Iterable[tuple[bytes, bytes]]
 
 DEADLINE_SECONDS = 30.0  # from the headers to the last byte
-FREE_BYTES = 64 * 1024  # of each body; what is usual never waits for room
+FREE_BYTES = 64 * 1024  # per body, outside of the budget: usual bodies never wait for room
 BUDGET_BYTES = 256 * 2**20
 
 
 class BodyError(Exception):
-    """A body that is not read to its end. `status` is what the request is answered with, `fix` what to do about it."""
+    """The body was not read to its end. `status` is the reply's status; `fix` tells the sender what to do."""
 
     def __init__(self, status: int, message: str, fix: str) -> None:
         super().__init__(message)
@@ -29,13 +29,13 @@ class BodyTooLarge(BodyError):
 
 
 class ClientGone(Exception):
-    """The client went away: there is nobody to answer."""
+    """The client went away, so nobody gets a reply."""
 
 
 class Budget:
-    """The bytes of all bodies in flight. Where they are used up reading stops, and goes on as bodies are done with.
+    """The bytes of all large bodies in flight. When they reach the limit, reading pauses until other bodies are done.
 
-    The oldest large body is read whatever the others hold, so that they never wait for one another.
+    The oldest large body never pauses, so bodies cannot wait for each other in a circle.
     """
 
     def __init__(self, limit: int) -> None:
@@ -66,7 +66,7 @@ BUDGET = Budget(BUDGET_BYTES)
 
 
 class BodyReader:
-    """Reads the body of one request. Within `with` its bytes count as in flight."""
+    """Reads the body of one request. The body is in flight until the `with` block ends."""
 
     def __init__(self, receive: Receive, headers: Headers, budget: Budget = BUDGET) -> None:
         self._receive, self._headers, self._budget = receive, headers, budget
@@ -81,9 +81,9 @@ class BodyReader:
         self._budget.give_back(self, self._charged)
 
     async def read(self, limit: int, take_piece: Callable[[bytes], None] | None = None) -> bytes:
-        """The body; each piece is handed to `take_piece` as it comes. `limit` in bytes, 0: none.
+        """Return the body; `take_piece` gets each piece as it comes. `limit` is in bytes; 0 means none.
 
-        Raises BodyError (413 above the limit, 408 after the deadline, 503 when there was no room), ClientGone.
+        Raises ClientGone, or BodyError: 413 above the limit, 408 after the deadline, 503 if there was no room.
         """
         if limit and _announced_size(self._headers) > limit:
             raise BodyTooLarge(limit)
@@ -118,7 +118,7 @@ class BodyReader:
                 await self._charge()
 
     async def _charge(self) -> None:
-        """Count what came above the free bytes. Without room nothing more is received: TCP makes the sender wait."""
+        """Charge the bytes above the free ones to the budget. Until there is room, TCP makes the sender wait."""
         self._budget.take(self, self._size - FREE_BYTES - self._charged)
         self._charged = self._size - FREE_BYTES
         self._waits_for_room = True
@@ -127,5 +127,5 @@ class BodyReader:
 
 
 def _announced_size(headers: Headers) -> int:
-    """Content-Length, 0 where it is not said. The server has refused one that is no number."""
+    """Return Content-Length, or 0 without one. The server has refused a value that is no number."""
     return next((int(value) for name, value in headers if name == b"content-length" and value.isdigit()), 0)

@@ -1,7 +1,7 @@
-"""Errors on their way to Sentry; imported only where SENTRY_DSN is set.
+"""Send errors to Sentry. callsite imports this module only if SENTRY_DSN is set.
 
-An event is built from a line of the log, field by field: what failed, where, and the ids. So it holds no body, header,
-query string, local variable, user or word of an exception; and no integration wraps or watches anything.
+An event is built from a line of the log, field by field: the fault, its place, and the ids. So it holds no body,
+header, query string, local variable, user or message of an exception. No integration of the SDK is on.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ from callsite.logs import ROOMS, chain_of, describe, frames_of, line_of, name_of
 
 EVENTS_PER_MINUTE = 30
 FLUSH_SECONDS = 2.0
-QUIET = ("sentry_sdk", "urllib3", "django.security")  # its own troubles, and what strangers send
+QUIET = ("sentry_sdk", "urllib3", "django.security")  # the SDK's own errors, and faults of strangers' requests
 _TAGS = ("route", "type", "outcome", "step", "answer")
 
 logger = logging.getLogger(__name__)
 
 
 def start() -> None:
-    """Report what is logged as an error from here on."""
+    """Report log lines of level ERROR from now on."""
     if fault_of(settings.SENTRY_DSN):
         logger.error("SENTRY_DSN is malformed: errors are reported nowhere but here")
         return
@@ -46,10 +46,10 @@ def start() -> None:
 
 
 class Reporter(logging.Handler):
-    """Hands lines of level ERROR to the SDK, whose thread sends them; it keeps at most 100 that could not be sent yet.
+    """Hands lines of level ERROR to the SDK, whose thread sends them. The SDK keeps at most 100 unsent events.
 
-    Of callsite's own loggers every such line, of others those with an exception. Some a minute, so that a storm of
-    errors costs the answers nothing; the next event says how many were left out.
+    callsite's own loggers report every such line, other loggers those with an exception. At most EVENTS_PER_MINUTE, so
+    that a storm of errors does not slow replies; the next event says how many were left out.
     """
 
     def __init__(self) -> None:
@@ -66,19 +66,19 @@ class Reporter(logging.Handler):
             self._left_out += 1
             return
         self._events += 1
-        with contextlib.suppress(Exception):  # the line is in the log; a fault in telling it twice must cost nothing
+        with contextlib.suppress(Exception):  # the log has the line; a fault in reporting it must cost nothing
             event = event_of(record)
             if self._left_out:
                 event["contexts"]["line"]["events_left_out"], self._left_out = self._left_out, 0
             sentry_sdk.capture_event(event)
 
     def flush(self) -> None:
-        """Wait for what is on its way, as a process that ends takes it along."""
+        """Wait until the events are sent: a process that ends would drop them."""
         sentry_sdk.flush(FLUSH_SECONDS)
 
 
 def event_of(record: logging.LogRecord) -> Event:
-    """What Sentry gets of a line. Of other loggers' lines it is the template, without the values put into it."""
+    """Build the event of a line. A line of another logger gives its template, without the values."""
     line = line_of(record, lambda: str(record.msg))
     apart = ("time", "level", "logger", "event", "exception")
     fields: dict[str, Any] = {name: _shown(value) for name, value in line.items() if name not in apart}
@@ -87,7 +87,7 @@ def event_of(record: logging.LogRecord) -> Event:
         "logger": record.name,
         "logentry": {"message": line["event"]},
         "tags": {name: str(fields[name]) for name in _TAGS if name in fields},
-        "contexts": {"line": fields},  # the SDK would cut "extra" to ten of them
+        "contexts": {"line": fields},  # the SDK cuts "extra" to ten fields
     }
     if record.exc_info and (error := record.exc_info[1]):
         event["exception"] = {"values": [_exception(one) for one in reversed([*chain_of(error)])]}
@@ -110,7 +110,7 @@ def _frame(code: CodeType, line: int) -> dict[str, Any]:
 
 
 def fault_of(dsn: str) -> str:
-    """What is wrong with a DSN; empty when nothing is."""
+    """Return the fault of a DSN; empty if there is none."""
     try:
         Dsn(dsn)
     except BadDsn as error:

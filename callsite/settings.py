@@ -1,6 +1,6 @@
-"""Settings of callsite: every value comes from the environment or `.env`, each with a working default.
+"""Settings of callsite. Each value comes from the environment or `.env`, and has a working default.
 
-docs/settings.md lists them; wrong combinations are caught by system checks (`manage.py check`).
+docs/settings.md lists them. System checks (`manage.py check`) find wrong combinations.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ env.read_env(BASE_DIR / ".env", recurse=False)
 # --- Django -----------------------------------------------------------------------------------------------
 
 DEBUG = env.bool("DJANGO_DEBUG", False)
-DEVELOPMENT_KEY = "insecure-development-key-" * 3  # anybody may read it here; callsite.checks says where it is an error
+DEVELOPMENT_KEY = "insecure-development-key-" * 3  # public; callsite.checks makes it an error outside of development
 SECRET_KEY = env.str("DJANGO_SECRET_KEY", "") or (DEVELOPMENT_KEY if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_SECRET_KEY is empty: set it to 50 or more random characters.")
@@ -53,7 +53,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "callsite.middleware.give_connection_back",  # first: runs behind all others when the answer is made
+    "callsite.middleware.give_connection_back",  # first, so it runs last when the response is made
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
@@ -89,12 +89,12 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
-WHITENOISE_USE_FINDERS = True  # serves the apps' files whether or not collectstatic has run
+WHITENOISE_USE_FINDERS = True  # serves the apps' files without collectstatic too
 warnings.filterwarnings("ignore", "No directory at", UserWarning)
-# WhiteNoise streams files from disk; under ASGI Django reads them in one go, and says so each time.
+# WhiteNoise streams files from disk; under ASGI Django reads each in one go, and warns each time.
 warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronous iterators", Warning)
 MEDIA_ROOT = BASE_DIR / "media"
-FILE_UPLOAD_PERMISSIONS = 0o600  # recordings are read by this process alone
+FILE_UPLOAD_PERMISSIONS = 0o600  # only this process reads recordings
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
@@ -136,7 +136,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         **DATABASES["default"].get("OPTIONS", {}),
     }
 elif DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
-    # IMMEDIATE takes the write lock when a transaction begins: the row locks of PostgreSQL in one.
+    # IMMEDIATE takes the write lock when a transaction begins. It stands in for all row locks of PostgreSQL.
     DATABASES["default"]["OPTIONS"] = {
         "transaction_mode": "IMMEDIATE",
         "timeout": 10,
@@ -189,7 +189,7 @@ REST_FRAMEWORK = {
 SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
     "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
-    "CHECK_REVOKE_TOKEN": True,  # a token ends with the password that it was got with
+    "CHECK_REVOKE_TOKEN": True,  # a changed password ends the tokens of the old one
     "TOKEN_REFRESH_SERIALIZER": "calls.api.tokens.TokenRefreshSerializer",
 }
 SPECTACULAR_SETTINGS = {
@@ -219,12 +219,12 @@ SECURE_CSP = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_HSTS_SECONDS = 31_536_000  # only ever sent over TLS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = False
-# Whoever serves https says so in CSRF_TRUSTED_ORIGINS; on plain http a Secure cookie would lock everybody out.
+# Sites on https name it in CSRF_TRUSTED_ORIGINS; on plain http a Secure cookie would lock all users out.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(o.startswith("https://") for o in CSRF_TRUSTED_ORIGINS)
 SILENCED_SYSTEM_CHECKS = [
-    "security.W005",  # subdomains are their owner's to decide
-    "security.W008",  # TLS, and the redirect to it, belong to the proxy in front
-    "security.W021",  # preload lists are the domain owner's to join
+    "security.W005",  # the owner of the domain decides for its subdomains
+    "security.W008",  # the proxy in front does TLS and the redirect to it
+    "security.W021",  # the owner of the domain decides on preload lists
 ]
 
 # --- Logs: ids, never transcript text, phone numbers or tokens ----------------------------------------------

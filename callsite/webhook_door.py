@@ -1,8 +1,8 @@
-"""The short way into the webhook views, which Django's URLconf names, without what they do not use.
+"""The door of webhooks: it calls the views of Django's URLconf without Django's request handling.
 
-Django's ASGI handler makes a thread for every request, runs the middleware and hops through threads to close up. A
-webhook has no session, no user and no template; its views are async and give their database connections back
-themselves. So the door hands the view what it asks for: the two headers, and then the body.
+Django's ASGI handler makes a thread per request, runs the middleware, and hops through threads to finish. A webhook has
+no session, no user and no template. Its views are async and return their database connections themselves. So the door
+gives a view what it asks for: the two headers, and then the body.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 @lru_cache(maxsize=64)
 def webhook_view(path: str) -> type[WebhookView] | None:
-    """The view behind a path if it is a webhook's."""
+    """Return the webhook view of a path; None if the path has none."""
     try:
         view = getattr(resolve(path).func, "view_class", None)
     except Resolver404:
@@ -31,7 +31,7 @@ def webhook_view(path: str) -> type[WebhookView] | None:
 
 
 async def serve(view: type[WebhookView], scope: dict[str, Any], receive: Receive, send: Send) -> None:
-    """Answer one request with a webhook view."""
+    """Serve one request with a webhook view."""
     headers = scope["headers"]
     credentials = Credentials(_header(headers, b"elevenlabs-signature"), _header(headers, b"authorization"))
     with BodyReader(receive, headers) as reader:
@@ -43,7 +43,7 @@ async def serve(view: type[WebhookView], scope: dict[str, Any], receive: Receive
                 raise TooLarge(limit) from None
             except BodyError as error:
                 raise NotRead(error.status, error.message, error.fix) from None
-            except ClientGone:  # nobody hears the answer, but the log has it
+            except ClientGone:  # nobody gets the reply, but the log has it
                 raise NotRead(499, "The client went away", "Send the whole body.") from None
 
         answer = await view.answer(scope["method"], credentials, read)
@@ -55,6 +55,6 @@ async def serve(view: type[WebhookView], scope: dict[str, Any], receive: Receive
 
 
 def _header(headers: list[tuple[bytes, bytes]], wanted: bytes) -> str | None:
-    """As Django has it: what is given several times is joined by commas."""
+    """Return a header as Django does: values of a repeated header are joined by commas."""
     values = [value for name, value in headers if name == wanted]
     return b",".join(values).decode("latin-1") if values else None

@@ -1,4 +1,4 @@
-"""What every socket of callsite does: let in who may view calls, keep to limits, ping, renew, close with a reason."""
+"""The base of callsite's sockets: let users in, enforce limits, answer pings, renew tokens, close with a reason."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ CLOSE_GRACE_SECONDS = 5.0
 
 
 class AuthenticatedConsumer(AsyncWebsocketConsumer):
-    """A socket whose user may view calls. A subclass says what a client may ask, and what happens then."""
+    """A socket whose user may view calls. A subclass defines the messages that a client may send."""
 
-    usage: str  # what a client may send; told to one that sent something else
+    usage: str  # the messages a client may send; the error for any other message quotes it
     channel_layer_alias = None  # the hub and the feed hold the process's channels
     hub: Hub
     listener: Listener
@@ -40,19 +40,19 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
         return Listener(identity, send_queue, self.close_soon)
 
     def on_enter(self) -> None:
-        """The client was let in."""
+        """The client has been let in."""
 
     def on_leave(self) -> None:
-        """The client is gone; also called for one that was let in no further than to be told why."""
+        """The client is gone. Also called for a client that was accepted only to be refused with a reason."""
 
     async def handle_message(self, message: Any) -> bool:
-        """Do what a client's message asks for; False when it means nothing here."""
+        """Handle a client's message; return False if this socket does not know it."""
         raise NotImplementedError
 
-    # --- coming and going -------------------------------------------------------------------------------------
+    # --- connect and disconnect -------------------------------------------------------------------------------
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Channels closes old database connections in a thread here; ours are given back where they are used."""
+        """Channels' own closes old database connections in a thread per message; callsite returns them after use."""
         handlers = {
             "websocket.connect": self.websocket_connect,
             "websocket.receive": self.websocket_receive,
@@ -88,10 +88,10 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
             self.hub.leave(self.listener)
         raise StopConsumer
 
-    # --- what a client may say --------------------------------------------------------------------------------
+    # --- messages of the client -------------------------------------------------------------------------------
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        await self.listener.send_queue.room()  # who does not read the answers is not asked for more questions
+        await self.listener.send_queue.room()  # a client that does not read its replies may not send more
         limit = settings.WS_MAX_MESSAGE_BYTES
         size = len(bytes_data or b"" if text_data is None else text_data.encode())
         if limit and size > limit:
@@ -110,7 +110,7 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
                     self.error("INVALID_MESSAGE_FORMAT", self.usage)
 
     def pong(self, value: Any) -> None:
-        # in ASCII: what a client sends to itself may hold lone surrogates, which no frame can
+        # in ASCII: the value may hold lone surrogates, which a frame cannot
         try:
             text = json.dumps({"type": "pong", "ping": value}, allow_nan=False)
         except (ValueError, RecursionError):  # 1e999 reads as infinity
@@ -119,10 +119,10 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
             self.listener.send_queue.push(text)
 
     async def authenticate(self, token: Any) -> None:
-        """A newer token of the same user keeps the connection open until that one expires."""
+        """Take a newer token of the same user; the connection then stays open until that one expires."""
         try:
             identity = await auth.identify_token(token) if isinstance(token, str) else None
-        except Error:  # nothing is known against the token that is in use
+        except Error:  # the present token is not known to be invalid
             self.error("SUBSCRIPTION_FAILED", "The database is away. Authenticate again in a moment.")
             return
         if identity is None or identity.user_id != self.listener.user_id:
@@ -131,7 +131,7 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
         self.listener.identity = identity
         self._stay_until_expiry(identity)
 
-    # --- answers and endings ----------------------------------------------------------------------------------
+    # --- errors and closing -----------------------------------------------------------------------------------
 
     def error(self, code: ErrorCode, message: str) -> None:
         self.listener.send(ErrorFrame(message=message, code=code))
@@ -141,7 +141,7 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
         self.close_soon(close_code)
 
     def close_soon(self, code: int) -> None:
-        """Close behind what is already queued. A socket that takes nothing is cut instead, where the server can."""
+        """Close after the queued texts. Where the server can, it cuts a socket that takes nothing."""
         self._closing = asyncio.create_task(self._close_behind_queue(code))
 
     async def _close_behind_queue(self, code: int) -> None:

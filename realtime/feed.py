@@ -1,9 +1,9 @@
-"""The feed: the list of calls in this process, who watches it, and what they were told.
+"""The feed: this process's list of calls, its watchers, and the versions that they got.
 
-The channel layer is a doorbell here too. What it names is read from the database, once for all watchers, told where it
-is new, and encoded once. Every 2 seconds the whole list is compared with the database, version by version: no cursor
-that a late commit could slip behind, so a change that the layer lost is late, never lost. With no watcher it does
-nothing.
+The channel layer is a doorbell. The feed reads the calls that it names from the database, once for all watchers,
+encodes each new version once, and sends it. Every 2 seconds it compares the whole list with the database, version by
+version. There is no cursor that a late commit could slip behind, so a change that the layer lost arrives late and is
+never lost. Without watchers the feed does nothing.
 """
 
 from __future__ import annotations
@@ -32,13 +32,13 @@ COALESCE_SECONDS = 0.1
 SETTLE_SECONDS = 0.3
 SWEEP_SECONDS = (1.5, 2.0)
 DATABASE_RETRY_SECONDS = 0.5
-REMEMBERED = 300  # ended calls that are compared, too, though they have left the list
-RECENT = timedelta(minutes=10)  # an ended call that nobody here knew is news if it was saved in this time
+REMEMBERED = 300  # ended calls that the feed still compares after they left the list
+RECENT = timedelta(minutes=10)  # an ended call that the feed did not know is news if it was saved this recently
 
 
 @dataclass(eq=False, slots=True)
 class Watcher(Listener):
-    """One socket that watches the list. `number` counts what it was sent; while it `waits`, a snapshot is to come."""
+    """One socket that watches the list. `number` counts its messages. While it `waits`, it will get a snapshot next."""
 
     number: int = 0
     waits: bool = True
@@ -59,18 +59,18 @@ class Watcher(Listener):
 
 @dataclass(slots=True)
 class Told:
-    """What the watchers know of a call. `text` is None where a version was seen that nobody needed to read."""
+    """The version of a call that the watchers have. `text` is None if the feed did not read the call."""
 
     version: Version
     text: str | None = None
 
 
 class Feed:
-    """Works while somebody watches; with nobody there it does nothing."""
+    """Reads, compares and sends while it has watchers."""
 
     def __init__(self) -> None:
         self.watchers: set[Watcher] = set()
-        self._told: dict[int, Told] = {}  # in the order of their latest change
+        self._told: dict[int, Told] = {}  # in the order of the latest change
         self._rung: set[int] = set()
         self._asking: set[Watcher] = set()
         self._news = asyncio.Event()
@@ -80,10 +80,10 @@ class Feed:
         self._tasks = Tasks()
         self._loop = asyncio.get_running_loop()
 
-    # --- who is here ------------------------------------------------------------------------------------------
+    # --- watchers ---------------------------------------------------------------------------------------------
 
     def enter(self, watcher: Watcher) -> None:
-        """Begin with a snapshot."""
+        """Add a watcher; its first message is a snapshot."""
         self.watchers.add(watcher)
         self.ask(watcher)
         if self._cycle is None:
@@ -100,7 +100,7 @@ class Feed:
             self._doorbell.remove(self)
 
     def ask(self, watcher: Watcher) -> None:
-        """A snapshot that is read from now on; until then the watcher needs no changes."""
+        """Send the watcher a snapshot that is read from now on. Until then it gets no changes."""
         watcher.waits = True
         self._asking.add(watcher)
         self._news.set()
@@ -109,7 +109,7 @@ class Feed:
         self._rung.add(notice["call_id"])
         self._news.set()
 
-    # --- rounds: one at a time, so that what was told is always one state -------------------------------------------
+    # --- rounds: one at a time, so that the watchers always have one state ------------------------------------------
 
     async def _round(self) -> None:
         await self._wait_for_news()
@@ -134,7 +134,7 @@ class Feed:
                 self._rung |= rung
                 self._asking |= asking & self.watchers
                 self._sweep_at = 0.0
-        await asyncio.sleep(COALESCE_SECONDS)  # doorbells ring together: one read for all that came meanwhile
+        await asyncio.sleep(COALESCE_SECONDS)  # notices come in groups: one read serves all that came meanwhile
 
     async def _wait_for_news(self) -> None:
         try:
@@ -144,7 +144,7 @@ class Feed:
             pass
 
     def joined(self) -> None:
-        """The channel layer has begun to send. What was committed just before is looked for once more, soon."""
+        """The channel layer has begun to send. Compare once more, soon, for changes committed just before."""
         self._loop.call_later(SETTLE_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
@@ -152,14 +152,14 @@ class Feed:
         self._news.set()
 
     async def _compare(self, rung: set[int]) -> Listing:
-        """Read what differs from what was told, and tell it."""
+        """Compare the list with the database, and send the calls whose version differs."""
         listing = await feed_queries.listing(rung | self._told.keys())
         listed, old = set(listing.calls), timezone.now() - RECENT
         needed = set[int]()
         for call_id, version in listing.versions.items():
             told = self._told.get(call_id)
             if told is None and call_id not in rung and version.ended and version.updated_at < old:
-                self._told[call_id] = Told(version)  # came into view: the feed has begun, or others were deleted
+                self._told[call_id] = Told(version)  # it came into view: the feed began, or calls were deleted
             elif told is None or told.version != version:
                 needed.add(call_id)
         needed |= {call_id for call_id in listed if (told := self._told.get(call_id)) and told.text is None}
@@ -168,7 +168,7 @@ class Feed:
         self._remember_less(listing)
         return listing
 
-    # --- telling ----------------------------------------------------------------------------------------------------
+    # --- sending ----------------------------------------------------------------------------------------------------
 
     def _tell(self, rows: list[tuple[int, Version, str]]) -> None:
         for call_id, version, text in rows:
@@ -197,7 +197,7 @@ class Feed:
             self._send_snapshot_later(watcher)
 
     def _send_snapshot_later(self, watcher: Watcher) -> None:
-        """A watcher that is behind gets the present list once it has read what waits, in place of a queue."""
+        """Send a slow watcher the present list once it has taken what waits, instead of a longer queue."""
         watcher.waits = True
         self._tasks.spawn(self._ask_when_drained(watcher))
 
@@ -209,7 +209,7 @@ class Feed:
     # --- forgetting -------------------------------------------------------------------------------------------------
 
     def _forget(self, gone: set[int]) -> None:
-        """Calls were deleted: there is no message for that, a snapshot shows it."""
+        """Calls were deleted. There is no message for that, so the watchers get a snapshot."""
         told = [self._told.pop(call_id) for call_id in gone]
         if any(call.text is not None for call in told):
             for watcher in self.watchers:
@@ -222,4 +222,4 @@ class Feed:
             del self._told[call_id]
 
 
-current_feed = PerLoop(Feed)  # in a server, of the process
+current_feed = PerLoop(Feed)  # in a server, one per process

@@ -1,6 +1,6 @@
-"""The list of calls as the database has it: which calls belong to it, what changed of them, how each reads.
+"""The queries of the feed: which calls are on the list, their versions, and their rows.
 
-Two queries in place of one: versions are small and asked for often, rows are read only where a version is new.
+Versions are small and read often. Rows are read only where a version is new.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ LAST_TURN_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Differs whenever something of the call differs: a call is never written without its `updated_at`."""
+    """Two versions differ if anything of the call differs: every write of a call sets `updated_at`."""
 
     call_sid: str
     status: str
@@ -41,9 +41,9 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`calls`: what a snapshot shows, in its order. `window`: these and the newest by id, whatever became of them.
+    """`calls`: the calls of a snapshot, in its order. `window`: these, and the newest by id whatever their status.
 
-    `versions`: of all of these, and of what was asked for besides.
+    `versions`: of the window, and of the other calls that the caller named.
     """
 
     calls: list[int]
@@ -52,20 +52,20 @@ class Listing:
 
 
 async def listing(known: set[int]) -> Listing:
-    """What the list is now. Of `known` calls the versions are told even if they belong to it no longer."""
+    """Read the present list. It has the versions of all `known` calls, also of those that left the list."""
     return await in_thread(lambda: _listing(known))
 
 
 async def rows(call_ids: Iterable[int]) -> list[tuple[int, Version, str]]:
-    """These calls, each as (id, version, its JSON), in one query."""
+    """Read these calls, each as (id, version, JSON), in one query."""
     ids = list(call_ids)
     return await in_thread(lambda: [_row(values) for values in _with_last_turn(Call.objects.filter(pk__in=ids))])
 
 
 def _listing(known: set[int]) -> Listing:
-    """Calls in progress are asked for first: one that ends between the queries is found in both, and never in none.
+    """Calls in progress are read first: a call that ends between the queries is in both results, never in none.
 
-    The newest by id are there for a call that begins and ends between two looks. Each query walks an index.
+    The newest by id catch a call that begins and ends between two comparisons. Each query walks an index.
     """
     fields = ("pk", "call_sid", "status", "last_sequence_number", "updated_at")
     calls = Call.objects.order_by()

@@ -1,4 +1,4 @@
-"""How often one client may speak."""
+"""The rate limit of one client (a token bucket)."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class Rate:
-    """At most `per_second` messages a second, of which a second's worth may come at once. 0: no limit."""
+    """At most `per_second` messages per second; one second's worth may come at once. 0: no limit."""
 
     def __init__(self, per_second: int) -> None:
         self._per_second = per_second
@@ -14,7 +14,7 @@ class Rate:
         self._at = time.monotonic()
 
     def allows(self) -> bool:
-        """Count one message; whether it is within the rate."""
+        """Count one message; return whether it is within the rate."""
         if not self._per_second:
             return True
         now = time.monotonic()

@@ -1,9 +1,9 @@
-"""Ringing the doorbell: a committed change goes into the channel layer, and never holds up who made it.
+"""Publish committed changes to the channel layer, without making the writer wait.
 
-All of callsite shares one group: a hub drops what nobody of its own listens to faster than Redis could sort it. In a
-server process messages leave through one ordered task, and those that wait leave together; elsewhere (management
-commands, tests) at once. This process's own doorbells are rung directly, without the way through Redis and back. A
-layer that is away costs a message, nothing else: every hub compares itself with the database anyway.
+All processes share one group: a hub drops notices that no socket of its own needs faster than Redis could sort them.
+In a server, one task sends the notices in order, and sends those that wait together. Elsewhere (management commands,
+tests) each is sent at once. Doorbells of this process ring directly, without Redis. A layer that is away loses notices
+and nothing else, because every hub compares itself with the database.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LAYER_ERRORS = (OSError, TimeoutError, RedisError)
 
 
 class Publisher:
-    """The task of one event loop that sends what is published, in order."""
+    """The task of one event loop that sends notices, in order."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop
@@ -41,11 +41,11 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
 
     def put(self, notices: tuple[Notice, ...]) -> None:
-        """From any thread. When the backlog is full the oldest goes: its listeners read the database."""
+        """Queue notices, from any thread. A full backlog drops the oldest: its listeners read the database."""
         self._waiting.extend(notices)
         if not self._woken:
             self._woken = True
-            # what it sends is many callers': the ids that one of them bound to the lines of the log stay with it
+            # the task sends notices of many callers: ids that one caller bound to its log lines must not reach it
             self.loop.call_soon_threadsafe(self._wake, context=Context())
 
     def _wake(self) -> None:
@@ -61,23 +61,23 @@ class Publisher:
 
 
 _publisher: Publisher | None = None
-own_doorbells: set[Callable[[Sequence[Notice]], None]] = set()  # rung with what this process publishes, in its loop
+own_doorbells: set[Callable[[Sequence[Notice]], None]] = set()  # called in the loop with the notices of this process
 
 
 def attach(loop: asyncio.AbstractEventLoop) -> None:
-    """Publish through this loop from now on: the server's, called at its door."""
+    """Publish through this loop from now on. The server calls it with its own loop."""
     global _publisher
     if _publisher is None or _publisher.loop is not loop:
         _publisher = Publisher(loop)
 
 
 def sender() -> str | None:
-    """Says of a message of the channel layer that this process sent it."""
+    """Return the id by which this process recognises its own messages in the channel layer."""
     return _publisher.id if _publisher is not None else None
 
 
 def publish(*notices: Notice) -> None:
-    """Send messages to all hubs. From any thread; never raises for a layer that is away."""
+    """Send notices to all hubs, from any thread. Never raises for a layer that is away."""
     publisher = _publisher
     if publisher is not None and publisher.loop.is_running():
         with contextlib.suppress(RuntimeError):  # the loop is closing: the process ends

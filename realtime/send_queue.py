@@ -1,4 +1,4 @@
-"""What waits to be written to one socket: bounded, in order, and nobody else waits for it."""
+"""The texts that wait to be written to one socket: bounded and in order. No other socket waits for them."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from typing import Any
 
 LIMIT_BYTES = 256 * 1024
 
-GONE = (OSError, RuntimeError)  # the client is gone, its disconnect is on its way to the consumer
+GONE = (OSError, RuntimeError)  # the client is gone; the consumer will get its disconnect
 
-Send = Callable[[dict[str, Any]], Awaitable[None]]  # ASGI asks for no coroutine, only for what can be awaited
+Send = Callable[[dict[str, Any]], Awaitable[None]]  # ASGI requires any awaitable, which need not be a coroutine
 
 
 class SendQueue:
     """Writes texts to a socket as fast as it takes them.
 
-    While the socket is writable a text is written at once, within `push`: a task a text would cost more than the
-    writing. A socket that does not take its texts keeps at most LIMIT_BYTES (and the one text above) here.
+    While the socket is writable, `push` writes a text at once: a task per text would cost more than the writing. For a
+    socket that takes nothing, at most LIMIT_BYTES wait here, plus the text that exceeds them.
     """
 
     def __init__(self, send: Send) -> None:
         self._send = send
         self._waiting: deque[str] = deque()
         self._bytes = 0
-        self._task: asyncio.Task[None] | None = None  # while something waits to be written
-        self._room: asyncio.Event | None = None  # while somebody waits for it
+        self._task: asyncio.Task[None] | None = None  # while texts wait to be written
+        self._room: asyncio.Event | None = None  # while a caller waits for room
         self._loop = asyncio.get_running_loop()
         self._moved_at = self._loop.time()
         self.closed = False
@@ -37,7 +37,7 @@ class SendQueue:
         return self._bytes < LIMIT_BYTES
 
     def push(self, text: str) -> None:
-        """Queue a text behind the others. Who sends many asks `has_room`, or waits for `room`, first."""
+        """Queue a text behind the others. A caller with many texts checks `has_room`, or awaits `room`, first."""
         if self.closed:
             return
         if self._task is not None:
@@ -58,7 +58,7 @@ class SendQueue:
         self._task = self._loop.create_task(self._flush(rest, text))
 
     async def room(self) -> None:
-        """Return when there is room, or nothing will ever be written again."""
+        """Wait until there is room, or the socket is closed."""
         while not (self.has_room or self.closed):
             if self._room is None:
                 self._room = asyncio.Event()
@@ -70,16 +70,16 @@ class SendQueue:
             self._room = None
 
     async def drained(self) -> None:
-        """Return when all that was pushed is written, or never will be."""
+        """Wait until every pushed text is written, or the socket is gone."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
     def stalled_seconds(self) -> float:
-        """For how long the socket has taken nothing although something waits."""
+        """Return for how many seconds the socket has taken nothing while texts wait; else 0."""
         return self._loop.time() - self._moved_at if self._task is not None else 0.0
 
     def close(self) -> None:
-        """Forget what waits, and take nothing more."""
+        """Drop the waiting texts, and take no more."""
         self.closed = True
         self._waiting.clear()
         self._bytes = 0
@@ -88,7 +88,7 @@ class SendQueue:
             self._task.cancel()
 
     async def _flush(self, sending: Awaitable[None], text: str) -> None:
-        """Write what is being sent, and all that came behind it meanwhile."""
+        """Finish the write that has begun, then write the texts that came meanwhile."""
         try:
             while True:
                 await sending
@@ -112,11 +112,11 @@ class SendQueue:
 
 @types.coroutine
 def _rest(sending: Generator[Any, Any, None], waits_for: Any) -> Generator[Any, Any, None]:
-    """What is left of an awaitable that was begun by hand, and now waits for something."""
+    """Finish an awaitable that `push` has begun by hand, and that now waits for something."""
     try:
         yield waits_for
     except BaseException as error:
-        if hasattr(sending, "throw"):  # an iterator need not have it
+        if hasattr(sending, "throw"):  # a plain iterator may lack it
             sending.throw(error)
         raise
     yield from sending

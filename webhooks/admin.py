@@ -12,8 +12,8 @@ from django.http import HttpRequest
 from django.utils.html import format_html
 
 from calls.admin import changelist_link, links_from_call, pretty_json
-from calls.history import OfCallAdmin
 from calls.models import Call
+from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
 from calls.secret_texts import parsed, size_of_audio
 from webhooks.inbox import apply_again

@@ -1,4 +1,4 @@
-"""System checks: what would make every webhook fail is found before the first one comes."""
+"""System checks: they find settings that would make every webhook fail, before the first one comes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG_SECRETS = {
 
 @checks.register(checks.Tags.security)
 def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """webhooks.E001: no webhook secret outside DEBUG; webhooks.W001: no tool secret there."""
+    """webhooks.E001: DEBUG is off and there is no webhook secret; webhooks.W001: nor a tool secret."""
     if settings.DEBUG:
         return []
     found: list[checks.CheckMessage] = []
@@ -44,7 +44,7 @@ def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Ch
 
 @checks.register(checks.Tags.security)
 def check_length_of_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """webhooks.W002: a secret that can be guessed; with DEBUG on as well, as a tunnel makes that public too."""
+    """webhooks.W002: a secret is short enough to guess. It warns under DEBUG too: a tunnel makes that public."""
     return [
         checks.Warning(
             f"{name} has a secret of fewer than {SHORTEST_SECRET} characters: it can be guessed, and webhooks forged.",

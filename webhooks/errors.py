@@ -1,6 +1,6 @@
-"""What can be wrong with a webhook. Each error carries the status that it is answered with.
+"""The errors of a webhook. Each carries the HTTP status of its reply.
 
-The status decides what ElevenLabs does: 5xx, 429 and 408 are tried again (where retries are on), other 4xx never.
+The status decides what ElevenLabs does: it sends 5xx, 429 and 408 again (where retries are on), and other 4xx never.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from django.db import InterfaceError, OperationalError
 
 
 class WebhookError(Exception):
-    """`message` says in a line what is wrong, `details` what to fix; neither quotes secrets or other calls' data."""
+    """`message` names the fault in a line, `details` says what to fix; neither quotes secrets or other calls' data."""
 
     status = 500
 
@@ -22,7 +22,7 @@ class WebhookError(Exception):
 
 
 class InvalidPayload(WebhookError):
-    """The body does not say what it has to. It would not the next time either."""
+    """The body is malformed. Sending it again would not help."""
 
     status = 400
 
@@ -31,7 +31,7 @@ class InvalidPayload(WebhookError):
 
 
 class NotAuthenticated(WebhookError):
-    """`fault` names what is wrong in one word, for counting."""
+    """`fault` names the reason in one word, for the counter and the log."""
 
     status = 401
 
@@ -41,7 +41,7 @@ class NotAuthenticated(WebhookError):
 
 
 class CallNotFound(WebhookError):
-    """No call yet: the delivery is kept, and applied by itself when the call appears."""
+    """There is no such call yet. The delivery is kept, and applied when the call is saved."""
 
     status = 404
 
@@ -57,7 +57,7 @@ class MethodNotAllowed(WebhookError):
 
 
 class NotRead(WebhookError):
-    """The body did not come, or there was no room for it."""
+    """The body did not arrive in full, or there was no room for it."""
 
     def __init__(self, status: int, message: str, details: str) -> None:
         super().__init__(message, details)
@@ -72,7 +72,7 @@ class TooLarge(WebhookError):
 
 
 class DatabaseUnavailable(WebhookError):
-    """Nothing was stored, or nobody knows whether it is; the sender should try again."""
+    """The database stored nothing, or callsite cannot know whether it did; the sender should try again."""
 
     def __init__(self, cause: Exception | None = None) -> None:
         super().__init__("Database error while processing webhook", "Database temporarily unavailable")
@@ -80,16 +80,17 @@ class DatabaseUnavailable(WebhookError):
 
 
 class InternalError(WebhookError):
-    """A fault of ours. The delivery is kept with the traceback for the staff."""
+    """callsite has a bug. The delivery keeps the traceback for the staff."""
 
     def __init__(self) -> None:
         super().__init__("Internal server error", "The webhook could not be processed; it can be sent again.")
 
 
 def is_away(error: Exception) -> bool:
-    """The database, not what was asked of it: there is no SQLSTATE of a statement, or it is one of shutting down.
+    """Whether the database is unreachable or shutting down, rather than refusing one statement.
 
-    25006 is the answer of a session that can only read, as after a failover; Django calls it an InternalError.
+    Then the error has no SQLSTATE, or one of class 08 or 57. 25006 comes from a read-only session, as after a failover;
+    Django calls it an InternalError.
     """
     state = getattr(error.__cause__, "sqlstate", None)
     if state == "25006":
@@ -98,5 +99,5 @@ def is_away(error: Exception) -> bool:
 
 
 def printable(text: str) -> str:
-    """`text` on one line, control characters escaped, for a message or a log."""
+    """Return `text` on one line with control characters escaped, for a message or the log."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:300])

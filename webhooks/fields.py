@@ -1,4 +1,8 @@
-"""Reading one field of a decoded body: required ones must be right, optional ones of the wrong kind are nothing."""
+"""Read one field of a decoded body.
+
+A required field that is missing or malformed raises InvalidPayload; an optional field of the wrong type counts as
+absent.
+"""
 
 from __future__ import annotations
 
@@ -14,14 +18,14 @@ _NUMBER_LIMIT = 10**15
 
 
 def required(holder: dict[str, Any], name: str, path: str = "") -> Any:
-    """The value of a field that must be there and not null."""
+    """Return the value of a required field. Raises InvalidPayload if it is missing or null."""
     if holder.get(name) is None:
         raise InvalidPayload(f"Missing required field: {path}{name}")
     return holder[name]
 
 
 def identifier(value: Any, name: str) -> str:
-    """A call's identifier: text, not blank, of a length that a call can have."""
+    """Return a required identifier: a string that is not blank, of at most IDENTIFIER_MAX_LENGTH characters."""
     if not isinstance(value, str) or not value.strip():
         raise InvalidPayload(f"Field {name} must be a string that is not empty.")
     if len(value) > IDENTIFIER_MAX_LENGTH:
@@ -30,14 +34,14 @@ def identifier(value: Any, name: str) -> str:
 
 
 def optional_identifier(value: Any) -> str | None:
-    """The same where nothing has to be there: blank, too long or of another kind is None."""
+    """Return an optional identifier; None if it is blank, too long or no string."""
     return value if isinstance(value, str) and value.strip() and len(value) <= IDENTIFIER_MAX_LENGTH else None
 
 
 def moment(value: Any) -> datetime | None:
-    """Unix seconds (a number or a string of one; milliseconds are recognised) or ISO 8601, as aware UTC; else None."""
+    """Return a time as aware UTC, or None. Takes unix seconds or milliseconds (number or string) and ISO 8601."""
     if isinstance(value, str):
-        if value[4:5] == "-":  # as almost every one; trying a number first would cost three times as much
+        if value[4:5] == "-":  # almost every time is ISO 8601; trying a number first would cost three times as much
             return _iso_moment(value.strip())
         try:
             value = float(value) if value.isascii() else None
@@ -60,22 +64,22 @@ def _iso_moment(value: str) -> datetime | None:
 
 
 def number(value: Any) -> Decimal | None:
-    """A JSON number of a size that means something, exactly as sent; else None."""
+    """Return a JSON number below _NUMBER_LIMIT, exactly as sent; else None."""
     if isinstance(value, bool) or not isinstance(value, int | float) or abs(value) >= _NUMBER_LIMIT:
         return None
     return Decimal(repr(value))
 
 
 def text(value: Any, limit: int | None = None) -> str:
-    """A string, cut at `limit`; else empty."""
+    """Return a string, cut at `limit` characters; any other type becomes an empty string."""
     return value[:limit] if isinstance(value, str) else ""
 
 
 def whole[Kind](value: Any, kind: type[Kind]) -> Kind | None:
-    """An object or a list as it came; of another kind it is None."""
+    """Return an object or a list as it came; any other type becomes None."""
     return value if isinstance(value, kind) else None
 
 
 def mapping(value: Any) -> dict[str, Any]:
-    """An object; else an empty one."""
+    """Return an object; any other type becomes an empty one."""
     return value if isinstance(value, dict) else {}

@@ -9,10 +9,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import traceback
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import replace
 
-import msgspec
 from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from prometheus_client import Counter
@@ -21,13 +19,14 @@ from calls.linking import lock_names
 from calls.models import Call
 from calls.record_history import NewHistory
 from calls.threads import Threads
-from calls.turn import NewTurn, RecordedTurn
+from calls.turn import NewTurn
 from webhooks import handlers, journal
+from webhooks.answers import Answer, answer_of, answer_to_unmatched, turn_answer
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.journal import Entry
 from webhooks.machine_detection import MachineDetection
 from webhooks.models import WaitingName, WebhookDelivery
-from webhooks.payloads import MACHINE_DETECTION, Audio, Event, Ignored, InitiationFailure, Transcription
+from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription
 from webhooks.races import may_work_next_time, persistently
 from webhooks.reading import identify, read
 from webhooks.tool_payloads import Initiation
@@ -42,23 +41,6 @@ DELIVERIES = Counter("callsite_webhook_deliveries", "Verified webhooks, by route
 
 Outcome = WebhookDelivery.Outcome
 Route = WebhookDelivery.Route
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What the sender gets."""
-
-    status: int
-    body: dict[str, Any]
-
-    @property
-    def json(self) -> bytes:
-        return msgspec.json.encode(self.body)
-
-    @property
-    def headers(self) -> dict[str, str]:
-        """Those that the status asks for, beside the type and the length of the body."""
-        return {405: {"Allow": "POST"}, 503: {"Retry-After": "5"}}.get(self.status, {})
 
 
 async def take(route: str, body: bytes) -> Answer:
@@ -83,7 +65,7 @@ def _receive(route: str, body: bytes) -> Answer:
         if may_work_next_time(error):  # lost every race, so the database is there: keep what came
             with contextlib.suppress(Error):
                 entry.kept(_keep_failed(route, body))
-        return _answer_of(away)
+        return answer_of(away)
     return Answer(delivery.answer_status, delivery.answer_body)
 
 
@@ -131,7 +113,7 @@ def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
         delivery = _known_or_new(route, body)
         if delivery.pk is None:
             delivery.outcome, delivery.error = Outcome.FAILED, "Gave up after locks or conflicts."
-            answer = _answer_of(DatabaseUnavailable())
+            answer = answer_of(DatabaseUnavailable())
             delivery.answer_status, delivery.answer_body = answer.status, answer.body
         _keep(delivery)
         return delivery
@@ -187,17 +169,17 @@ def _apply(delivery: WebhookDelivery) -> None:
         delivery.outcome, delivery.error, answer = (
             Outcome.UNMATCHED,
             error.message,
-            _answer_to_unmatched(delivery, error),
+            answer_to_unmatched(delivery, error),
         )
     except WebhookError as error:
         entry.fail(error)
-        delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, _answer_of(error)
+        delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, answer_of(error)
     except (OperationalError, IntegrityError, InterfaceError):
         raise  # the whole transaction is tried again, or the database is away
     except Exception as error:
         entry.fail(error)
         delivery.outcome, delivery.error = Outcome.FAILED, traceback.format_exc()
-        answer = _answer_of(DatabaseUnavailable() if isinstance(error, DatabaseError) else InternalError())
+        answer = answer_of(DatabaseUnavailable() if isinstance(error, DatabaseError) else InternalError())
     delivery.answer_status, delivery.answer_body = answer.status, answer.body
     DELIVERIES.labels(delivery.route, delivery.outcome).inc()
 
@@ -244,25 +226,3 @@ def as_it_came(delivery: WebhookDelivery, turn: NewTurn) -> NewTurn:
     """A turn keeps the time at which it came. One that is applied again must not be stored twice."""
     turn_id = f"delivery {delivery.pk}" if delivery.pk and turn.turn_id is None else turn.turn_id
     return replace(turn, turn_id=turn_id, arrived_at=delivery.received_at)
-
-
-def turn_answer(turn: RecordedTurn, created: bool) -> Answer:
-    """What the sender of a stored turn gets: 201, or 200 where it was stored before."""
-    body = {
-        "status": "success",
-        "message": "Transcription stored successfully",
-        "transcription_id": turn.pk,
-        "sequence_number": turn.sequence_number,
-    }
-    return Answer(201 if created else 200, body)
-
-
-def _answer_to_unmatched(delivery: WebhookDelivery, error: CallNotFound) -> Answer:
-    """404 where somebody has to register the call; a verdict about a call that nobody registers is no failure."""
-    if delivery.event_type != MACHINE_DETECTION:
-        return _answer_of(error)
-    return Answer(200, {"status": "success", "message": "Event kept for its call", "type": delivery.event_type})
-
-
-def _answer_of(error: WebhookError) -> Answer:
-    return Answer(error.status, error.body())

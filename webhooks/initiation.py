@@ -16,9 +16,10 @@ from prometheus_client import Counter
 
 from calls.threads import Threads
 from webhooks import journal
+from webhooks.answers import Answer
 from webhooks.errors import DatabaseUnavailable, InvalidPayload
 from webhooks.handlers import client_data
-from webhooks.inbox import Answer, receive
+from webhooks.inbox import receive
 from webhooks.models import WebhookDelivery
 from webhooks.reading import identify
 from webhooks.strict_json import decode

@@ -20,8 +20,9 @@ from calls.merging import calls_merged
 from calls.models import Call
 from calls.turn import Recorded
 from calls.turns import record_turns
+from webhooks.answers import turn_answer
 from webhooks.errors import WebhookError
-from webhooks.inbox import apply_again, as_it_came, turn_answer
+from webhooks.inbox import apply_again, as_it_came
 from webhooks.journal import Entry
 from webhooks.models import WaitingName, WebhookDelivery
 from webhooks.strict_json import decode

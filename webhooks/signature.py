@@ -1,8 +1,8 @@
-"""Who may deliver: ElevenLabs' signature over the raw body, or the shared secret of a server tool.
+"""Decide whether a sender may deliver: by ElevenLabs' signature over the raw body, or by a server tool's secret.
 
 The scheme is `ElevenLabs-Signature: t=<unix seconds>,v0=<hex HMAC-SHA256 of "<t>.<body>">`,
-https://elevenlabs.io/docs/eleven-api/resources/webhooks. Where the official SDK is laxer (times in the future) or
-counts only one of several `v0`, the rule here is stricter or fairer; on valid headers both agree (a test shows it).
+https://elevenlabs.io/docs/eleven-api/resources/webhooks. Two rules differ from the official SDK's: a time in the future
+is refused, and any of several `v0` may match. On valid headers both agree; a test holds them to it.
 """
 
 from __future__ import annotations
@@ -29,24 +29,24 @@ REFUSED = Counter("callsite_webhooks_refused", "Webhooks refused with 401, by re
 
 @lru_cache(maxsize=8)
 def secrets_of(setting: str) -> tuple[bytes, ...]:
-    """The secrets of a comma separated setting; several are valid at once, so that one can be rotated."""
+    """Return the secrets of a comma-separated setting. Each of them is valid, so that staff can rotate a secret."""
     return tuple(secret.encode() for part in setting.split(",") if (secret := part.strip()))
 
 
 class Signature:
-    """A header that is well formed and fresh. It takes the body piece by piece, as it comes in."""
+    """A header that is well formed and fresh. It hashes the body piece by piece, as the pieces arrive."""
 
     def __init__(self, stamp: bytes, given: Sequence[bytes], secrets: Sequence[bytes]) -> None:
         self._given = given
         self._digests = [hmac.new(secret, stamp + b".", "sha256") for secret in secrets]
 
     def update(self, piece: bytes) -> None:
-        """Take the next piece of the body."""
+        """Hash the next piece of the body."""
         for digest in self._digests:
             digest.update(piece)
 
     def confirm(self) -> None:
-        """Return if one of the secrets signed the pieces so far, else raise NotAuthenticated."""
+        """Raise NotAuthenticated unless one of the secrets signed the pieces so far."""
         wanted = [digest.hexdigest().encode() for digest in self._digests]
         matches = [hmac.compare_digest(one, other) for one in wanted for other in self._given]
         if not any(matches):
@@ -54,9 +54,9 @@ class Signature:
 
 
 def expect_signature(header: str | None) -> Signature | None:
-    """Check what can be checked before the body: the header is there, well formed and fresh.
+    """Check the header before the body is read: it is present, well formed and fresh. Raises NotAuthenticated.
 
-    The result has to confirm the body. None: there is nothing to confirm. Raises NotAuthenticated.
+    The caller feeds the body to the result and then calls `confirm`. None: there is nothing to confirm.
     """
     secrets = secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET)
     if not secrets:
@@ -85,7 +85,7 @@ def expect_tool_secret(authorization: str | None, signature: str | None) -> Sign
 
 
 def read_header(header: bytes, secrets: Sequence[bytes], now: float) -> Signature:
-    """What a header claims. `now` in unix seconds. Raises NotAuthenticated: malformed, stale or ahead."""
+    """Parse a header. `now` is in unix seconds. Raises NotAuthenticated: malformed, stale or ahead."""
     parts = [part.partition(b"=") for part in header.split(b",")]
     stamps = [value for name, _, value in parts if name == b"t"]
     given = [value for name, _, value in parts if name == b"v0"]
@@ -110,7 +110,7 @@ _FIXES = {
 
 
 def _refused(reason: str, fix: str = "") -> NotAuthenticated:
-    """Count a refusal; the error to raise. `reason` is a key of the table above, or comes with its own fix."""
+    """Count a refusal and return the error to raise. `reason` is a key of _FIXES, or the caller gives a fix."""
     REFUSED.labels(reason).inc()
     return NotAuthenticated(reason, fix or _FIXES[reason])
 

@@ -1,8 +1,8 @@
-"""Strict JSON: what Python's decoder lets through, and a database or a reader cannot take, is refused or mended.
+"""Strict JSON: this decoder refuses or mends values that Python's accepts and that PostgreSQL or a browser cannot take.
 
-Refused: other encodings than UTF-8, NaN, Infinity, numbers beyond a float or of thousands of digits, nesting deeper
-than 200. Mended: NUL characters and lone surrogates become U+FFFD. A byte order mark is skipped. Of a key given twice
-the last one counts.
+It refuses encodings other than UTF-8, NaN, Infinity, numbers beyond a float or of thousands of digits, and nesting
+deeper than 200. It replaces NUL characters and lone surrogates by U+FFFD, and skips a byte order mark. If an object has
+a key twice, the last one counts.
 """
 
 from __future__ import annotations
@@ -19,18 +19,18 @@ from webhooks.errors import InvalidPayload
 
 MAX_DEPTH = 200
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# Only an escape can say them: UTF-8 has no surrogates, and JSON no bare control characters.
+# A body can hold them as escapes only: UTF-8 has no surrogates, and JSON has no bare control characters.
 _ESCAPED_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def decode(raw: bytes) -> dict[str, Any]:
-    """The JSON object that `raw` holds; raises InvalidPayload that says what is wrong with it."""
+    """Return the JSON object in `raw`. Raises InvalidPayload, which says what is wrong."""
     value = _decode_fast(raw)
     return _decode_strict(raw) if value is None else value
 
 
 def _decode_fast(raw: bytes) -> dict[str, Any] | None:
-    """What msgspec reads, which is as strict. None: the other decoder mends the body, or says what is wrong with it."""
+    """Decode with msgspec, which is as strict. None: the other decoder mends the body, or says what is wrong."""
     if b"\\u0000" in raw:
         return None
     try:
@@ -78,7 +78,7 @@ _decoder = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite
 
 
 def _check_depth(value: dict[str, Any]) -> None:
-    """Level by level: what is nested deepest is reached last."""
+    """Raise InvalidPayload for nesting beyond MAX_DEPTH. Each pass collects the containers of one level."""
     level: list[Any] = [value]
     for _ in range(MAX_DEPTH + 1):
         level = [

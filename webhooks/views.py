@@ -17,9 +17,9 @@ from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
 from webhooks import inbox, journal
+from webhooks.answers import Answer
 from webhooks.batching import outcomes, turns
 from webhooks.errors import InternalError, MethodNotAllowed, TooLarge, WebhookError
-from webhooks.inbox import Answer
 from webhooks.initiation import answer_initiation
 from webhooks.models import WebhookDelivery
 from webhooks.signature import Signature, expect_signature, expect_tool_secret

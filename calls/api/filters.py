@@ -1,4 +1,4 @@
-"""What `GET /api/calls/` can be narrowed by."""
+"""The filters of `GET /api/calls/`."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ STARTED = Coalesce("call_start_time", "created_at")
 
 
 class CallFilter(django_filters.FilterSet):
-    """`started_*` compare the start, or the registration of a call whose start is not known yet.
+    """`started_*` compare the start of a call, or its registration while its start is unknown.
 
-    Where they are given the pages are in the order of that time, so that none has to look for its beginning.
+    With them, pages are ordered by that time, so no page has to scan for its beginning.
     """
 
     status = django_filters.ChoiceFilter(choices=Call.Status.choices)

@@ -1,4 +1,4 @@
-"""Cursor pages: a page costs the same wherever it lies, and new calls shift none."""
+"""Cursor pages: each page costs the same, however far back it is, and new calls do not shift them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from rest_framework.views import APIView
 
 
 class NewestFirst(CursorPagination):
-    """By key; by start where the filters ask for a start, which a call may only learn when it ends."""
+    """Order by key, or by start if a filter asks for a start. A call may learn its start only when it ends."""
 
     ordering = "-id"
     page_size = 50
@@ -22,7 +22,7 @@ class NewestFirst(CursorPagination):
         return ("-started", "-id") if "started" in queryset.query.annotations else ("-id",)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """A cursor that is none of ours, its position no key and no time, is answered 404 like any broken one."""
+        """Answer 404 to a cursor whose position is no key and no time, as to any other broken cursor."""
         cursor = super().decode_cursor(request)
         if cursor is not None and cursor.position is not None:
             position = str(cursor.position)

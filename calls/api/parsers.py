@@ -1,4 +1,4 @@
-"""JSON bodies of the API: one that cannot be read, or not be worked with afterwards, is answered 400 and says why."""
+"""JSON bodies of the API. A body that cannot be decoded or stored is answered 400, which says why."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ TOO_DEEP = f"The body is nested deeper than {MAX_DEPTH} levels."
 
 
 class StrictJSONParser(JSONParser):
-    """DRF's own answers 500 to deep nesting, and lets values through that the code behind it answers 500 to."""
+    """DRF's own parser answers 500 to deep nesting, and accepts values that make later code answer 500."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """The value of the body, which may be any JSON. Raises ParseError, whatever is wrong with it."""
+        """Return the value of the body, which may be any JSON. Raises ParseError for any fault."""
         encoding = get_encoding(parser_context or {})
         try:
             value = json.loads(stream.read().decode(encoding), parse_constant=_refuse_constant)

@@ -1,4 +1,4 @@
-"""A file over HTTP with Range requests (RFC 9110, section 14): one range; players ask for no more."""
+"""Serve a file with Range requests (RFC 9110, section 14). One range per request, as players send it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
 def ranged_response(file: File[bytes], size: int, content_type: str, range_header: str | None) -> HttpResponse:
-    """200 with everything, 206 with the range asked for, or 416. A header that is not understood is ignored."""
+    """Answer 200 with the file, 206 with the requested range, or 416. A header of another form is ignored."""
     match = _RANGE.fullmatch(range_header or "")
     if match is None or match[0] == "bytes=-":
         response = HttpResponse(file.read(), content_type=content_type)

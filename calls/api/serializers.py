@@ -24,7 +24,7 @@ from calls.redaction import redacted
 
 @extend_schema_field(OpenApiTypes.NUMBER)
 class NumberField(serializers.Field):  # type: ignore[type-arg]
-    """A Decimal as a JSON number, whole ones without a fraction. Read only."""
+    """A Decimal as a JSON number; whole numbers have no fraction. Read-only."""
 
     def __init__(self) -> None:
         super().__init__(read_only=True)
@@ -34,21 +34,21 @@ class NumberField(serializers.Field):  # type: ignore[type-arg]
 
 
 class MomentField(serializers.DateTimeField):
-    """A time in UTC, as everywhere here: DRF would look for the time zone of each."""
+    """A time in UTC, as everywhere in callsite. DRF would look up the time zone of each value."""
 
     def to_representation(self, value: datetime) -> str:
         return iso(value)
 
 
 class RedactedJSONField(serializers.JSONField):
-    """What ElevenLabs sent, without the secrets in it. Read only."""
+    """JSON that ElevenLabs sent, with its secrets masked. Read-only."""
 
     def to_representation(self, value: Any) -> Any:
         return redacted(value)
 
 
 class RedactedTextField(serializers.CharField):
-    """The same for a text."""
+    """The same for a text field."""
 
     def to_representation(self, value: str) -> str:
         return redacted(value)
@@ -60,7 +60,7 @@ class RedactedListField(serializers.ListField):
 
 
 class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
-    """A model's plain columns, read as such: a page has 1,200 values, and DRF expects anything of each of them."""
+    """Reads a model's plain columns directly: a page has 1,200 values, and DRF inspects each before it reads it."""
 
     serializer_field_mapping: ClassVar = {
         **serializers.ModelSerializer.serializer_field_mapping,
@@ -81,7 +81,7 @@ class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
 
 
 class CallSerializer(RowSerializer[Call]):
-    """A call. What ElevenLabs tells of it cannot be written here."""
+    """A call. Clients cannot write the fields that ElevenLabs' webhooks fill."""
 
     call_sid = serializers.CharField(max_length=255, required=False, allow_blank=True)
     conversation_id = serializers.CharField(max_length=255, required=False, allow_blank=True, allow_null=True)
@@ -97,12 +97,12 @@ class CallSerializer(RowSerializer[Call]):
         fields: ClassVar[list[str]] = [
             *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "status", "direction"),
             *("from_number", "to_number", "call_start_time", "call_end_time", "call_duration_seconds"),
-            *("cost", "cost_usd", "call_successful", "transcript_summary", "failure_reason"),
+            *("cost", "cost_usd", "call_successful", "answered_by", "transcript_summary", "failure_reason"),
             *("analysis_data", "metadata_json", "has_recording", "last_sequence_number"),
             *("created_at", "updated_at"),
         ]
         read_only_fields: ClassVar[list[str]] = [
-            *("status", "call_end_time", "call_successful"),
+            *("status", "call_end_time", "call_successful", "answered_by"),
             *("analysis_data", "metadata_json", "last_sequence_number", "created_at", "updated_at"),
         ]
 
@@ -152,7 +152,7 @@ def _names_checked() -> Iterator[None]:
 
 
 class TurnSerializer(RowSerializer[CallTranscription]):
-    """What was said, under its number in the call."""
+    """A turn: one utterance and its number in the call."""
 
     transcription_id = serializers.IntegerField(source="pk", read_only=True)
 
@@ -164,7 +164,7 @@ class TurnSerializer(RowSerializer[CallTranscription]):
 
 
 class TranscriptSerializer(serializers.ModelSerializer[Call]):
-    """Live turns above `after`, and once it is there ElevenLabs' final transcript, secrets of its tool calls masked."""
+    """Live turns above `after`, and the final transcript once ElevenLabs sent it, with its secrets masked."""
 
     turns = TurnSerializer(many=True, read_only=True)
     final_transcript = RedactedListField(read_only=True, allow_null=True)

@@ -1,4 +1,4 @@
-"""/api/calls/: register, list, read; transcript and recording of one call."""
+"""/api/calls/: register, list and read calls; read the transcript and the recording of one."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class CallViewSet(
     def perform_create(self, serializer: serializers.BaseSerializer[Call]) -> None:
         try:
             serializer.save()
-        except IntegrityError:  # another request took the identifier after it was checked
+        except IntegrityError:  # another request took the identifier after the check
             raise serializers.ValidationError("A call with this identifier already exists.") from None
         self.is_new: bool = serializer.is_new  # type: ignore[attr-defined]
 
@@ -77,7 +77,7 @@ class CallViewSet(
 
     @extend_schema(responses={(200, "audio/mpeg"): OpenApiTypes.BINARY}, filters=False)
     def recording(self, request: Request, identifier: str) -> HttpResponse:
-        """The audio, an MP3. Takes Range requests."""
+        """Return the audio, an MP3. Range requests work."""
         call = self._found(Call.objects.defer("final_transcript").select_related("recording"))
         try:
             recording = call.recording

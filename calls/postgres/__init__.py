@@ -1,1 +1,1 @@
-"""What exists only for speed, on PostgreSQL: the same results as the ordinary way, and tests that hold it to them."""
+"""Code that exists only for speed, on PostgreSQL. Tests hold its results equal to those of the ordinary way."""

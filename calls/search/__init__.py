@@ -1,1 +1,1 @@
-"""Finding a call by what it says: its words, and the look-up."""
+"""Search: the words of a call (`words`) and the look-up (`query`)."""

@@ -1,8 +1,8 @@
-"""Search: the calls that have all the words of a text, in identifiers, agent, numbers, failure, summary or transcript.
+"""Search: find the calls that have all words of a text in identifiers, agent, numbers, failure, summary or transcript.
 
-On PostgreSQL words are looked up in an index (`calls.search.words`), so it costs the same however many calls there are;
-the last word may be the beginning of one. The index has a call's final transcript. What is said in calls in progress is
-compared as plain text, in the newest of them. Elsewhere everything is compared as plain text, call by call.
+PostgreSQL looks the words up in an index (`calls.search.words`), so the cost does not grow with the table; the last
+word may be the beginning of a word. The index covers final transcripts. Turns of calls in progress are compared as
+plain text, in the newest of these calls. SQLite compares all texts as plain text, call by call.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from calls.models import Call, CallTranscription
 from calls.search.words import FIELDS, keeps_words, words
 
 IN_PROGRESS_SEARCHED = 200
-# What many calls say fills a page while the newest are walked. For all else the index of words is looked up first, and
-# whole: the planner, who wants to fill a page, would guess how many calls say it, and where it is wrong walk them all.
+# For common words, scanning the newest calls first fills a page quickly. For others, force the index look-up: with
+# LIMIT the planner misjudges rare words and scans the table.
 FREQUENT, OF_NEWEST = 10, 1000
 NEWEST_THAT_MATCH = """
     SELECT count(*) FROM (SELECT search_words FROM calls_call ORDER BY id DESC LIMIT %s) AS newest
@@ -29,7 +29,7 @@ MATCHES_BY_INDEX = "calls_call.id = ANY (ARRAY(SELECT id FROM calls_call WHERE s
 
 
 def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
-    """Those of the calls that match."""
+    """Return the calls that match the text."""
     text = text.replace("\x00", "")
     if not keeps_words(connection):
         return calls.filter(_plain(text))
@@ -44,7 +44,7 @@ def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
 
 
 def _words_query(text: str) -> str:
-    """All the words, the last of which may go on; a word has nothing in it that means something in a query."""
+    """Return a tsquery for all words, the last one as a prefix. Words are letters and digits: none needs escaping."""
     found = words(text)
     return " & ".join(f"'{word}'" for word in found) + ":*" if found else ""
 
@@ -63,8 +63,8 @@ def _spoken_just_now(text: str) -> list[int]:
 
 
 def _plain(text: str) -> Q:
-    """The database finds a text anywhere in the JSON, in headers of tools too: what was said is looked at here."""
-    escaped = json.dumps(text)[1:-1]  # as it stands in the JSON
+    """Search without an index. The database also looks into tool calls, so Python checks the shown texts again."""
+    escaped = json.dumps(text)[1:-1]  # as the JSON holds it
     anywhere = Q(final_transcript__icontains=escaped)
     for field in FIELDS:
         anywhere |= Q(**{f"{field}__icontains": text})

@@ -1,4 +1,4 @@
-"""The words by which `search` finds a call: what is between spaces and signs, in lower case, whatever the language."""
+"""The words by which search finds a call: runs of letters and digits of any language, in lower case."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import Any
 
 from django.db import models
 
-# A tsvector holds a megabyte, and 2 KB a word: of a very long call the beginning is searched.
+# A tsvector holds a megabyte, and 2 KB per word. So only the beginning of a very long call is searched.
 MAX_CHARACTERS = 200_000
 _WORD = re.compile(r"[^\W_]{1,255}")
 FIELDS = (
     *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "from_number", "to_number"),
     *("failure_reason", "transcript_summary"),
 )
-# a change of any of these changes the words
+# a change of one of these changes the words
 SOURCES = frozenset((*FIELDS, "final_transcript"))
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in its order."""
+    """Return the words of a text, in order."""
     return _WORD.findall(text[:MAX_CHARACTERS].lower())
 
 
 def distinct_words(texts: Iterable[str]) -> list[str]:
-    """Each word of the texts once."""
+    """Return each word of the texts once, sorted."""
     spaced = " ".join(texts)[:MAX_CHARACTERS].lower().split()
-    return sorted(set(_WORD.findall(" ".join(set(spaced)))))  # most words come often, and are taken apart once
+    return sorted(set(_WORD.findall(" ".join(set(spaced)))))  # a word that occurs often is split once
 
 
 def keeps_words(connection: Any) -> bool:
-    """Whether the database has an index of words: PostgreSQL."""
+    """Whether this database stores and indexes words: PostgreSQL does, SQLite does not."""
     return bool(connection.vendor == "postgresql")
 
 
 class WordsField(models.Field):  # type: ignore[type-arg]
-    """Words for PostgreSQL's index: a tsvector, written from a list. Elsewhere it stays empty."""
+    """A list of words. PostgreSQL stores it as a tsvector, which it can index; on SQLite the column stays empty."""
 
     def db_type(self, connection: Any) -> str:
         return "tsvector" if keeps_words(connection) else "text"

@@ -57,12 +57,13 @@ def no_row_lock() -> None:
 def answer_first() -> None:
     """A post-call webhook is answered when it has been read, and stored a moment later."""
     from webhooks import inbox
+    from webhooks.answers import Answer
     from webhooks.batching import outcomes
     from webhooks.models import WebhookDelivery
 
-    async def hasty(body: bytes) -> inbox.Answer:
+    async def hasty(body: bytes) -> Answer:
         threading.Timer(0.2, inbox.receive, (WebhookDelivery.Route.POST_CALL, body)).start()
-        return inbox.Answer(200, {"status": "success"})
+        return Answer(200, {"status": "success"})
 
     _replace(outcomes, "take", hasty)
 

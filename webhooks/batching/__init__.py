@@ -1,5 +1,5 @@
-"""What exists only for speed: requests that come at the same moment are stored together.
+"""Code that exists only for speed: it stores requests that come at the same moment together.
 
-Each module has one way in, `async take(body) -> Answer | None`. None means that nothing was done: the inbox takes the
-body alone.
+`turns` and `outcomes` have one way in each, `async take(body) -> Answer | None`. None means that nothing was done: the
+inbox takes the body alone.
 """

@@ -1,6 +1,7 @@
 """Group commit: requests that arrive while a transaction runs share the next one.
 
-There is no timer: an idle server writes at once, load makes the batches. Each request is answered after its own commit.
+There is no timer: an idle server writes at once, and load makes the batches. Each request is answered after its own
+commit.
 """
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from collections.abc import Awaitable, Callable
 
 
 class GroupCommit[Item, Outcome]:
-    """Hands what came, in order, to `write`, which is never called again before it has returned.
+    """Hands items, in the order in which they came, to `write`. One call of `write` ends before the next begins.
 
-    `write` gets at most `batch` items and returns an outcome for each; what it raises all of them get.
+    `write` gets at most `batch` items and returns one outcome per item. If it raises, each of its items gets the error.
     """
 
     def __init__(self, write: Callable[[list[Item]], Awaitable[list[Outcome]]], batch: int) -> None:
@@ -21,7 +22,7 @@ class GroupCommit[Item, Outcome]:
         self._task: asyncio.Task[None] | None = None
 
     async def put(self, item: Item) -> Outcome:
-        """The item's outcome, when it is written."""
+        """Write the item with the next batch; return its outcome, or raise the error of its batch."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
         if self._task is None or self._task.done():
@@ -33,7 +34,7 @@ class GroupCommit[Item, Outcome]:
             batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
             try:
                 outcomes = await self._write([item for item, _ in batch])
-            except Exception as error:  # noqa: BLE001  (whatever it is, somebody waits for an answer)
+            except Exception as error:  # noqa: BLE001  (any error: each caller waits for an outcome)
                 for _, future in batch:
                     if not future.done():
                         future.set_exception(error)

@@ -26,11 +26,12 @@ from calls.postgres import names
 from calls.postgres.outcomes import update_post_call_data
 from calls.threads import Threads
 from webhooks import journal
+from webhooks.answers import Answer
 from webhooks.batching import deliveries
 from webhooks.batching.group_commit import GroupCommit
 from webhooks.errors import DatabaseUnavailable, WebhookError, is_away
 from webhooks.handlers import transcription_answer
-from webhooks.inbox import DELIVERIES, Answer, new_delivery
+from webhooks.inbox import DELIVERIES, new_delivery
 from webhooks.journal import Entry
 from webhooks.models import WaitingName, WebhookDelivery
 from webhooks.payloads import Transcription

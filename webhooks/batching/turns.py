@@ -21,9 +21,9 @@ from calls.postgres.session import begin_with_one_plan
 from calls.postgres.turns import record_turns
 from calls.turn import NewTurn, Recorded
 from webhooks import journal
+from webhooks.answers import Answer, turn_answer
 from webhooks.batching.group_commit import GroupCommit
 from webhooks.errors import DatabaseUnavailable, InvalidPayload, is_away
-from webhooks.inbox import Answer, turn_answer
 from webhooks.models import WebhookDelivery
 from webhooks.reading import identify
 from webhooks.strict_json import decode
@@ -37,7 +37,7 @@ async def take(body: bytes) -> Answer | None:
     """Store a live turn whose call exists, together with those that come meanwhile.
 
     None: the body is no turn, there is no such call, or the batch failed and stored nothing. Raises
-    DatabaseUnavailable where the database is away: nobody knows whether the turn is stored.
+    DatabaseUnavailable if the database is away: callsite cannot know whether the turn is stored.
     """
     writer = current_writer()
     if not writer.serving:
@@ -71,15 +71,15 @@ class TurnWriter:
         self._own: psycopg.AsyncConnection | None = None
 
     async def write(self, turn: NewTurn) -> Recorded:
-        """Store a turn; None when there is no such call. Raises what went wrong with its batch."""
+        """Store a turn; return None if there is no such call. Raises the error of its batch."""
         return await self._group.put(turn)
 
     def begin(self) -> None:
-        """The server has started: a connection of the writer's own is closed with `end`."""
+        """The server has started, and will call `end`: from now on the writer may hold a connection."""
         self.serving = connection.vendor == "postgresql"
 
     async def end(self) -> None:
-        """The server has answered everybody and stops."""
+        """The server has sent all replies and stops."""
         self.serving = False
         await self._hang_up()
 
@@ -93,9 +93,9 @@ class TurnWriter:
             raise
 
     async def _connection(self) -> psycopg.AsyncConnection:
-        """One that lives: what PostgreSQL closed while nobody used it is opened again."""
+        """Return a live connection; reopen one that PostgreSQL closed while it was idle."""
         if self._own is not None and _can_be_read(self._own.fileno()):
-            await self._hang_up()  # nothing was asked, so what can be read is its end
+            await self._hang_up()  # no query is open, so the only thing to read is the end of the connection
         if self._own is None:
             # one statement, planned once, as planning it takes as long as storing ten turns
             parameters = connection.get_connection_params() | {"autocommit": True, "prepare_threshold": 0}
@@ -116,7 +116,7 @@ class TurnWriter:
             await own.close()
 
 
-current_writer = PerLoop(TurnWriter)  # in a server, of the process
+current_writer = PerLoop(TurnWriter)  # in a server, one per process
 
 
 def _can_be_read(descriptor: int) -> bool:

@@ -13,6 +13,7 @@ from django.db import OperationalError, connection, transaction
 from calls.models import Call
 from conftest import INIT, TOOL_SECRET, payload
 from webhooks import inbox, initiation
+from webhooks.answers import Answer
 from webhooks.models import WebhookDelivery
 
 ASKED = {
@@ -217,7 +218,7 @@ def tries(monkeypatch, quick):
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
-        return inbox.Answer(outcome, {})
+        return Answer(outcome, {})
 
     monkeypatch.setattr(initiation, "_register", register)
     return outcomes

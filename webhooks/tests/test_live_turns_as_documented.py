@@ -75,7 +75,6 @@ def test_the_tool_of_the_readme_sends_what_callsite_stores(site, transactional_d
     assert stored(call) == SPOKEN
 
 
-@pytest.mark.xfail(strict=True, reason="record_history drops the agent_id of a call that has none")
 def test_the_tool_of_the_readme_tells_which_agent_it_is(site, transactional_db, tool):
     call = Call.register(call_sid="EL_documented", conversation_id="conv_documented")
     run(tool, site)

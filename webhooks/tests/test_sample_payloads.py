@@ -20,6 +20,7 @@ MESSAGES = {
     "post_call_transcription": "Call completion data processed successfully",
     "call_initiation_failure": "Call failure data processed successfully",
     "post_call_audio": "Call recording stored successfully",
+    "answering_machine_detection": "Answering machine detection stored successfully",
 }
 
 
@@ -96,10 +97,15 @@ def audio_is_stored(call, body):
     assert call.recording.event_time == moment(body["event_timestamp"])
 
 
+def verdict_is_stored(call, body):
+    assert call.answered_by == "machine"
+
+
 STORED = {
     "post_call_transcription": transcription_is_stored,
     "call_initiation_failure": failure_is_stored,
     "post_call_audio": audio_is_stored,
+    "answering_machine_detection": verdict_is_stored,
 }
 
 

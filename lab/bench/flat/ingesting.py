@@ -22,7 +22,7 @@ def post_calls(site: Site, seconds: float, seed: int) -> float:
     """Of a post-call webhook, 16 posters. Each ends a call, so they are made busy again, and the time is short."""
     site.make_busy()
     words = ("--kind", "post-call", "--posters", "16", "--calls", str(BUSY_CALLS), "--first", str(site.step))
-    return _milliseconds(site, min(seconds, 1), seed, *words)
+    return _milliseconds(site, min(seconds, 0.6), seed, *words)
 
 
 def _milliseconds(site: Site, seconds: float, seed: int, *words: str) -> float:

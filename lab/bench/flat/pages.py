@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import quote, urlencode
 
-from calls.history import COUNTED
+from calls.readonly_admin import COUNTED
 from lab.bench.flat.databases import Site
 
 ENOUGH, BUDGET_MS = 2, 3000

@@ -1,4 +1,4 @@
-"""The staff's view of history, for any room: looked at, never edited, and no dearer for being long."""
+"""Read-only admin classes, for any room, whose queries do not grow with the table."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ COUNTED = 5_000
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than COUNTED rows: counting millions costs seconds, and nobody turns to their last page."""
+    """Counts at most COUNTED rows: counting millions takes seconds, and nobody opens the last page."""
 
     @cached_property
     def count(self) -> int:
-        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # a change list's
+        rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # a change list gives a queryset
         return len(rows.order_by().values_list("pk")[:COUNTED])
 
 
-class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What happened can be looked at, and neither added nor changed nor deleted. Search takes whole identifiers.
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Staff can look at rows, and cannot add, change or delete them. Search takes whole identifiers.
 
-    A list is narrowed by its filters and its identifiers alone: with Django's other look-ups, say
-    `?final_transcript__icontains=`, secrets that a page masks could be found letter by letter.
+    The URL of a list accepts its filters and its identifiers only. With Django's other look-ups, such as
+    `?final_transcript__icontains=`, staff could guess the secrets that a page masks, letter by letter.
     """
 
     show_full_result_count = False
     list_per_page = 50
     paginator = CappedPaginator
-    links: tuple[str, ...] = ()  # further look-ups that pages of the admin link to
+    links: tuple[str, ...] = ()  # more look-ups, which pages of the admin link to
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         filters = {getattr(one, "parameter_name", one) for one in self.list_filter}
@@ -49,8 +49,8 @@ class HistoryAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return False
 
 
-class OfCallAdmin(HistoryAdmin):
-    """What belongs to a call, of which a list reads only what it shows: the transcripts of 50 may be megabytes."""
+class OfCallAdmin(ReadOnlyAdmin):
+    """Rows that belong to a call. Lists read two columns of it: the transcripts of 50 calls may be megabytes."""
 
     list_select_related = ("call",)
     links = ("call__id",)
