@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.core.files.base import ContentFile
-from django.core.files.storage import default_storage
-from django.db import transaction
 
+from calls import recordings
 from calls.linking import Name, NameRank, Reference, link
 from calls.models import Call
 from calls.outcome import Parties
@@ -58,22 +55,8 @@ def handle_machine_detection(event: MachineDetection) -> Handled:
 
 
 def handle_audio(event: Audio) -> Handled:
-    """The file is written before the row, once. If saving the row fails, a new file is deleted."""
     call, note = find_call(event.call)
-    digest = hashlib.sha256(event.content).hexdigest()
-    name = f"recordings/{call.pk}/{digest[:32]}.mp3"
-    is_new = not default_storage.exists(name) or default_storage.size(name) != len(event.content)
-    if is_new:
-        name = default_storage.save(name, ContentFile(event.content))
-    try:
-        with transaction.atomic():
-            call = call.keep_recording(
-                file=name, size_bytes=len(event.content), sha256=digest, event_time=event.event_time
-            )
-    except BaseException:
-        if is_new:
-            default_storage.delete(name)
-        raise
+    call = recordings.keep(call, event.content, event.event_time)
     return Handled(call, _success("Call recording stored successfully", call), note)
 
 

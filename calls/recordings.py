@@ -1,0 +1,139 @@
+"""The files of recordings: each is there whole or not at all, and goes when nothing needs it any more.
+
+A file's name comes from its conversation and its bytes, so that another try finds it, also where the first one's row of
+the call was rolled back. A file is removed, and found to be there, under a lock of its name: no copy of a recording can
+lose its file to the removal of another.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+from datetime import datetime
+from pathlib import Path
+from typing import IO, Any
+
+from django.core.files.base import ContentFile
+from django.core.files.storage import FileSystemStorage, default_storage
+from django.db import Error, transaction
+from django.db.models.signals import post_delete, pre_save
+from django.dispatch import receiver
+
+from calls.linking import lock_names
+from calls.models import Call, CallRecording
+
+LEFT_BEHIND_SECONDS = 600
+
+
+def keep(call: Call, content: bytes, event_time: datetime) -> Call:
+    """Store a recording and link it to its call, unless the call has a newer one.
+
+    Raises OSError, django.db.Error, Call.DoesNotExist, and leaves no file then.
+    """
+    digest = hashlib.sha256(content).hexdigest()
+    conversation = hashlib.sha256((call.conversation_id or call.call_sid).encode()).hexdigest()
+    name = store(f"recordings/{conversation[:32]}/{digest[:32]}.mp3", content)
+    try:
+        with transaction.atomic():
+            lock_names([name])
+            call = call.keep_recording(file=name, size_bytes=len(content), sha256=digest, event_time=event_time)
+            if CallRecording.objects.filter(call=call, file=name).exists():
+                store(name, content)  # again: it may have been removed before the lock
+            else:
+                _discard_on_commit(name)
+    except BaseException:
+        with contextlib.suppress(Error, OSError):
+            discard(name)
+        raise
+    return call
+
+
+def store(name: str, content: bytes) -> str:
+    """Write a file under this name, and return it; do nothing where it is there already.
+
+    A storage that is no file system may choose another name, where another copy is written at the same moment.
+    """
+    if _is_whole(name, len(content)):
+        return name
+    if default_storage.__class__ is FileSystemStorage:
+        _write(Path(default_storage.path(name)), content, default_storage.file_permissions_mode or 0o600)
+        return name
+    try:
+        return default_storage.save(name, ContentFile(content))
+    except BaseException:
+        with contextlib.suppress(OSError):
+            _is_whole(name, len(content))
+        raise
+
+
+def discard(name: str) -> None:
+    """Remove a file, if no recording needs it."""
+    with transaction.atomic():
+        lock_names([name])
+        if not CallRecording.objects.filter(file=name).exists():
+            default_storage.delete(name)
+
+
+def _discard_on_commit(name: str) -> None:
+    transaction.on_commit(lambda: discard(name), robust=True)
+
+
+@receiver(pre_save, sender=CallRecording)
+def discard_replaced(instance: CallRecording, raw: bool, **_: Any) -> None:
+    old = None if raw else CallRecording.objects.filter(pk=instance.pk).first()
+    if old is not None and old.file.name and old.file.name != instance.file.name:
+        _discard_on_commit(old.file.name)
+
+
+@receiver(post_delete, sender=CallRecording)
+def discard_deleted(instance: CallRecording, **_: Any) -> None:
+    if instance.file.name:
+        _discard_on_commit(instance.file.name)
+
+
+def _is_whole(name: str, size: int) -> bool:
+    """Whether the file is there. Half a file is removed: a storage would give the next one another name."""
+    if not default_storage.exists(name):
+        return False
+    if default_storage.size(name) == size:
+        return True
+    default_storage.delete(name)
+    return False
+
+
+def _write(path: Path, content: bytes, mode: int) -> None:
+    """Write a file that has no name until it is whole: neither a full disk nor a killed process leaves any of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, mode)
+    except (AttributeError, OSError):  # not Linux, or not every file system
+        _write_beside(path, content, mode)
+        return
+    with open(descriptor, "wb") as file:
+        _fill(file, content, mode)
+        with contextlib.suppress(FileExistsError):  # another copy came first
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)  # with a folder, it follows the link
+
+
+def _write_beside(path: Path, content: bytes, mode: int) -> None:
+    """Write under another name and rename. What a killed process left behind is removed later."""
+    for left in path.parent.glob("*.part"):
+        if time.time() - left.stat().st_mtime > LEFT_BEHIND_SECONDS:
+            left.unlink(missing_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".part", delete=False) as file:
+        try:
+            _fill(file, content, mode)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _fill(file: IO[bytes], content: bytes, mode: int) -> None:
+    file.write(content)
+    file.flush()
+    os.fchmod(file.fileno(), mode)
+    os.fsync(file.fileno())
