@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from itertools import groupby
 from typing import Any
 
 from django.db import DatabaseError, transaction
@@ -41,7 +42,7 @@ def move_deliveries(stays: Call, goes: Call, **_: Any) -> None:
 
 @receiver(post_save, sender=Call)
 def apply_waiting_deliveries(instance: Call, update_fields: frozenset[str] | None, **_: Any) -> None:
-    """Turns first, as they were said before the call's end; then the others in the order in which they came.
+    """What was said comes first, as it was said before the call's end; all in the order in which it came.
 
     One that fails keeps its error, and stops neither the others nor the call.
     """
@@ -55,11 +56,12 @@ def apply_waiting_deliveries(instance: Call, update_fields: frozenset[str] | Non
     # gone before anything is applied: applying saves the call again, and would find them here again
     WaitingName.objects.filter(delivery__in=waiting).delete()
     deliveries = WebhookDelivery.objects.filter(pk__in=waiting, outcome=Outcome.UNMATCHED).order_by("id")
-    turns = list(deliveries.filter(route=Route.TRANSCRIPTION, event_type="turn"))
-    if not _applied_together(turns):
-        _apply_one_by_one(turns)
-    others = deliveries.exclude(pk__in=[turn.pk for turn in turns]).defer("body")
-    _apply_one_by_one(sorted(others, key=lambda delivery: (delivery.route != Route.TRANSCRIPTION, delivery.pk)))
+    live = deliveries.filter(route=Route.TRANSCRIPTION)
+    for are_turns, run in groupby(live, key=lambda delivery: delivery.event_type == "turn"):
+        together = list(run)
+        if not (are_turns and _applied_together(together)):
+            _apply_one_by_one(together)
+    _apply_one_by_one(deliveries.exclude(route=Route.TRANSCRIPTION).defer("body"))
 
 
 def _apply_one_by_one(deliveries: Iterable[WebhookDelivery]) -> None:
@@ -69,8 +71,6 @@ def _apply_one_by_one(deliveries: Iterable[WebhookDelivery]) -> None:
 
 def _applied_together(deliveries: Sequence[WebhookDelivery]) -> bool:
     """Store turns that waited, at once: a call may have a thousand. False: nothing was done, something is odd."""
-    if not deliveries:
-        return True
     try:
         turns = [as_it_came(delivery, parse_turn(decode(bytes(delivery.body)))) for delivery in deliveries]
         with transaction.atomic():

@@ -125,6 +125,14 @@ def test_a_history_waits_for_its_call_and_keeps_the_time_at_which_it_came(site, 
     assert all(turn.timestamp < call.created_at for turn in call.transcriptions.all())
 
 
+def test_histories_and_turns_that_wait_are_applied_in_the_order_in_which_they_came(site, transactional_db):
+    assert site.turn(conversation_id="conv_late", history=entries(SPOKEN[:3])).status_code == 404
+    assert site.turn(conversation_id="conv_late", speaker="user", message="At the dock.").status_code == 404
+    assert site.turn(conversation_id="conv_late", speaker="agent", message="Fine.").status_code == 404
+    call = Call.register(call_sid="EL_late", conversation_id="conv_late")
+    assert stored(call) == [*SPOKEN[:3], ("user", "At the dock."), ("agent", "Fine.")]
+
+
 def test_histories_at_once_leave_neither_gap_nor_repeat(site, call):
     with ThreadPoolExecutor(8) as senders:
         list(senders.map(lambda length: tell(site, call, SPOKEN[: length % 10]), range(40)))
