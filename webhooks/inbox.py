@@ -17,6 +17,7 @@ from prometheus_client import Counter
 
 from calls.linking import lock_names
 from calls.models import Call
+from calls.races import may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
 from calls.turn import NewTurn
@@ -27,7 +28,6 @@ from webhooks.journal import Entry
 from webhooks.machine_detection import MachineDetection
 from webhooks.models import WaitingName, WebhookDelivery
 from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription
-from webhooks.races import may_work_next_time, persistently
 from webhooks.reading import identify, read
 from webhooks.tool_payloads import Initiation
 

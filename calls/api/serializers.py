@@ -19,6 +19,7 @@ from calls import linking
 from calls.heard_live import HeardLive, heard_live
 from calls.json_values import iso, json_number
 from calls.models import Call, CallRecording, CallTranscription
+from calls.races import persistently
 from calls.redaction import redacted
 
 
@@ -117,7 +118,7 @@ class CallSerializer(RowSerializer[Call]):
     def create(self, validated_data: dict[str, Any]) -> Call:
         """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
         with _names_checked():
-            call, self.is_new = linking.register(**validated_data)
+            call, self.is_new = persistently(lambda: linking.register(**validated_data), waits=False)
         call.has_recording = CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
         return call
 
@@ -126,7 +127,7 @@ class CallSerializer(RowSerializer[Call]):
         conversation_id = validated_data.pop("conversation_id", instance.conversation_id)
         if conversation_id and conversation_id != instance.conversation_id:
             with _names_checked():
-                linked = linking.link_conversation(instance, conversation_id)
+                linked = persistently(lambda: linking.link_conversation(instance, conversation_id), waits=False)
             linked.has_recording = CallRecording.objects.filter(call=linked).exists()  # type: ignore[attr-defined]
             instance = linked
         for name, value in validated_data.items():

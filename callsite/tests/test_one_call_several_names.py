@@ -12,6 +12,7 @@ import json
 import random
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import websockets
@@ -183,7 +184,6 @@ def test_every_order_of_events_ends_in_one_call_with_the_state_of_the_natural_or
 
 @pytest.mark.parametrize("creates", [True, False])
 def test_all_events_at_once_end_in_one_call(site, staff_token, settings, creates):
-    from concurrent.futures import ThreadPoolExecutor
 
     settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = creates
     subset = ["init_with_conversation", "turn_by_conversation", "turn_by_sid", "recording", "transcription"]
@@ -294,3 +294,16 @@ def test_a_text_that_is_told_as_call_sid_and_as_conversation_is_one_call(site, s
     assert site.post_call(payload("transcription_docs_sample", "conv_both")).status_code == 200
     call = Call.objects.get()
     assert (call.status, call.conversation_id, call.last_sequence_number) == ("completed", "conv_both", 2)
+
+
+def test_a_registration_beside_webhooks_of_its_call_is_tried_again_after_a_deadlock(site, staff_token, settings):
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = False
+    together = ["register", "turn_by_sid", "turn_by_conversation", "init_with_conversation"]
+    for _ in range(10):
+        events = Events(uuid.uuid4().hex[:10], site, staff_token)
+        body = events._named(payload("transcription_twilio_inbound_as_captured", events.conversation))
+        variables = {"dynamic_variables": {"call_sid": events.own}}
+        body["data"]["conversation_initiation_client_data"] = variables
+        assert site.post_call(body).status_code == 404
+        with ThreadPoolExecutor(len(together)) as pool:
+            list(pool.map(events.send, together))
