@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import subprocess
 from pathlib import Path
-from typing import Self
 from urllib.parse import urlsplit
 
-from lab.stack.owner import Owner, remove_folder
+from lab.stack.owner import Owner
 from lab.stack.ports import free_port, is_open
 from lab.stack.process import Process
+from lab.stack.server import Server
 
 CONFIGURATION = """
 [databases]
@@ -41,15 +40,15 @@ def keeps_prepared_statements(program: Path) -> bool:
     return version is not None and (int(version[1]), int(version[2])) >= (1, 21)
 
 
-class PgBouncer:
+class PgBouncer(Server):
     """Between clients and the server at `server_url`, for that URL's user; with prepared statements where it can."""
 
     def __init__(self, program: Path, server_url: str) -> None:
         self.owner = Owner.for_servers()
         self._program, self._server = program, urlsplit(server_url)
         self.port = free_port()
-        self.folder = self.owner.make_folder("pgbouncer")
-        self.process = Process("PgBouncer", self.folder / "pgbouncer.log")
+        folder = self.owner.make_folder("pgbouncer")
+        super().__init__(folder, Process("PgBouncer", folder / "pgbouncer.log"))
 
     @property
     def url(self) -> str:
@@ -67,19 +66,3 @@ class PgBouncer:
             self.owner.take(path)
         self.process.start([self._program, configuration], cwd=self.folder, owner=self.owner)
         self.process.wait_until(lambda: is_open(self.port))
-
-    def close(self) -> None:
-        """End it and remove what it wrote."""
-        self.process.end(signal.SIGINT)
-        remove_folder(self.folder)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import secrets
 import signal
@@ -11,17 +10,17 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Self
 
 import psycopg
 
-from lab.stack.owner import Owner, remove_folder
+from lab.stack.owner import Owner
 from lab.stack.ports import free_port
 from lab.stack.postgres_binaries import find_binaries, major_version
 from lab.stack.process import Process, ServerError
+from lab.stack.server import Server
 
 
-class Postgres:
+class Postgres(Server):
     """PostgreSQL in a temporary folder, on a port that stays the same over restarts.
 
     `settings` are those of `postgres -c`.
@@ -37,11 +36,10 @@ class Postgres:
         self.durable = durable
         self.settings = settings or {}
         self.port = free_port()
-        self.folder = self.owner.make_folder("postgres")
-        self.process = Process("PostgreSQL", self.folder / "postgres.log", last_signal=signal.SIGQUIT)
+        folder = self.owner.make_folder("postgres")
+        super().__init__(folder, Process("PostgreSQL", folder / "postgres.log", last_signal=signal.SIGQUIT))
         self._data = self.folder / "data"
         self._password = secrets.token_hex(16)
-        atexit.register(self.close)
 
     @property
     def url(self) -> str:
@@ -84,23 +82,6 @@ class Postgres:
         for pid in backends:
             with suppress(ProcessLookupError):
                 os.kill(int(pid), signal.SIGKILL)
-
-    def close(self) -> None:
-        """Stop it and remove everything that it wrote."""
-        self.stop(immediate=True)
-        remove_folder(self.folder)
-        atexit.unregister(self.close)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _initdb(self) -> None:
         password_file = self.folder / "password"

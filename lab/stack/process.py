@@ -28,7 +28,7 @@ class Process:
     def __init__(self, name: str, log_path: Path, *, last_signal: signal.Signals = signal.SIGKILL) -> None:
         self.name = name
         self.log_path = log_path
-        self._last_signal = last_signal
+        self.last_signal = last_signal
         self._popen: subprocess.Popen[bytes] | None = None
         self._keeper: subprocess.Popen[bytes] | None = None
 
@@ -71,7 +71,7 @@ class Process:
                 **(owner or Owner()).run_as(),
             )
         self._keeper = subprocess.Popen(
-            ["sh", "-c", KEEPER, "sh", self._last_signal.name.removeprefix("SIG"), str(self._popen.pid)],
+            ["sh", "-c", KEEPER, "sh", self.last_signal.name.removeprefix("SIG"), str(self._popen.pid)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import atexit
 import importlib.util
 import os
 import shutil
 import signal
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from lab.stack.owner import Owner, remove_folder
+from lab.stack.owner import Owner
 from lab.stack.ports import free_port
 from lab.stack.process import Process
+from lab.stack.server import Server
 
 
 def find_server() -> Path:
@@ -33,20 +33,19 @@ def find_server() -> Path:
     )
 
 
-class Redis:
+class Redis(Server):
     """Redis without persistence, on a port that stays the same over restarts, each of which empties it."""
 
     def __init__(self, *, server: Path | None = None) -> None:
         self.owner = Owner.for_servers()
         self.port = free_port()
-        self.folder = self.owner.make_folder("redis")
+        folder = self.owner.make_folder("redis")
+        super().__init__(folder, Process("Redis", folder / "redis.log"))
         self.server = server or find_server()
         if not self.owner.reaches(self.server):  # a virtual environment in root's home
             self.server = Path(shutil.copy(self.server, self.folder))
             self.owner.take(self.server)
             self.server.chmod(0o700)
-        self.process = Process("Redis", self.folder / "redis.log")
-        atexit.register(self.close)
 
     @property
     def url(self) -> str:
@@ -86,23 +85,6 @@ class Redis:
         client = redis.Redis(port=self.port, decode_responses=True, socket_timeout=5, retry=once)
         with client:
             return client.execute_command(*args)  # type: ignore[no-untyped-call]
-
-    def close(self) -> None:
-        """Kill it and remove everything that it wrote."""
-        self.kill()
-        remove_folder(self.folder)
-        atexit.unregister(self.close)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
 
     def _answers(self) -> bool:
         try:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
-from lab.stack.owner import Owner, remove_folder
+from lab.stack.owner import Owner
 from lab.stack.ports import free_port, is_open
 from lab.stack.process import Process
+from lab.stack.server import Server
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 
 
-class WebServer:
+class WebServer(Server):
     """One web process of callsite, on a port that stays the same over restarts.
 
     `env` is added to this process's own environment; `arguments` go to the server's command line.
@@ -33,8 +33,8 @@ class WebServer:
     ) -> None:
         self.env = {**os.environ, "PYTHONUNBUFFERED": "1", **env}
         self.port = free_port()
-        self.folder = Owner().make_folder("web")
-        self.process = Process(f"callsite under {server}", self.folder / "web.log")
+        folder = Owner().make_folder("web")
+        super().__init__(folder, Process(f"callsite under {server}", folder / "web.log"))
         if server == "uvicorn":
             options = [application, "--host", "127.0.0.1", "--port", str(self.port)]
             options += ["--no-access-log", "--ws", "callsite.websocket_protocol:WebSocketProtocol"]
@@ -42,7 +42,6 @@ class WebServer:
         else:
             options = ["-b", "127.0.0.1", "-p", str(self.port), application]
         self._command = [sys.executable, "-m", server, *options, *arguments]
-        atexit.register(self.close)
 
     @property
     def url(self) -> str:
@@ -73,20 +72,3 @@ class WebServer:
     def terminate(self, timeout_seconds: float = 30) -> int | None:
         """SIGTERM, as at a deployment, and wait; after the time-out SIGKILL. Its exit code."""
         return self.process.end(signal.SIGTERM, timeout_seconds)
-
-    def close(self) -> None:
-        """Kill it and remove its log."""
-        self.kill()
-        remove_folder(self.folder)
-        atexit.unregister(self.close)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()

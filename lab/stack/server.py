@@ -1,0 +1,40 @@
+"""What all servers have in common: a `with` block starts one, and nothing of it is left behind."""
+
+from __future__ import annotations
+
+import atexit
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Self
+
+from lab.stack.owner import remove_folder
+from lab.stack.process import Process
+
+
+class Server(ABC):
+    """A program and a folder of its own, for as long as a `with` block lasts, or this process."""
+
+    def __init__(self, folder: Path, process: Process) -> None:
+        self.folder, self.process = folder, process
+        atexit.register(self.close)
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start it, and return when it answers. Raises ServerError with its log when it does not."""
+
+    def close(self) -> None:
+        """End it at once, and remove everything that it wrote."""
+        self.process.end(self.process.last_signal)
+        remove_folder(self.folder)
+        atexit.unregister(self.close)
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
