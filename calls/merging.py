@@ -69,7 +69,7 @@ def _merge_turns(stays: Call, goes: Call) -> None:
     for number, turn in enumerate(kept, start=1):
         turn.sequence_number, turn.call_id = number, stays.pk
     numbers = {turn.pk: turn.sequence_number for turn in kept}
-    if any(numbers[pk] != number for pk, number in before) or any(turn.pk in repeats for turn in turns):
+    if repeats or any(numbers[pk] != number for pk, number in before):
         stays.numbering += 1
     CallTranscription.objects.filter(call__in=(stays, goes)).update(sequence_number=F("sequence_number") + _APART)
     CallTranscription.objects.bulk_update(kept, ["call", "sequence_number"], batch_size=500)

@@ -119,8 +119,7 @@ class CallSerializer(RowSerializer[Call]):
         """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
         with _names_checked():
             call, self.is_new = persistently(lambda: linking.register(**validated_data), waits=False)
-        call.has_recording = CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
-        return call
+        return _with_recording(call)
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
         """Only what was sent is written: a webhook may change the rest at the same moment."""
@@ -128,13 +127,18 @@ class CallSerializer(RowSerializer[Call]):
         if conversation_id and conversation_id != instance.conversation_id:
             with _names_checked():
                 linked = persistently(lambda: linking.link_conversation(instance, conversation_id), waits=False)
-            linked.has_recording = CallRecording.objects.filter(call=linked).exists()  # type: ignore[attr-defined]
-            instance = linked
+            instance = _with_recording(linked)
         for name, value in validated_data.items():
             setattr(instance, name, value)
         if validated_data:
             instance.save(update_fields=[*validated_data, "updated_at"])
         return instance
+
+
+def _with_recording(call: Call) -> Call:
+    """As the view annotates a call that it reads."""
+    call.has_recording = CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
+    return call
 
 
 def _printable(identifier: str) -> str:
