@@ -5,7 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 import uuid
@@ -24,6 +27,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from calls.models import Call
 from lab.stack.ports import free_port
+from lab.stack.webserver import CHECKOUT
 from simulator.signing import signature
 
 WEBHOOK_SECRET = "wsec_tests_0123456789abcdef0123456789"
@@ -32,6 +36,17 @@ PAYLOADS = Path(__file__).parent / "webhooks" / "tests" / "payloads"
 POST_CALL = "/webhooks/elevenlabs/post-call"
 TURN = "/webhooks/elevenlabs/transcription"
 INIT = "/webhooks/elevenlabs/conversation-init"
+
+
+def server_env(database_url: str, **more: str) -> dict[str, str]:
+    """The environment of a callsite of its own, with the secrets of these tests and without Redis."""
+    secrets = {"ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET, "ELEVENLABS_TOOL_SECRET": TOOL_SECRET}
+    return {"DATABASE_URL": database_url, "REDIS_URL": "", "DJANGO_ALLOWED_HOSTS": "127.0.0.1", **secrets, **more}
+
+
+def manage(env: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "manage.py", *arguments]
+    return subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **env}, check=True, capture_output=True, text=True)
 
 
 def pytest_configure() -> None:

@@ -5,41 +5,29 @@ from __future__ import annotations
 import io
 import json
 import logging
-import os
-import subprocess
-import sys
 
 import pytest
 from django.db import transaction
 from structlog.contextvars import clear_contextvars
 
 from callsite.logs import Formatter
-from conftest import TOOL_SECRET, WEBHOOK_SECRET
-from lab.stack.webserver import CHECKOUT
+from conftest import manage, server_env
 
 GOOD = "transcription_sip_trunk"
 PASSWORD = "a-password-0123456789"
 
 
-def manage(env, *arguments):
-    command = [sys.executable, "manage.py", *arguments]
-    return subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **env}, check=True, capture_output=True, text=True)
+def sqlite_env_in(folder):
+    """The environment of a server with a database of its own and the user `admin`."""
+    env = server_env(f"sqlite:///{folder}/db.sqlite3", DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+    manage(env, "migrate", "--verbosity", "0")
+    manage(env, "createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.example")
+    return env
 
 
 @pytest.fixture
 def sqlite_env(tmp_path, starts_programs):
-    """The environment of a server with a database of its own and the user `admin`."""
-    env = {
-        "DATABASE_URL": f"sqlite:///{tmp_path}/db.sqlite3",
-        "REDIS_URL": "",
-        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
-        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
-        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
-    }
-    manage(env, "migrate", "--verbosity", "0")
-    manage(env, "createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.example")
-    return env
+    return sqlite_env_in(tmp_path)
 
 
 @pytest.fixture

@@ -9,8 +9,7 @@ import httpx
 import pytest
 
 from callsite import channel_layer
-from callsite.tests.conftest import manage
-from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, Socket, payload
+from conftest import WEBHOOK_SECRET, ElevenLabs, Socket, manage, payload, server_env
 from lab.stack.redis import Redis
 from lab.stack.webserver import WebServer
 
@@ -40,14 +39,7 @@ def test_without_redis_webhooks_are_answered_as_ever_and_readyz_names_it(transac
 
     database = os.environ["DATABASE_URL"].rsplit("/", 1)[0] + "/" + connection.settings_dict["NAME"]
     redis = Redis()
-    env = {
-        "DATABASE_URL": database,
-        "REDIS_URL": redis.url,
-        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
-        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
-    }
-    with WebServer(env) as web:
+    with WebServer(server_env(database, REDIS_URL=redis.url)) as web:
         elevenlabs = ElevenLabs(web.url)
         try:
             for number in (1, 2):

@@ -12,8 +12,8 @@ import subprocess
 import pytest
 import websockets
 
-from callsite.tests.conftest import PASSWORD, manage
-from conftest import POST_CALL, TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload, sign
+from callsite.tests.conftest import PASSWORD
+from conftest import POST_CALL, TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, manage, payload, sign
 from lab.stack.webserver import WebServer
 
 GOOD = payload("transcription_sip_trunk", "conv_1")

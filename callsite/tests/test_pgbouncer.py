@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import re
-import subprocess
-import sys
 
 import httpx
 import psycopg
 import pytest
 
 from calls.postgres.session import BOUNDS
-from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, Socket, payload
+from conftest import ElevenLabs, Socket, manage, payload, server_env
 from lab.stack.pgbouncer import PgBouncer, find_pgbouncer, keeps_prepared_statements
 from lab.stack.postgres import Postgres
 from lab.stack.webserver import CHECKOUT, WebServer
@@ -66,7 +63,7 @@ def postgres():
 @pytest.fixture(scope="module")
 def bouncer(postgres):
     with PgBouncer(PROGRAM, postgres.url) as bouncer:
-        manage(env_of(bouncer.url), "migrate", "--verbosity", "0")
+        manage(server_env(bouncer.url), "migrate", "--verbosity", "0")
         yield bouncer
 
 
@@ -97,31 +94,19 @@ def end_sessions(postgres):
     )
 
 
-def env_of(url):
-    secrets = {"ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET, "ELEVENLABS_TOOL_SECRET": TOOL_SECRET}
-    return {"DATABASE_URL": url, "REDIS_URL": "", "DJANGO_ALLOWED_HOSTS": "127.0.0.1", **secrets}
-
-
-def manage(env, *arguments):
-    command = [sys.executable, "manage.py", *arguments]
-    done = subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **env}, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done
-
-
 def settings_of(url):
     """Of Django's sessions, and of that of live turns."""
-    return json.loads(manage(env_of(url), "shell", "--verbosity", "0", "-c", SHOW).stdout)
+    return json.loads(manage(server_env(url), "shell", "--verbosity", "0", "-c", SHOW).stdout)
 
 
 @pytest.fixture
 def web(bouncer):
-    with WebServer(env_of(bouncer.url)) as web:
+    with WebServer(server_env(bouncer.url)) as web:
         yield web
 
 
 async def test_webhooks_turns_and_completions_work(web, bouncer):
-    token = manage(env_of(bouncer.url), "shell", "--verbosity", "0", "-c", TOKEN).stdout.strip()
+    token = manage(server_env(bouncer.url), "shell", "--verbosity", "0", "-c", TOKEN).stdout.strip()
     elevenlabs = ElevenLabs(web.url)
     headers = {"Authorization": f"Bearer {token}"}
     with elevenlabs.client, httpx.Client(base_url=web.url, headers=headers, trust_env=False) as client:
@@ -169,13 +154,13 @@ def test_without_the_role_the_start_the_migration_and_the_check_say_so(bouncer, 
         assert client.get("/readyz").status_code == 200
     assert web.log.count("No bound for waits in PostgreSQL: lock_timeout, statement_timeout") == 1
     for command in (["check", "--database", "default"], ["migrate", "--verbosity", "0"]):
-        said = manage(env_of(bouncer.url), *command).stderr
+        said = manage(server_env(bouncer.url), *command).stderr
         assert "callsite.W001" in said
         assert "ALTER ROLE … SET lock_timeout = '5s';" in said
 
 
 def test_with_the_role_the_check_finds_nothing(bouncer, by_role):
-    assert "W001" not in manage(env_of(bouncer.url), "check", "--database", "default").stderr
+    assert "W001" not in manage(server_env(bouncer.url), "check", "--database", "default").stderr
 
 
 def test_without_a_pooler_each_session_is_bound_by_itself_and_by_what_the_operator_says_first(postgres, bouncer):

@@ -10,8 +10,7 @@ import psycopg
 import pytest
 import yaml
 
-from callsite.tests.conftest import manage
-from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload
+from conftest import ElevenLabs, manage, payload, server_env
 from lab.stack.postgres import Postgres
 from lab.stack.webserver import CHECKOUT, WebServer
 from realtime.tests.conftest import until
@@ -49,13 +48,7 @@ class Stack:
 
 def started(settings):
     with Postgres(durable=False, settings=settings) as postgres:
-        env = {
-            "DATABASE_URL": f"{postgres.url}?options=-c%20lock_timeout%3D3s",
-            "REDIS_URL": "",
-            "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-            "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
-            "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
-        }
+        env = server_env(f"{postgres.url}?options=-c%20lock_timeout%3D3s")
         manage(env, "migrate", "--verbosity", "0")
         token = manage(env, "shell", "--verbosity", "0", "-c", TOKEN).stdout.strip()
         with WebServer(env) as web:

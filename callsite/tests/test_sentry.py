@@ -18,8 +18,8 @@ import websockets
 from django.core.checks import ERROR, run_checks
 
 from callsite import sentry
-from callsite.tests.conftest import PASSWORD, manage
-from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, payload
+from callsite.tests.conftest import PASSWORD
+from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, manage, payload
 from lab.stack.webserver import WebServer
 
 AUDIO = payload("audio_small_mp3", "conv_1")

@@ -4,38 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from calls.redaction import redacted
-from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, Socket, payload
-from lab.stack.webserver import CHECKOUT, WebServer
-
-PASSWORD = "a-password-0123456789"
+from callsite.tests.conftest import PASSWORD, sqlite_env_in
+from conftest import ElevenLabs, Socket, payload
+from lab.stack.webserver import WebServer
 
 
 @pytest.fixture(scope="module", params=["uvicorn", "daphne"])
 def web(request, tmp_path_factory, starts_programs):
-    env = {
-        "DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('sqlite')}/db.sqlite3",
-        "REDIS_URL": "",
-        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
-        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
-        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
-    }
-    for arguments in (
-        ["migrate", "--verbosity", "0"],
-        ["createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.example"],
-    ):
-        command = [sys.executable, "manage.py", *arguments]
-        subprocess.run(command, cwd=CHECKOUT, env={**os.environ, **env}, check=True, capture_output=True)
-    with WebServer(env, server=request.param) as web:
+    with WebServer(sqlite_env_in(tmp_path_factory.mktemp("sqlite")), server=request.param) as web:
         yield web
 
 

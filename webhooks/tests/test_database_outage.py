@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 
 import pytest
 
-from conftest import POST_CALL, TOOL_SECRET, TURN, WEBHOOK_SECRET, ElevenLabs, payload, sign
+from conftest import POST_CALL, TURN, ElevenLabs, manage, payload, server_env, sign
 from lab.stack.postgres import Postgres
-from lab.stack.webserver import CHECKOUT, WebServer
+from lab.stack.webserver import WebServer
 
 UNAVAILABLE = {
     "status": "error",
@@ -28,16 +25,8 @@ def postgres(starts_programs):
 
 @pytest.fixture(scope="module")
 def web(postgres):
-    env = {
-        "DATABASE_URL": postgres.url,
-        "REDIS_URL": "",
-        "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
-        "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
-        "ELEVENLABS_CREATE_UNKNOWN_CALLS": "true",
-        "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
-    }
-    migrate = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    subprocess.run(migrate, cwd=CHECKOUT, env={**os.environ, **env}, check=True)
+    env = server_env(postgres.url, ELEVENLABS_CREATE_UNKNOWN_CALLS="true")
+    manage(env, "migrate", "--verbosity", "0")
     with WebServer(env) as web:
         elevenlabs = ElevenLabs(web.url)
         yield elevenlabs
