@@ -10,10 +10,10 @@ import asyncio
 import hashlib
 import logging
 import time
-from weakref import WeakKeyDictionary
 
 from prometheus_client import Counter
 
+from calls.per_loop import PerLoop
 from calls.threads import Threads
 from webhooks import journal
 from webhooks.answers import Answer
@@ -116,12 +116,4 @@ class Retries:
         return answer.status < 500
 
 
-_retries: WeakKeyDictionary[asyncio.AbstractEventLoop, Retries] = WeakKeyDictionary()
-
-
-def current_retries() -> Retries:
-    """Those of the running event loop: in a server, of the process."""
-    loop = asyncio.get_running_loop()
-    if loop not in _retries:
-        _retries[loop] = Retries()
-    return _retries[loop]
+current_retries = PerLoop(Retries)  # in a server, of the process

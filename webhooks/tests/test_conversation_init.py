@@ -138,7 +138,7 @@ def test_an_odd_body_is_answered_200_and_kept_for_the_staff(site, raw):
 
 
 def nothing_waits():
-    return not any(retries.waiting for retries in initiation._retries.values())
+    return not any(retries.waiting for retries in initiation.current_retries._things.values())
 
 
 @pytest.fixture
