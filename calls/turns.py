@@ -61,12 +61,14 @@ def announce(recorded: Sequence[Recorded]) -> None:
         turns_recorded.send_robust(RecordedTurn, turns=turns)
 
 
+def live_reference(call_sid: str | None, conversation_id: str | None, agent_id: str) -> Reference:
+    """What something live says of its call. Its `call_sid` is one that we told the agent."""
+    names = (Name(call_sid, Call.NameRank.CLAIMED),) if call_sid else ()
+    return Reference(conversation_id=conversation_id, names=names, agent_id=agent_id, follows_conversation=False)
+
+
 def reference_of(turn: NewTurn) -> Reference:
-    """What a turn says of its call. Its `call_sid` is one that we told the agent."""
-    names = (Name(turn.call_sid, Call.NameRank.CLAIMED),) if turn.call_sid else ()
-    return Reference(
-        conversation_id=turn.conversation_id, names=names, agent_id=turn.agent_id, follows_conversation=False
-    )
+    return live_reference(turn.call_sid, turn.conversation_id, turn.agent_id)
 
 
 _Taken = tuple[CallTranscription, Call, bool]  # the row of a turn, its call, and whether the row is new

@@ -12,7 +12,7 @@ from calls.models import Call
 from calls.outcome import Parties
 from calls.record_history import NewHistory, record_history
 from calls.turn import NewTurn, RecordedTurn
-from calls.turns import record_turns
+from calls.turns import record_turns, reference_of
 from webhooks import journal
 from webhooks.errors import CallNotFound
 from webhooks.machine_detection import MachineDetection
@@ -68,8 +68,7 @@ def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
     journal.current().step = "look up"
     (recorded,) = record_turns([turn], create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS)
     if recorded is None:
-        key = "call_sid" if turn.call_sid else "conversation_id"
-        raise CallNotFound(key, turn.call_sid or turn.conversation_id or "")
+        raise _not_found(reference_of(turn))
     journal.current().found(Call.objects.only("call_sid", "status").get(pk=recorded[0].call.pk))
     return recorded
 
@@ -79,8 +78,7 @@ def handle_history(history: NewHistory) -> Handled:
     journal.current().step = "look up"
     recorded = record_history(history, create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS)
     if recorded is None:
-        key = "call_sid" if history.call.names else "conversation_id"
-        raise CallNotFound(key, history.call.names[0].text if history.call.names else history.call.texts[0])
+        raise _not_found(history.call)
     call, stored = recorded
     journal.current().found(call)
     answer = {
@@ -131,10 +129,16 @@ def find_call(reference: Reference, *, create: bool | None = None) -> tuple[Call
     journal.current().step = "look up"
     found = link(reference, create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS if create is None else create)
     if found.call is None:
-        key = "conversation_id" if reference.conversation_id else "call_sid"
-        raise CallNotFound(key, next(iter(reference.texts), ""))
+        raise _not_found(reference)
     journal.current().found(found.call)
     return found.call, TWO_CALLS if found.conflict else ""
+
+
+def _not_found(reference: Reference) -> CallNotFound:
+    """Names the identifier that was meant first."""
+    if reference.names and not (reference.conversation_id and reference.follows_conversation):
+        return CallNotFound("call_sid", reference.names[0].text)
+    return CallNotFound("conversation_id", reference.conversation_id or "")
 
 
 def _success(message: str, call: Call) -> dict[str, Any]:

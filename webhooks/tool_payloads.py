@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from calls.linking import Name, NameRank, Reference
 from calls.record_history import NewHistory
 from calls.sentences import Sentence
 from calls.turn import NewTurn
+from calls.turns import live_reference
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, moment, optional_identifier, required, text
 from webhooks.strict_json import decode
@@ -43,10 +43,7 @@ def parse_live(body: dict[str, Any]) -> NewTurn | NewHistory:
 
 def _parse_history(body: dict[str, Any], turn: dict[str, Any]) -> NewHistory:
     """`history` is ElevenLabs' `system__conversation_history`: an object, or a JSON text of one."""
-    call_sid = _given(turn, "call_sid")
-    conversation_id = _given(turn, "conversation_id") or _given(body, "conversation_id")
-    if call_sid is None and conversation_id is None:
-        raise InvalidPayload("Missing required field: call_sid or conversation_id")
+    call_sid, conversation_id, agent_id = _names(body, turn)
     history = turn["history"]
     if isinstance(history, str):
         try:
@@ -56,12 +53,7 @@ def _parse_history(body: dict[str, Any], turn: dict[str, Any]) -> NewHistory:
     entries = history.get("entries") if isinstance(history, dict) else None
     if not isinstance(entries, list):
         raise InvalidPayload('Field history must be an object with a list "entries".')
-    names = (Name(call_sid, NameRank.CLAIMED),) if call_sid else ()
-    agent_id = optional_identifier(turn.get("agent_id")) or optional_identifier(body.get("agent_id")) or ""
-    return NewHistory(
-        call=Reference(conversation_id=conversation_id, names=names, agent_id=agent_id, follows_conversation=False),
-        sentences=tuple(_sentences(entries)),
-    )
+    return NewHistory(call=live_reference(call_sid, conversation_id, agent_id), sentences=tuple(_sentences(entries)))
 
 
 def _sentences(entries: list[Any]) -> Iterator[Sentence]:
@@ -84,10 +76,7 @@ def parse_turn(body: dict[str, Any]) -> NewTurn:
     turn = body.get("parameters", body)
     if not isinstance(turn, dict):
         raise InvalidPayload("Field parameters must be an object.")
-    call_sid = _given(turn, "call_sid")
-    conversation_id = _given(turn, "conversation_id") or _given(body, "conversation_id")
-    if call_sid is None and conversation_id is None:
-        raise InvalidPayload("Missing required field: call_sid or conversation_id")
+    call_sid, conversation_id, agent_id = _names(body, turn)
     speaker = required(turn, "speaker")
     if not isinstance(speaker, str) or speaker not in SPEAKERS:
         raise InvalidPayload('Field speaker must be "agent" or "user".')
@@ -102,7 +91,7 @@ def parse_turn(body: dict[str, Any]) -> NewTurn:
         message_text=message,
         timestamp=_timestamp(turn.get("timestamp")),
         turn_id=None if turn_id in (None, "") else identifier(_as_text(turn_id), "turn_id"),
-        agent_id=optional_identifier(turn.get("agent_id")) or optional_identifier(body.get("agent_id")) or "",
+        agent_id=agent_id,
     )
 
 
@@ -121,6 +110,16 @@ def parse_initiation(body: dict[str, Any]) -> Initiation:
         from_number=text(body.get("caller_id"), 64),
         to_number=text(body.get("called_number"), 64),
     )
+
+
+def _names(body: dict[str, Any], turn: dict[str, Any]) -> tuple[str | None, str | None, str]:
+    """call_sid, conversation_id and agent_id of something live; the latter two may stand in the envelope."""
+    call_sid = _given(turn, "call_sid")
+    conversation_id = _given(turn, "conversation_id") or _given(body, "conversation_id")
+    if call_sid is None and conversation_id is None:
+        raise InvalidPayload("Missing required field: call_sid or conversation_id")
+    agent_id = optional_identifier(turn.get("agent_id")) or optional_identifier(body.get("agent_id")) or ""
+    return call_sid, conversation_id, agent_id
 
 
 def _given(holder: dict[str, Any], name: str) -> str | None:
