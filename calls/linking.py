@@ -99,10 +99,10 @@ def _rows(reference: Reference) -> tuple[list[int], bool]:
     if conversation_id:
         rows |= set(Call.objects.filter(conversation_id=conversation_id).values_list("pk", flat=True))
         if not rows:  # somebody may have told it as a call_sid
-            stand_in = Call.objects.named(conversation_id)
+            stand_in = _owner(conversation_id)
             rows |= {stand_in.pk} if stand_in is not None and stand_in.conversation_id is None else set()
     for name in reference.names:
-        found = Call.objects.named(name.text)
+        found = _owner(name.text)
         if found is None or (name.is_claim and not _same_agent(found, reference)):
             continue
         own = found.conversation_id
@@ -114,6 +114,11 @@ def _rows(reference: Reference) -> tuple[list[int], bool]:
         else:
             return [found.pk], True
     return sorted(rows), conflict
+
+
+def _owner(name: str) -> Call | None:
+    """The call that has or had this name, without what is large of it."""
+    return Call.objects.only("call_sid", "conversation_id", "agent_id", "name_rank").named(name)
 
 
 def _same_agent(call: Call, reference: Reference) -> bool:
@@ -130,9 +135,9 @@ def _locked(rows: Sequence[int]) -> list[Call]:
 
 def _created(reference: Reference) -> Call:
     """A call that nobody registered. Its `call_sid` is the best name that is free."""
-    free = [name for name in reference.names if Call.objects.named(name.text) is None]
+    free = [name for name in reference.names if _owner(name.text) is None]
     best = max(free, key=_quality, default=None)
-    if best is None and reference.conversation_id and Call.objects.named(reference.conversation_id) is None:
+    if best is None and reference.conversation_id and _owner(reference.conversation_id) is None:
         best = Name(reference.conversation_id, NameRank.STAND_IN)
     sid, rank = (best.text, best.rank) if best else ("", NameRank.STAND_IN)
     call = Call.register(
@@ -167,7 +172,7 @@ def _learn(call: Call, reference: Reference) -> bool:
         return False
     former = set[str]()
     for name in names:
-        owner = Call.objects.named(name.text)
+        owner = _owner(name.text)
         if owner is not None and owner.pk != call.pk:
             continue
         if name.text == call.call_sid:
@@ -222,7 +227,7 @@ def register(*, call_sid: str = "", conversation_id: str | None = None, **fields
 
 
 def _refuse_taken(reference: Reference) -> None:
-    by_sid = Call.objects.named(reference.names[0].text) if reference.names else None
+    by_sid = _owner(reference.names[0].text) if reference.names else None
     by_conversation = None
     if reference.conversation_id:
         by_conversation = Call.objects.filter(conversation_id=reference.conversation_id).first()
