@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db import connection, transaction
 
@@ -99,10 +99,10 @@ def _rows(reference: Reference) -> tuple[list[int], bool]:
     if conversation_id:
         rows |= set(Call.objects.filter(conversation_id=conversation_id).values_list("pk", flat=True))
         if not rows:  # somebody may have told it as a call_sid
-            stand_in = _owner(conversation_id)
+            stand_in = owner_of(conversation_id)
             rows |= {stand_in.pk} if stand_in is not None and stand_in.conversation_id is None else set()
     for name in reference.names:
-        found = _owner(name.text)
+        found = owner_of(name.text)
         if found is None or (name.is_claim and not _same_agent(found, reference)):
             continue
         own = found.conversation_id
@@ -116,7 +116,7 @@ def _rows(reference: Reference) -> tuple[list[int], bool]:
     return sorted(rows), conflict
 
 
-def _owner(name: str) -> Call | None:
+def owner_of(name: str) -> Call | None:
     """The call that has or had this name, without what is large of it."""
     return Call.objects.only("call_sid", "conversation_id", "agent_id", "name_rank").named(name)
 
@@ -135,9 +135,9 @@ def _locked(rows: Sequence[int]) -> list[Call]:
 
 def _created(reference: Reference) -> Call:
     """A call that nobody registered. Its `call_sid` is the best name that is free."""
-    free = [name for name in reference.names if _owner(name.text) is None]
+    free = [name for name in reference.names if owner_of(name.text) is None]
     best = max(free, key=_quality, default=None)
-    if best is None and reference.conversation_id and _owner(reference.conversation_id) is None:
+    if best is None and reference.conversation_id and owner_of(reference.conversation_id) is None:
         best = Name(reference.conversation_id, NameRank.STAND_IN)
     sid, rank = (best.text, best.rank) if best else ("", NameRank.STAND_IN)
     call = Call.register(
@@ -172,7 +172,7 @@ def _learn(call: Call, reference: Reference) -> bool:
         return False
     former = set[str]()
     for name in names:
-        owner = _owner(name.text)
+        owner = owner_of(name.text)
         if owner is not None and owner.pk != call.pk:
             continue
         if name.text == call.call_sid:
@@ -198,65 +198,3 @@ def names_of(call: Call) -> set[str]:
     """Every name that the call has or had."""
     aliases = CallAlias.objects.filter(call=call).values_list("name", flat=True)
     return {name for name in (call.call_sid, call.conversation_id, *aliases) if name}
-
-
-class NameTaken(Exception):
-    """REST asks for a name that another call has. `field` is the one to correct."""
-
-    def __init__(self, field: str, message: str) -> None:
-        super().__init__(message)
-        self.field = field
-
-
-def register(*, call_sid: str = "", conversation_id: str | None = None, **fields: Any) -> tuple[Call, bool]:
-    """A call that was placed elsewhere, and whether its row is new.
-
-    One that only webhooks made is filled. Raises NameTaken where it was registered before, or where its names belong to
-    two calls.
-    """
-    with transaction.atomic():
-        names = (Name(call_sid, NameRank.REGISTERED),) if call_sid else ()
-        reference = Reference(conversation_id=conversation_id, names=names)
-        lock_names(reference.texts)
-        _refuse_taken(reference)
-        call = link(reference).call
-        if call is None:
-            made = Call.register(call_sid=call_sid, conversation_id=conversation_id, **fields)
-            return Call.objects.get_by_identifier(made.call_sid), True  # with what waited for its names
-        return call.fill(fields), False
-
-
-def _refuse_taken(reference: Reference) -> None:
-    by_sid = _owner(reference.names[0].text) if reference.names else None
-    by_conversation = None
-    if reference.conversation_id:
-        by_conversation = Call.objects.filter(conversation_id=reference.conversation_id).first()
-    if by_sid is not None and by_sid.name_rank == NameRank.REGISTERED:
-        raise NameTaken("call_sid", "A call with this call_sid already exists.")
-    if by_conversation is not None and by_conversation.name_rank == NameRank.REGISTERED:
-        raise NameTaken("conversation_id", "A call with this conversation_id already exists.")
-    own = by_sid.conversation_id if by_sid is not None else None
-    if own and reference.conversation_id and own != reference.conversation_id:
-        raise NameTaken("conversation_id", "The call with this call_sid has another conversation_id.")
-
-
-def link_conversation(call: Call, conversation_id: str) -> Call:
-    """Tell ElevenLabs' identifier of a call. Raises NameTaken where another registered call has it."""
-    with transaction.atomic():
-        reference = Reference(conversation_id=conversation_id, names=(Name(call.call_sid, call.name_rank),))
-        lock_names(reference.texts)
-        call = Call.objects.get_by_identifier(call.call_sid)  # another may have linked it before the names were held
-        if call.conversation_id == conversation_id:
-            return call
-        other = Call.objects.filter(conversation_id=conversation_id).exclude(pk=call.pk).first()
-        if other is not None and (call.conversation_id is not None or other.name_rank == NameRank.REGISTERED):
-            raise NameTaken("conversation_id", "Another call has this conversation_id.")
-        if call.conversation_id is not None:
-            locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
-            locked.conversation_id = conversation_id
-            locked.save(update_fields=["conversation_id", "updated_at"])
-            return locked
-        found = link(reference).call
-        if found is None:
-            raise NameTaken("conversation_id", "Another call has this conversation_id.")
-        return Call.objects.get(pk=found.pk)  # what waited for its names has been applied

@@ -15,7 +15,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from calls import linking
+from calls import registration
 from calls.heard_live import HeardLive, heard_live
 from calls.json_values import iso, json_number
 from calls.models import Call, CallRecording, CallTranscription
@@ -118,7 +118,7 @@ class CallSerializer(RowSerializer[Call]):
     def create(self, validated_data: dict[str, Any]) -> Call:
         """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
         with _names_checked():
-            call, self.is_new = persistently(lambda: linking.register(**validated_data), waits=False)
+            call, self.is_new = persistently(lambda: registration.register(**validated_data), waits=False)
         return _with_recording(call)
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
@@ -126,7 +126,7 @@ class CallSerializer(RowSerializer[Call]):
         conversation_id = validated_data.pop("conversation_id", instance.conversation_id)
         if conversation_id and conversation_id != instance.conversation_id:
             with _names_checked():
-                linked = persistently(lambda: linking.link_conversation(instance, conversation_id), waits=False)
+                linked = persistently(lambda: registration.link_conversation(instance, conversation_id), waits=False)
             instance = _with_recording(linked)
         for name, value in validated_data.items():
             setattr(instance, name, value)
@@ -152,7 +152,7 @@ def _printable(identifier: str) -> str:
 def _names_checked() -> Iterator[None]:
     try:
         yield
-    except linking.NameTaken as error:
+    except registration.NameTaken as error:
         raise serializers.ValidationError({error.field: [str(error)]}) from None
 
 

@@ -13,8 +13,8 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from calls.linking import link_conversation
 from calls.models import Call
+from calls.registration import link_conversation
 from calls.turns import record_turn
 from conftest import Socket, payload
 from realtime import feed, feed_queries, publisher

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from calls.linking import link_conversation
 from calls.models import Call
+from calls.registration import link_conversation
 from calls.turns import record_turn
 from realtime.tests.conftest import in_database
 

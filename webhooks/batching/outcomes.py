@@ -5,8 +5,8 @@ that something waits for. Everything else (repeats, failures, audio, later trans
 names to link, errors) goes through the inbox.
 
 One thread does it: several would fight for the interpreter, and a webhook of 20 KB is mostly work for the interpreter.
-It buys: such a webhook costs 0.55 ms of CPU in a batch of 32, and 3.0 ms through the inbox in one thread; of
-PostgreSQL's 0.25 and 1.2 ms (`python -m lab.bench.batching`).
+It buys: such a webhook costs 0.6 ms of CPU in a batch of 32, and 4 ms through the inbox in one thread; of
+PostgreSQL's 0.26 and 1.5 ms (`python -m lab.bench.batching`).
 """
 
 from __future__ import annotations

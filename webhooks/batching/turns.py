@@ -4,8 +4,8 @@ One batch at a time, so turns of a call keep the order in which they came. A thr
 batch, and would fight with the loop for the interpreter. It works in a server that announces its start and its end
 (ASGI's lifespan); elsewhere, and on SQLite, the inbox takes every turn.
 
-It buys: a turn costs 22 µs of CPU in a batch of 64, and 2.0 ms through the inbox in one thread; of PostgreSQL's 31 µs
-and 0.7 ms (`python -m lab.bench.batching`, without HTTP).
+It buys: a turn costs 21 µs of CPU in a batch of 64, and 2.4 ms through the inbox in one thread; of PostgreSQL's 36 µs
+and 0.8 ms (`python -m lab.bench.batching`, without HTTP).
 """
 
 from __future__ import annotations

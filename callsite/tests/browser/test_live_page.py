@@ -13,8 +13,8 @@ from django.contrib.auth import get_user_model
 from django.utils import timezone
 from playwright.sync_api import Page, expect
 
-from calls.linking import link_conversation
 from calls.models import Call
+from calls.registration import link_conversation
 from calls.turns import record_turn
 from callsite.tests.browser.conftest import aside
 from conftest import payload
