@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db.models import F
 from django.dispatch import Signal
 
-from calls.models import Call, CallAlias, CallRecording, CallTranscription
+from calls.models import Call, CallAlias, CallRecording, CallTranscription, effects
 from calls.outcome import Parties
 
 # Sent with `stays` and `goes`, two calls, inside the transaction, while both rows exist: receivers move what is theirs.
@@ -28,9 +28,9 @@ def merge(stays: Call, goes: Call) -> Call:
         if not getattr(stays, name):
             setattr(stays, name, getattr(goes, name))
     for name in Parties.__slots__:
-        if getattr(goes, name) and goes.source_of(name) > stays.source_of(name):
+        if getattr(goes, name) and effects.source_of(goes, name) > effects.source_of(stays, name):
             setattr(stays, name, getattr(goes, name))
-            stays.party_sources = {**stays.party_sources, name: goes.source_of(name)}
+            stays.party_sources = {**stays.party_sources, name: effects.source_of(goes, name)}
     if goes.call_start_time and not stays.call_start_time:
         stays.call_start_time = goes.call_start_time
     _merge_outcomes(stays, goes)

@@ -39,7 +39,7 @@ def keep(call: Call, content: bytes, event_time: datetime) -> Call:
     try:
         with transaction.atomic():
             lock_names([name])
-            call = call.keep_recording(file=name, size_bytes=len(content), sha256=digest, event_time=event_time)
+            call = CallRecording.keep(call, file=name, size_bytes=len(content), sha256=digest, event_time=event_time)
             if CallRecording.objects.filter(call=call, file=name).exists():
                 store(name, content)  # again: it may have been removed before the lock
             else:

@@ -15,7 +15,7 @@ from django.db import connection, transaction
 from django.db.models.signals import post_save
 from django.utils import timezone
 
-from calls.models import Call
+from calls.models import Call, effects
 from calls.outcome import CallData
 from calls.postgres.server_side import execute
 
@@ -67,7 +67,7 @@ def update_post_call_data(outcomes: Mapping[str, CallData]) -> dict[str, Call]:
     with transaction.atomic(savepoint=False):
         free = Call.objects.select_for_update(no_key=True, skip_locked=True).order_by("pk")
         calls = list(free.filter(conversation_id__in=outcomes, transcription_time=None))
-        changed = {call: call._take_post_call_data(outcomes[str(call.conversation_id)]) for call in calls}
+        changed = {call: effects.take_post_call_data(call, outcomes[str(call.conversation_id)]) for call in calls}
         _update({call: call._with_words([*names, "updated_at"]) for call, names in changed.items()})
     return {str(call.conversation_id): call for call in calls}
 

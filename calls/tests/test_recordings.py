@@ -96,13 +96,13 @@ def test_the_same_recording_again_is_the_same_file(transactional_db, call, files
 def test_a_recording_that_another_removes_at_the_same_moment_is_written_once_more(
     transactional_db, call, files, monkeypatch
 ):
-    keep_recording = Call.keep_recording
+    keep = CallRecording.keep
 
-    def after_a_removal(self, *, file, **fields):
+    def after_a_removal(call, *, file, **fields):
         recordings.discard(file)
-        return keep_recording(self, file=file, **fields)
+        return keep(call, file=file, **fields)
 
-    monkeypatch.setattr(Call, "keep_recording", after_a_removal)
+    monkeypatch.setattr(CallRecording, "keep", after_a_removal)
     recordings.keep(call, b"one", NOW)
     assert files() == linked() != set()
 

@@ -8,7 +8,7 @@ import time
 import pytest
 from django.db import OperationalError, transaction
 
-from calls.models import Call
+from calls.models import Call, effects
 from callsite.tests.conftest import GOOD, ids, told
 from conftest import POST_CALL, payload, sign
 from webhooks import initiation
@@ -64,14 +64,14 @@ def test_a_fault_of_ours_is_an_error_with_its_traceback_and_without_its_words(si
         raise ValueError(f"cannot read {words!r}")
 
     words = "Unspeakable words"
-    monkeypatch.setattr(Call, "_take_post_call_data", fail)
+    monkeypatch.setattr(effects, "take_post_call_data", fail)
     assert site.post_call(payload(GOOD, call.conversation_id)).status_code == 500
     line = told(log)
     assert (line["level"], line["event"], line["answer"], line["step"]) == ("error", "Webhook failed", 500, "apply")
     assert ids(call).items() <= line.items()
     assert line["delivery"] == WebhookDelivery.objects.get().pk
     assert line["error"] == "ValueError"
-    assert 'models.py", line' in line["exception"]
+    assert 'call.py", line' in line["exception"]
     assert line["exception"].endswith(f"in {fail.__qualname__}\nValueError")
     assert "status_after" not in line
     assert words not in log.text()

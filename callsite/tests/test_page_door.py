@@ -16,7 +16,7 @@ from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
 
-from calls.models import Call
+from calls.models import Call, CallRecording
 from calls.threads import Threads
 from callsite import page_door
 from conftest import payload
@@ -131,7 +131,7 @@ def test_a_request_holds_its_place_until_its_thread_has_ended_though_the_client_
 def test_clients_that_do_not_read_a_recording_hold_neither_place_nor_connection(site, token, call):
     size = 16 * 2**20
     name = default_storage.save(f"recordings/{call.pk}/a.mp3", ContentFile(b"x" * size))
-    call.keep_recording(file=name, size_bytes=size, sha256="", event_time=call.created_at)
+    CallRecording.keep(call, file=name, size_bytes=size, sha256="", event_time=call.created_at)
     head = f"GET /api/calls/{call.call_sid}/recording/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}"
     pool = connection.pool
     before = lent(pool)  # this test's own, and those of threads that keep one

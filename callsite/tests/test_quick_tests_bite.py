@@ -11,7 +11,7 @@ from django.db import IntegrityError
 
 from calls import redaction
 from calls.api.permissions import ModelPermissions
-from calls.models import Call
+from calls.models import Call, effects
 from calls.redaction import _Redaction
 from calls.tests import test_api_permissions, test_record_turn, test_redaction
 from calls.tests.conftest import api
@@ -34,7 +34,7 @@ from webhooks.tests.conftest import call, inbox
 
 __all__ = ["api", "call", "inbox"]  # fixtures of the rooms whose tests are run here
 FAILURES = (AssertionError, IntegrityError, pytest.fail.Exception)
-take = Call._take_post_call_data
+take = effects.take_post_call_data
 
 
 def take_older(call, data):
@@ -109,11 +109,11 @@ SAFEGUARDS = {
         (test_record_turn.test_a_turn_id_twice_in_one_batch_is_one_turn, {}),
     ),
     "the newest outcome wins": (
-        (Call, "_take_post_call_data", take_older),
+        (effects, "take_post_call_data", take_older),
         (test_event_order.test_a_later_transcription_refreshes_and_an_older_one_changes_nothing, {}),
     ),
     "a completed call stays completed": (
-        (Call, "_take_post_call_data", take_back),
+        (effects, "take_post_call_data", take_back),
         (test_event_order.test_a_conversation_that_failed_does_not_take_a_completed_call_back, {}),
     ),
     "secrets are masked by their names": (

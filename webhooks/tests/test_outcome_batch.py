@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import F
 from django.db.models.signals import post_save
 
-from calls.models import Call
+from calls.models import Call, effects
 from calls.postgres.outcomes import JSON_COLUMNS, PLAIN_COLUMNS
 from conftest import payload
 from webhooks.batching import deliveries, outcomes
@@ -205,7 +205,7 @@ def test_a_webhook_that_was_kept_as_failed_is_left_to_the_inbox_when_it_comes_ag
     registered(2)
     first, other = raw(*(body_of(n) for n in range(2)))
     with monkeypatch.context() as patch:
-        patch.setattr(Call, "_take_post_call_data", lambda *_: 1 / 0)
+        patch.setattr(effects, "take_post_call_data", lambda *_: 1 / 0)
         assert alone([first])[0].status == 500
     assert [bool(answer) for answer in together([first, other])] == [False, True]
 

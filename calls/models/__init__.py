@@ -1,0 +1,23 @@
+"""Call, its names, its turns and its recording.
+
+A call changes only through its verbs and `save()`: a queryset's `update()` and `bulk_create()` send no signal, and
+nobody would hear of it. The database is the log that everything else can be read back from.
+"""
+
+from __future__ import annotations
+
+from calls.models.alias import CallAlias
+from calls.models.call import IDENTIFIER_MAX_LENGTH, Call
+from calls.models.lookups import CallManager, CallQuerySet
+from calls.models.recording import CallRecording
+from calls.models.turn import CallTranscription
+
+__all__ = [
+    "IDENTIFIER_MAX_LENGTH",
+    "Call",
+    "CallAlias",
+    "CallManager",
+    "CallQuerySet",
+    "CallRecording",
+    "CallTranscription",
+]
