@@ -52,6 +52,7 @@ def configuration(level: str, *, readable: bool) -> dict[str, Any]:
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "django.request": {"handlers": [], "level": "ERROR", "propagate": True},  # a 4xx is the sender's fault
             "daphne": {"handlers": [], "level": "WARNING", "propagate": True},
+            "websockets.server": {"level": "WARNING"},
             "uvicorn.access": {"handlers": access, "propagate": False},
             # its receive task logs a traceback every second while Redis is away; realtime.hub logs one line
             "channels_redis.pubsub": {"handlers": [], "level": "CRITICAL", "propagate": True},

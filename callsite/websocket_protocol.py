@@ -1,12 +1,16 @@
 """uvicorn's WebSocket protocol, held to callsite's limits.
 
-uvicorn's own keeps a message of up to 16 MiB, in any number of fragments, before the application can refuse it. And it
-never answers a handshake that its parser refuses, as for a header line above 8 KiB.
+uvicorn's own shakes hands with a thousand clients in one go, which stops the loop for some 0.2 s. It keeps a message of
+up to 16 MiB, in any number of fragments, before the application can refuse it. And it never answers a handshake that
+its parser refuses, as for a header line above 8 KiB.
 """
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
+from collections import deque
 from typing import Any
 
 # websockets reads these when it is imported. A Cookie header is one line, and pages take a long one too.
@@ -16,13 +20,39 @@ os.environ.setdefault("WEBSOCKETS_MAX_NUM_HEADERS", "256")
 from django.conf import settings
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import CloseCode, Frame
+from websockets.protocol import State
+
+from calls.per_loop import PerLoop
 
 # The application refuses a message above WS_MAX_MESSAGE_BYTES, and says so in an error; this protocol refuses one that
 # is so many times larger, and does not keep it.
 TIMES_THE_LIMIT = 4
 MAX_FRAGMENTS = 1024
 LINGER_SECONDS = 2.0
+HANDSHAKES_AT_ONCE = 10
 BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n\r\n"
+
+
+class _Entrance:
+    """Connections that wait for their handshake. Between two handfuls the loop does what else there is."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[WebSocketProtocol] = deque()
+
+    def let_in(self, protocol: WebSocketProtocol) -> None:
+        self._waiting.append(protocol)
+        if len(self._waiting) == 1:
+            asyncio.get_running_loop().call_soon(self._next)
+
+    def _next(self) -> None:
+        loop = asyncio.get_running_loop()
+        for _ in range(min(HANDSHAKES_AT_ONCE, len(self._waiting))):
+            loop.call_soon(self._waiting.popleft().shake_hands)
+        if self._waiting:
+            loop.call_soon(self._next)
+
+
+_entrance = PerLoop(_Entrance)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
@@ -33,8 +63,25 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
         if settings.WS_MAX_MESSAGE_BYTES:
             limit = TIMES_THE_LIMIT * settings.WS_MAX_MESSAGE_BYTES
             self.conn.max_message_size = min(limit, self.config.ws_max_size)
+        self.conn.logger = logging.getLogger("websockets.server")  # uvicorn's would say "connection open" for each
+        self._handshake: bytes | None = None  # while it waits for its turn
 
     def data_received(self, data: bytes) -> None:
+        """The first data is the handshake, which waits for its turn."""
+        if self._handshake is not None:
+            self._handshake += data
+        elif self.conn.state is not State.CONNECTING or self.conn.handshake_exc is not None:
+            self._receive(data)
+        else:
+            self._handshake = data
+            _entrance().let_in(self)
+
+    def shake_hands(self) -> None:
+        data, self._handshake = self._handshake, None
+        if data is not None and not self.transport.is_closing():
+            self._receive(data)
+
+    def _receive(self, data: bytes) -> None:
         super().data_received(data)
         if self.conn.handshake_exc is not None and not self.close_sent:
             self._refuse_handshake()

@@ -5,9 +5,11 @@ What let somebody in must stay good: while a socket is open, the hub asks `still
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import hashlib
+import time
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs, urlencode
 
 from django.conf import settings
@@ -22,11 +24,16 @@ from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from calls.per_loop import PerLoop
 from realtime.replay import in_thread
+from realtime.together import Together
 
 PERMISSION = "calls.view_call"
 SUBPROTOCOL = "callsite.v1"
+REMEMBERED_TOKENS = 10_000
 _BEARER = "bearer."
+_tokens: dict[bytes, Identity] = {}  # those that were verified, by digest
+_entering = PerLoop(lambda: Together(_may_enter))
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,34 +63,50 @@ async def identify(scope: dict[str, Any]) -> Identity | None:
     user = scope.get("user")
     if user is None or not user.is_authenticated or not is_own_origin(scope):
         return None
-    return await _if_allowed(Identity(user.pk, None, session_key=scope["session"].session_key))
+    identity = Identity(user.pk, None, session_key=scope["session"].session_key)
+    return identity if await may_enter(identity) else None
 
 
 async def identify_token(token: str) -> Identity | None:
     """The user of a JWT access token, if the token is good and the user may listen."""
     try:
-        access = AccessToken(token)  # type: ignore[arg-type]  # it takes text
-        identity = Identity(
-            user_id=int(access[jwt_settings.USER_ID_CLAIM]),
-            expires_at=float(access["exp"]),
-            password_hash=str(access[jwt_settings.REVOKE_TOKEN_CLAIM]),
-        )
+        identity = _verified(token)
     except (TokenError, KeyError, TypeError, ValueError):
         return None
-    return await _if_allowed(identity)
+    return identity if await may_enter(identity) else None
 
 
-async def _if_allowed(identity: Identity) -> Identity | None:
-    return identity if identity in await still_allowed([identity], identity.user_id) else None
+def _verified(token: str) -> Identity:
+    """Whose token it is. A token that was good stays good until it expires, and is verified once."""
+    key = hashlib.sha256(token.encode()).digest()
+    known = _tokens.get(key)
+    if known is not None and known.expires_at is not None and known.expires_at > time.time():
+        return known
+    access = AccessToken(token)  # type: ignore[arg-type]  # it takes text
+    identity = Identity(
+        user_id=int(access[jwt_settings.USER_ID_CLAIM]),
+        expires_at=float(access["exp"]),
+        password_hash=str(access[jwt_settings.REVOKE_TOKEN_CLAIM]),
+    )
+    if len(_tokens) >= REMEMBERED_TOKENS:
+        _tokens.clear()
+    _tokens[key] = identity
+    return identity
 
 
-async def still_allowed(identities: Iterable[Identity], user_id: int | None = None) -> set[Identity]:
-    """Those whose user is active and may view calls, and whose session or token is still good; two queries for all.
+async def may_enter(identity: Identity) -> bool:
+    """Whether `still_allowed` has it; those who come in at the same moment ask together."""
+    return await _entering().ask(identity) is True
 
-    `user_id`: who waits for the answer, if one user does.
-    """
+
+async def _may_enter(identities: Collection[Identity]) -> dict[Identity, Literal[True]]:
+    return dict.fromkeys(await still_allowed(identities), True)
+
+
+async def still_allowed(identities: Iterable[Identity]) -> set[Identity]:
+    """Those whose user is active and may view calls, and whose session or token is still good; two queries for all."""
     asked = set(identities)
-    return await in_thread(lambda: _still_allowed(asked), user_id)
+    return await in_thread(lambda: _still_allowed(asked), "auth")
 
 
 def _still_allowed(asked: set[Identity]) -> set[Identity]:

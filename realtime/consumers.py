@@ -40,12 +40,13 @@ class TranscriptionConsumer(AuthenticatedConsumer):
             self.error("INVALID_MESSAGE_FORMAT", "after is the number of the last turn you have: 0, 1, 2 …")
             return
         try:
-            state = await replay.find(identifier, self.listener.user_id)
+            since = self.hub.moment()
+            state = await replay.find(identifier)
             if not self._has_room_for(state.call_id):
                 limit = settings.WS_MAX_SUBSCRIPTIONS
                 self.error("SUBSCRIPTION_LIMIT", f"At most {limit} subscriptions a connection.")
                 return
-            await self.hub.subscribe(self.listener, state, identifier, after)
+            await self.hub.subscribe(self.listener, state, identifier, after, since=since)
         except Call.DoesNotExist:
             self.error("CALL_NOT_FOUND", "There is no call with this call_sid or conversation_id.")
         except Error:
@@ -69,7 +70,7 @@ class TranscriptionConsumer(AuthenticatedConsumer):
         call_id = self.listener.subscription_to(identifier)
         if call_id is None and any(s.conversation_id is None for s in self.listener.subscriptions.values()):
             with contextlib.suppress(Call.DoesNotExist):
-                return (await replay.find(identifier, self.listener.user_id)).call_id
+                return (await replay.find(identifier)).call_id
         return call_id
 
     def _has_room_for(self, call_id: int) -> bool:

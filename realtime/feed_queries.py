@@ -53,13 +53,14 @@ class Listing:
 
 async def listing(known: set[int]) -> Listing:
     """Read the present list. It has the versions of all `known` calls, also of those that left the list."""
-    return await in_thread(lambda: _listing(known))
+    return await in_thread(lambda: _listing(known), "feed")
 
 
 async def rows(call_ids: Iterable[int]) -> list[tuple[int, Version, str]]:
     """Read these calls, each as (id, version, JSON), in one query."""
     ids = list(call_ids)
-    return await in_thread(lambda: [_row(values) for values in _with_last_turn(Call.objects.filter(pk__in=ids))])
+    calls = Call.objects.filter(pk__in=ids)
+    return await in_thread(lambda: [_row(values) for values in _with_last_turn(calls)], "feed")
 
 
 def _listing(known: set[int]) -> Listing:

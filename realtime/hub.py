@@ -31,6 +31,7 @@ SETTLE_SECONDS = 0.3
 HEARTBEAT_SECONDS = 20.0
 DATABASE_RETRY_SECONDS = 1.0
 STALLED_SECONDS = 15.0
+REMEMBERED_CALLS = 10_000
 CLOSE_TRY_AGAIN_LATER = 1013
 CLOSE_NOT_AUTHENTICATED = 4401
 
@@ -43,6 +44,8 @@ class Hub:
         self._connections: Counter[int] = Counter()  # by user
         self.topics: dict[int, Topic] = {}
         self._doorbell = current_doorbell()
+        self._heard = self._forgotten = 0  # marks; below `_forgotten` nobody knows any more
+        self._unserved: dict[int, int] = {}  # of calls without a topic, when something was heard last
         self._cycles: list[asyncio.Task[None]] = []
         self._tasks = Tasks()
         self._reader = Reader(self._tasks, self.unsubscribe, self._gone)
@@ -78,30 +81,55 @@ class Hub:
     # --- subscriptions ----------------------------------------------------------------------------------------
 
     async def subscribe(
-        self, listener: Listener, state: CallState, identifier: str, after: int | None, *, moved: bool = False
+        self,
+        listener: Listener,
+        state: CallState,
+        identifier: str,
+        after: int | None,
+        *,
+        since: int | None = None,
+        moved: bool = False,
     ) -> None:
         """Confirm, then serve every turn above `after` (None: above the newest), then the completion pair.
 
         The process joins the channel layer before it reads the state that it confirms, so no turn can be committed
-        unseen between the two. `moved`: the call that the client listened to became part of this one. Raises
-        Call.DoesNotExist, django.db.Error.
+        unseen between the two. `state` is that state where it was read after `since`, a `moment` of this hub, and
+        nothing has been heard of the call meanwhile; else it is read again. `moved`: the call that the client listened
+        to became part of this one. Raises Call.DoesNotExist, django.db.Error.
         """
         topic = self.topics.get(state.call_id)
         if topic is None:
             topic = self.topics[state.call_id] = Topic(state)
         topic.users += 1
         try:
-            if not state.ended:
+            if not (state.ended or self._is_current(state.call_id, since)):
                 await self._doorbell.ready()
                 try:
-                    state = await replay.state(state.call_id, listener.user_id)
+                    state = await replay.state(state.call_id)
                 except Call.DoesNotExist:  # deleted, or it became part of another call just now
-                    state = await replay.find(identifier, listener.user_id)
+                    state = await replay.find(identifier)
                     await self.subscribe(listener, state, identifier, after, moved=moved)
                     return
             self._admit(listener, topic, state, identifier, after, moved=moved)
         finally:
             self._release(topic)
+
+    def moment(self) -> int | None:
+        """A mark for `subscribe`: what is read from now on, and not heard of, is current. None: we would not hear."""
+        return self._heard if self._doorbell.is_member else None
+
+    def _is_current(self, call_id: int, since: int | None) -> bool:
+        if since is None or not self._doorbell.is_member:
+            return False
+        return since >= self._forgotten and self._unserved.get(call_id, -1) < since
+
+    def _note_unserved(self, call_id: int) -> None:
+        """Something was heard of a call that has no topic (yet): its state may be read at this moment."""
+        if len(self._unserved) >= REMEMBERED_CALLS:
+            self._unserved.clear()
+            self._forgotten = self._heard + 1
+        self._unserved[call_id] = self._heard
+        self._heard += 1
 
     def unsubscribe(self, listener: Listener, call_id: int) -> None:
         subscription = listener.subscriptions.pop(call_id)
@@ -144,6 +172,7 @@ class Hub:
     async def heard(self, notice: Notice) -> None:
         topic = self.topics.get(notice["call_id"])
         if topic is None:
+            self._note_unserved(notice["call_id"])
             return
         if notice["type"] == "turn":
             turn = notice["turn"]
@@ -181,7 +210,7 @@ class Hub:
             return
         asked = dict(self.topics)
         try:
-            states = {state.call_id: state for state in await replay.states(asked)}
+            states = await replay.states(asked)
         except Error as error:
             logger.warning("The database is away: %s", type(error).__name__)
             return
@@ -207,7 +236,7 @@ class Hub:
     async def _follow(self, listener: Listener, identifier: str) -> None:
         while listener in self.listeners:
             try:
-                state = await replay.find(identifier, listener.user_id)
+                state = await replay.find(identifier)
                 await self.subscribe(listener, state, identifier, after=0, moved=True)
             except Call.DoesNotExist:
                 listener.send(ErrorFrame(message="The call was deleted.", code="CALL_NOT_FOUND", identifier=identifier))

@@ -266,15 +266,16 @@ async def test_a_call_that_becomes_part_of_another_while_it_is_subscribed_to_is_
     events = Events(uuid.uuid4().hex[:10], site, staff_token)
     for name in ("init", "turn_by_conversation"):
         await asyncio.to_thread(events.send, name)
-    state, merged = replay.state, threading.Event()
+    find, merged = replay.find, threading.Event()
 
-    async def merged_first(call_id, user_id):
+    async def merged_behind_it(identifier):
+        state = await find(identifier)
         if not merged.is_set():
             merged.set()
             await asyncio.to_thread(events.send, "init_with_conversation")
-        return await state(call_id, user_id)
+        return state
 
-    monkeypatch.setattr(replay, "state", merged_first)
+    monkeypatch.setattr(replay, "find", merged_behind_it)
     listener = Listener(site, staff_token, events.conversation)
     task = asyncio.create_task(listener.run())
     assert await asyncio.to_thread(merged.wait, 10)

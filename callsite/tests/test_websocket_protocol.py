@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 import socket as sockets
 import struct
@@ -9,6 +10,7 @@ import struct
 import pytest
 import websockets
 
+from callsite.websocket_protocol import HANDSHAKES_AT_ONCE, _Entrance
 from lab.stack.webserver import CHECKOUT, WebServer
 
 HANDSHAKE = (
@@ -142,3 +144,33 @@ def test_the_production_command_has_the_protocol(settings):
     words = ["--ws", settings.WEBSOCKET_PROTOCOL]
     assert f'"{words[0]}", "{words[1]}"' in (CHECKOUT / "Dockerfile").read_text()
     assert " ".join(words) in (CHECKOUT / "docs" / "operations.md").read_text()
+
+
+def test_between_handfuls_of_handshakes_the_loop_does_what_else_there_is():
+    done = []
+
+    class Client:
+        def shake_hands(self):
+            done.append("handshake")
+
+    async def come():
+        entrance = _Entrance()
+        for _ in range(3 * HANDSHAKES_AT_ONCE):
+            entrance.let_in(Client())
+        for _ in range(10):
+            done.append("else")
+            await asyncio.sleep(0)
+
+    asyncio.run(come())
+    handfuls = " ".join(done).split("else")
+    assert sum("handshake" in handful for handful in handfuls) == 3
+    assert max(handful.count("handshake") for handful in handfuls) == HANDSHAKES_AT_ONCE
+
+
+async def test_a_client_that_left_before_its_handshake_does_no_harm(site, token):
+    for _ in range(30):
+        client = Raw(site.port, token)
+        client.socket.close()
+    async with site.socket(token) as socket:
+        await socket.send(ping=1)
+        assert (await socket.next())["ping"] == 1

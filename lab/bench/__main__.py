@@ -8,7 +8,7 @@ import sys
 import time
 
 from lab.bench import data, machine, report
-from lab.bench.figures import burst, fanout, latency, many_calls, memory, post_call, turns
+from lab.bench.figures import burst, coming_in, fanout, latency, many_calls, memory, post_call, turns
 from lab.bench.flat import run as flat
 from lab.bench.load.descriptors import raise_limit
 from lab.bench.samples import Samples
@@ -22,6 +22,7 @@ FIGURES = {
     "latency": latency,
     "many-calls": many_calls,
     "memory": memory,
+    "coming-in": coming_in,
     "burst": burst,
 }
 

@@ -30,8 +30,7 @@ def fill(infrastructure: Infrastructure) -> None:
     """Empty all tables and register the calls: every round begins alike."""
     from calls.models import Call
 
-    tables = "calls_call, calls_calltranscription, calls_callrecording, webhooks_webhookdelivery"
-    infrastructure.sql(f"TRUNCATE {tables} RESTART IDENTITY")
+    infrastructure.sql("TRUNCATE calls_call, webhooks_webhookdelivery RESTART IDENTITY CASCADE")
     infrastructure.sql(_insert_calls(Call))
     infrastructure.sql("TRUNCATE rival_turn, rival_call RESTART IDENTITY", "rival")
     infrastructure.sql(
@@ -70,15 +69,19 @@ def _insert_calls(model: Any) -> str:
     )
 
 
-def listener_token() -> str:
+def listener_token(name: str = "bench-listener") -> str:
     """A JWT of a user who may view calls and nothing else, good for hours."""
     from django.contrib.auth import get_user_model
     from django.contrib.auth.models import Permission
     from rest_framework_simplejwt.tokens import AccessToken
 
-    user, created = get_user_model().objects.get_or_create(username="bench-listener")
+    user, created = get_user_model().objects.get_or_create(username=name)
     if created:
         user.user_permissions.add(Permission.objects.get(codename="view_call"))
     token = AccessToken.for_user(user)
     token.set_exp(lifetime=timedelta(hours=6))
     return str(token)
+
+
+def listener_tokens(users: int) -> list[str]:
+    return [listener_token(f"bench-listener-{number}") for number in range(users)]

@@ -73,7 +73,7 @@ class Stage:
         """One run of the load generator against a subject."""
         server = subject if isinstance(subject, Subject) else self.subjects[subject]
         words = [command, *server.posts, *(server.listens if command == "fanout" else ())]
-        if command == "idle":
+        if command in ("idle", "coming-in"):
             words = [command, *server.listens, "--pid", server.pids]
         words += [str(argument) for argument in arguments]
         time.sleep(0.2)  # what the last one left is done

@@ -54,16 +54,21 @@ def join_first(patch):
     """The state that is confirmed was read before the layer knew us, in place of after."""
     find, found = replay.find, {}
 
-    async def find_and_keep(identifier, user_id):
-        state = await find(identifier, user_id)
+    async def find_and_keep(identifier):
+        state = await find(identifier)
         found[state.call_id] = state
         return state
 
-    async def what_was_found(call_id, user_id):
+    async def what_was_found(call_id):
         return found[call_id]
 
     patch.setattr(replay, "find", find_and_keep)
     patch.setattr(replay, "state", what_was_found)
+
+
+def heard_early(patch):
+    """What is heard of a call before anybody listens to it is forgotten at once."""
+    patch.setattr(Hub, "_note_unserved", lambda hub, call_id: None)
 
 
 def row_lock(patch):

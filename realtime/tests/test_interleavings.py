@@ -58,16 +58,42 @@ def test_a_turn_that_is_served_while_a_subscription_is_made_is_not_missed(still)
     first.subscribe(call, 0)
     still.settle()
     second.subscribe(call, None)
-    still.reads.perform(0)  # find
-    still.reads.answer(0)
-    still.run()
-    still.reads.perform(0)  # state
+    still.reads.perform(0)
     record_turn(call, speaker_type="agent", message_text="meanwhile")
     still.layer.deliver(0, keep=False)
     still.run()
     still.reads.answer(0)
     still.settle()
     assert second.listening[call.pk].got == [(1, "meanwhile")]
+
+
+def test_a_turn_of_a_call_that_nobody_listened_to_is_not_missed_while_a_subscription_is_made(still):
+    """Its state was read before the turn, and its doorbell rang before anybody listened: the state is read again."""
+    call = Call.register(call_sid="EL_1")
+    browser = Browser(still)
+    still.settle()
+    browser.subscribe(call, 0)
+    still.reads.perform(0)
+    record_turn(call, speaker_type="agent", message_text="meanwhile")
+    still.layer.deliver(0, keep=False)
+    still.run()
+    still.reads.answer(0)
+    still.run()
+    assert still.reads.unread, "the state that was found is taken for the present one"
+    still.settle()
+    assert browser.listening[call.pk].got == [(1, "meanwhile")]
+
+
+def test_a_call_whose_state_is_current_is_read_once(still):
+    call = Call.register(call_sid="EL_1")
+    browser = Browser(still)
+    still.settle()
+    browser.subscribe(call, None)
+    still.reads.perform(0)
+    still.reads.answer(0)
+    still.run()
+    assert not still.reads.unread
+    assert call.pk in browser.listening
 
 
 def test_a_socket_that_lost_its_room_misses_nothing_when_it_reads_again(still):

@@ -19,6 +19,7 @@ KILLS = [
     (mutants.gap_fill, layer.test_turns_that_the_layer_reorders_are_heard_in_order),
     (mutants.dedupe, layer.test_a_turn_that_the_layer_repeats_is_heard_once),
     (mutants.join_first, layer.test_a_turn_that_commits_while_the_layer_is_joined_is_not_missed),
+    (mutants.heard_early, layer.test_a_turn_that_is_heard_before_its_listener_is_there_is_not_missed),
     (mutants.row_lock, layer.test_two_turns_at_once_get_two_numbers),
 ]
 NAMES = [f"{mutant.__name__}-{test.__name__.removeprefix('test_')}" for mutant, test in KILLS]

@@ -12,7 +12,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 
 from calls.models import Call
 from calls.turns import record_turn
-from realtime import doorbell, publisher
+from realtime import doorbell, publisher, replay
 from realtime.doorbell import Doorbell
 from realtime.tests.conftest import in_database, until
 
@@ -94,7 +94,29 @@ async def test_a_turn_that_commits_while_the_layer_is_joined_is_not_missed(
         await ready(self)
 
     monkeypatch.setattr(Doorbell, "ready", slowly_ready)
+    monkeypatch.setattr(Doorbell, "is_member", property(lambda _: False))
     async with site.socket(token) as socket:
+        confirmed = await socket.subscribe(talk.call.call_sid, after=0)
+        assert confirmed["last_sequence_number"] == 1
+        assert numbers(await socket.take(1)) == [1]
+
+
+async def test_a_turn_that_is_heard_before_its_listener_is_there_is_not_missed(
+    site, talk, token, no_clock, monkeypatch
+):
+    """The call was found before the turn, which rang while nobody listened: what is confirmed is read again."""
+    find = replay.find
+
+    async def find_before_a_turn(identifier):
+        state = await find(identifier)
+        await in_database(record_turn)(talk.call, speaker_type="agent", message_text="in between")
+        await asyncio.sleep(0.1)  # its doorbell rings in this process
+        return state
+
+    async with site.socket(token) as socket:
+        await socket.send(ping=1)
+        await socket.next()
+        monkeypatch.setattr(replay, "find", find_before_a_turn)
         confirmed = await socket.subscribe(talk.call.call_sid, after=0)
         assert confirmed["last_sequence_number"] == 1
         assert numbers(await socket.take(1)) == [1]

@@ -1,4 +1,4 @@
-"""`python -m lab.bench.load ingest|fanout|idle …`: one run against a server, one JSON object on standard output."""
+"""`python -m lab.bench.load COMMAND …`: one run against a server, one JSON object on standard output."""
 
 from __future__ import annotations
 
@@ -6,18 +6,20 @@ import argparse
 import asyncio
 import json
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 import uvloop
 
-from lab.bench.load import fanout, idle, ingest
+from lab.bench.load import coming_in, fanout, idle, ingest
 from lab.bench.load.descriptors import raise_limit
 
 
 def main() -> None:
     args = arguments()
     raise_limit()
-    run = {"ingest": ingest.run, "fanout": fanout.run, "idle": idle.run}[args.command]
+    runs = {"ingest": ingest.run, "fanout": fanout.run, "idle": idle.run, "coming-in": coming_in.run}
+    run = runs[args.command]
     print(json.dumps(uvloop.run(_settled(run(args)))))
 
 
@@ -65,11 +67,18 @@ def arguments() -> argparse.Namespace:
     one.add_argument("--check", action="store_true", help="count frames that are not the next of their call")
 
     commands.add_parser("idle", parents=[common, ws], help="memory of idle sockets")
+
+    one = commands.add_parser("coming-in", parents=[common, ws], help="sockets that come in all at once")
+    one.add_argument("--tokens", type=_lines, default=[], metavar="FILE", help="a token a line, taken in turn")
     return parser.parse_args()
 
 
 def _numbers(text: str) -> list[int]:
     return [int(part) for part in text.split(",") if part]
+
+
+def _lines(path: str) -> list[str]:
+    return Path(path).read_text().split()
 
 
 def _urls(text: str) -> list[str]:

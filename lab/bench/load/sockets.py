@@ -134,17 +134,21 @@ class Crowd:
                 socket.transport.abort()
 
 
-async def open_sockets(urls: list[str], token: str, count: int, calls: int, *, by_id: bool, sink: Sink) -> Crowd:
-    """Open `count` sockets, over the URLs and the first `calls` calls in turn."""
+async def open_sockets(
+    urls: list[str], token: str | list[str], count: int, calls: int, *, by_id: bool, sink: Sink, at_once: int = 50
+) -> Crowd:
+    """Open `count` sockets, over the URLs, the first `calls` calls, and the tokens where there are several, in turn."""
+    tokens = [token] if isinstance(token, str) else token
     loop = asyncio.get_running_loop()
-    gate = asyncio.Semaphore(50)
+    gate = asyncio.Semaphore(at_once)
     crowd = Crowd([], Counter(), 0.0)
     began = time.perf_counter()
 
     async def one(index: int) -> None:
         call = index % calls + 1
         parts = urlsplit(urls[index % len(urls)])
-        path = f"{parts.path.rstrip('/')}{PATH}" + (f"?token={token}" if token else "")
+        shown = tokens[index % len(tokens)]
+        path = f"{parts.path.rstrip('/')}{PATH}" + (f"?token={shown}" if shown else "")
         async with gate:
             try:
                 async with asyncio.timeout(30):
