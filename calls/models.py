@@ -145,6 +145,7 @@ class Call(models.Model):
     search_words = WordsField(null=True, editable=False)
 
     former_status: str | None = None  # what it was before a verb ended it; not stored
+    is_locked = False  # its row was read and locked in the present transaction; not stored
 
     objects = CallManager()
 
@@ -209,10 +210,14 @@ class Call(models.Model):
     @classmethod
     def register(cls, *, call_sid: str = "", driver_id: str = "", **fields: Any) -> Call:
         """A call that has begun elsewhere. Without a `call_sid` it gets `EL_{driver_id}_{unix seconds}_{random}`."""
-        made = f"EL_{driver_id[:200]}_{int(time.time())}_{secrets.token_urlsafe(12)}"
-        call = cls(call_sid=call_sid or made, driver_id=driver_id, **fields)
+        call = cls(call_sid=call_sid or cls.make_call_sid(driver_id), driver_id=driver_id, **fields)
         call.save(force_insert=True)
         return call
+
+    @staticmethod
+    def make_call_sid(driver_id: str) -> str:
+        """One that neither collides nor can be guessed."""
+        return f"EL_{driver_id[:200]}_{int(time.time())}_{secrets.token_urlsafe(12)}"
 
     def update_post_call_data(self, data: CallData) -> Call:
         """The conversation is over and analysed: the call completes (or fails), and keeps what is known of it.
@@ -292,6 +297,9 @@ class Call(models.Model):
     # --- inside the lock ------------------------------------------------------------------------------------
 
     def _locked(self) -> Call:
+        """The row as it is now. `calls.linking` has read and locked it already, for the verb that comes next."""
+        if self.is_locked:
+            return self
         return Call.objects.select_for_update(no_key=True).get(pk=self.pk)
 
     def _take_post_call_data(self, data: CallData) -> list[str]:

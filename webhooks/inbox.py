@@ -10,13 +10,14 @@ import contextlib
 import hashlib
 import traceback
 from dataclasses import replace
+from typing import assert_never
 
 from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from prometheus_client import Counter
 
-from calls.linking import lock_names
 from calls.models import Call
+from calls.names import lock_names
 from calls.races import may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
@@ -27,7 +28,7 @@ from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, We
 from webhooks.journal import Entry
 from webhooks.machine_detection import MachineDetection
 from webhooks.models import WaitingName, WebhookDelivery
-from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription
+from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
 from webhooks.reading import identify, read
 from webhooks.tool_payloads import Initiation
 
@@ -37,6 +38,7 @@ _RESULT = [
     *("event_type", "conversation_id", "call_sid", "call", "outcome", "answer_status", "answer_body", "error"),
     *("times_received", "times_applied", "applied_at"),
 ]
+_Handled = Transcription | InitiationFailure | Audio | MachineDetection | NewHistory | Initiation
 DELIVERIES = Counter("callsite_webhook_deliveries", "Verified webhooks, by route and outcome", ["route", "outcome"])
 
 Outcome = WebhookDelivery.Outcome
@@ -198,7 +200,7 @@ def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str, str]:
     return call, Answer(200, answer), Outcome.APPLIED, note
 
 
-def _handle(event: Event | NewHistory | Initiation) -> handlers.Handled:
+def _handle(event: _Handled) -> handlers.Handled:
     match event:
         case NewHistory():
             return handlers.handle_history(event)
@@ -212,7 +214,7 @@ def _handle(event: Event | NewHistory | Initiation) -> handlers.Handled:
             return handlers.handle_audio(event)
         case MachineDetection():
             return handlers.handle_machine_detection(event)
-    raise AssertionError(event)
+    assert_never(event)
 
 
 def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Answer, str]:
