@@ -72,7 +72,7 @@ def link(reference: Reference, *, create: bool = False) -> Found:
                 hold_names(reference.texts, rows)
                 held = True
                 continue
-            locked = _locked(rows)
+            locked = _locked(rows, to_merge=len(rows) > 1)
             if len(locked) == len(rows):  # else another transaction merged one meanwhile
                 break
         if not locked:
@@ -98,7 +98,7 @@ def link_known(references: Sequence[Reference]) -> dict[Reference, Call | None] 
     if any(_tells_more(reference, rows, known, create=False) for reference, rows in found.items()):
         return None
     wanted = {pk for rows in found.values() for pk in rows}
-    calls = {call.pk: call for call in _locked(sorted(wanted))}
+    calls = {call.pk: call for call in _locked(sorted(wanted), to_merge=False)}
     if len(calls) < len(wanted):  # another transaction merged one meanwhile
         return None
     return {reference: calls[rows[0]] if rows else None for reference, rows in found.items()}
@@ -153,12 +153,12 @@ def names_in(reference: Reference, conversation_id: str | None) -> list[Name]:
     return [name for name in reference.names if name.rank == NameRank.REGISTERED or name.text not in ids]
 
 
-def _locked(rows: Sequence[int]) -> list[Call]:
+def _locked(rows: Sequence[int], *, to_merge: bool) -> list[Call]:
     """The rows, locked in the order of their keys; the one that stays when they are merged comes first."""
     if not rows:
         return []
-    lock = Call.objects.select_for_update(no_key=len(rows) < 2)
-    if len(rows) < 2:  # what is large is read where it is wanted
+    lock = Call.objects.select_for_update(no_key=not to_merge)
+    if not to_merge:  # what is large is read where it is wanted
         lock = lock.defer("final_transcript", "analysis_data", "metadata_json")
     calls = list(lock.filter(pk__in=rows).order_by("pk"))
     for call in calls:
