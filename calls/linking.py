@@ -57,33 +57,32 @@ class Found(NamedTuple):
     conflict: bool
 
 
-def link(reference: Reference, *, create: bool = False) -> Found:
+def link(reference: Reference, *, create: bool = False, held: Known | None = None) -> Found:
     """Find the call of an event, merge what turns out to be one call, and teach it the event's names.
 
-    `create`: make the call where there is none. Runs in the caller's transaction, and locks the call's row. An event
-    that tells nothing new costs two queries; any other one holds the names first, before it locks a row.
+    `create`: make the call where there is none. `held`: its names, if the caller holds them. Runs in the caller's
+    transaction, and locks the call's row. An event that tells nothing new costs two queries; any other one holds the
+    names first, before it locks a row.
     """
     with transaction.atomic(savepoint=False):
-        held = False
-        while True:
-            known = look_up(reference.texts)
+        known = held or look_up(reference.texts)
+        rows, conflict = _rows(reference, known)
+        if held is None and _tells_more(reference, rows, known, create=create):
+            known = held = hold_names(reference.texts)
             rows, conflict = _rows(reference, known)
-            if not held and _tells_more(reference, rows, known, create=create):
-                hold_names(reference.texts, rows)
-                held = True
-                continue
-            locked = _locked(rows, to_merge=len(rows) > 1)
-            if len(locked) == len(rows):  # else another transaction merged one meanwhile
-                break
+        locked = _locked(rows, to_merge=len(rows) > 1)
+        if len(locked) < len(rows):  # another transaction merged one meanwhile
+            return link(reference, create=create)
         if not locked:
             if not (create and _may_be_made(reference, known)):
                 return Found(None, conflict)
             _make(reference, known)
-            return Found(link(reference).call, conflict)  # what waited for it may have merged or renamed it already
+            # what waited for it may have merged or renamed it already
+            return Found(link(reference, held=look_up(reference.texts)).call, conflict)
         call = locked[0]
         for other in locked[1:]:
             call = merge(call, other)
-        learned = held and _learn(call, reference, known, rows)
+        learned = held is not None and _learn(call, reference, known, rows)
         if learned or len(locked) > 1:
             # what waited for a name is applied now, and may have changed the call or merged it into another
             call = Call.objects.select_for_update(no_key=True).get_by_identifier(call.call_sid)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from django.db import connection
+from django.db import connection, transaction
 from django.dispatch import Signal
 
 from calls.models import Call, CallAlias
@@ -89,22 +89,42 @@ def lock_names(names: Iterable[str | None]) -> None:
         )
 
 
-def hold_names(names: Iterable[str], calls: Iterable[int] = ()) -> None:
+def hold_names(names: Iterable[str]) -> Known:
     """`lock_names` for whoever may give a call a name: all that it may need is held before it locks the first row.
 
-    That is every name of these calls, and every name that the deliveries carry that will be applied.
+    That is every name of the calls that have one of these, and of the deliveries that wait for one of those, and so on.
+    Where there are more when all are held, they are let go: everybody waits in one order, and none for each other.
     """
-    held = set(names)
-    if calls := list(calls):
-        rows = Call.objects.filter(pk__in=calls).values_list("call_sid", "conversation_id")
-        held.update(name for pair in rows for name in pair if name is not None)
-        held.update(CallAlias.objects.filter(call__in=calls).values_list("name", flat=True))
-    further = held
-    while further:
-        told = {name for _, more in names_come_along.send(Call, names=further) for name in more}
-        further = told - held
-        held |= further
-    lock_names(held)
+    names = set(names)
+    wanted, known = _with_what_comes_along(names)
+    while connection.vendor == "postgresql":
+        with transaction.atomic():  # a savepoint: what is rolled back to it is let go
+            lock_names(wanted)
+            found, known = _with_what_comes_along(names)
+            if found <= wanted:
+                break
+            wanted = found
+            transaction.set_rollback(True)
+    return known
+
+
+def _with_what_comes_along(names: set[str]) -> tuple[set[str], Known]:
+    """All names that may have to be held for these, and the calls that have them now."""
+    found, new = set(names), names
+    known = look_up(names)
+    calls = set[int]()
+    while new:
+        further = {name for _, told in names_come_along.send(Call, names=new) for name in told}
+        if more := known.calls.keys() - calls:
+            calls |= more
+            owners = [known.calls[pk] for pk in more]
+            further |= {name for call in owners for name in (call.call_sid, call.conversation_id) if name is not None}
+            further |= set(CallAlias.objects.filter(call__in=more).values_list("name", flat=True))
+        new = further - found
+        found |= new
+        if new:
+            known = look_up(found)
+    return found, known
 
 
 def names_of(call: Call) -> set[str]:

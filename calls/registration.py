@@ -9,7 +9,7 @@ from django.db import transaction
 
 from calls.linking import Name, NameRank, Reference, link, remember
 from calls.models import Call
-from calls.names import Known, Owner, hold_names, look_up
+from calls.names import Known, Owner, hold_names
 from calls.outcome import Parties
 
 
@@ -30,7 +30,7 @@ def register(*, call_sid: str = "", conversation_id: str | None = None, **fields
     sid = call_sid or Call.make_call_sid(fields.get("driver_id", ""))
     reference = Reference(conversation_id=conversation_id, names=(Name(sid, NameRank.REGISTERED),))
     with transaction.atomic():
-        known = _held(reference)
+        known = hold_names(reference.texts)
         by_sid = known.owner(sid)
         if by_sid is not None and by_sid.name_rank == NameRank.REGISTERED:
             raise NameTaken("call_sid", "A call with this call_sid already exists.")
@@ -41,7 +41,7 @@ def register(*, call_sid: str = "", conversation_id: str | None = None, **fields
                 raise NameTaken("conversation_id", "Another call has this as its call_sid, or as a former name.")
         if conversation_id and by_sid is not None and by_sid.conversation_id not in (None, conversation_id):
             raise NameTaken("conversation_id", "The call with this call_sid has another conversation_id.")
-        call = link(reference).call
+        call = link(reference, held=known).call
         if call is None:
             Call.register(call_sid=sid, conversation_id=conversation_id, **fields)
             return Call.objects.get_by_identifier(sid), True  # with what waited for its names
@@ -65,7 +65,7 @@ def link_conversation(call: Call, conversation_id: str) -> Call:
     Raises NameTaken where the identifier is a name of another call that cannot be the same one.
     """
     with transaction.atomic():
-        known = _held(Reference(conversation_id=conversation_id, names=(Name(call.call_sid, call.name_rank),)))
+        known = hold_names([conversation_id, call.call_sid])
         call = Call.objects.get_by_identifier(call.call_sid)  # another may have linked it before the names were held
         if call.conversation_id == conversation_id:
             return call
@@ -77,19 +77,13 @@ def link_conversation(call: Call, conversation_id: str) -> Call:
                 raise NameTaken("conversation_id", "Another call has this conversation_id.")
         if call.conversation_id is None:
             name = Name(call.call_sid, call.name_rank)
-            link(Reference(conversation_id=conversation_id, names=(name,)))
+            link(Reference(conversation_id=conversation_id, names=(name,)), held=known)
         else:
             locked = Call.objects.select_for_update(no_key=True).get(pk=call.pk)
             former = {locked.conversation_id or ""}
             locked.conversation_id = conversation_id
             remember(locked, former, {"conversation_id"})
         return Call.objects.get_by_identifier(call.call_sid)  # what waited for its names has been applied
-
-
-def _held(reference: Reference) -> Known:
-    """The calls that have these names, which nobody else gives to a call before the transaction ends."""
-    hold_names(reference.texts, look_up(reference.texts).calls)
-    return look_up(reference.texts)
 
 
 def _named_as(conversation_id: str | None, known: Known) -> set[Owner]:

@@ -17,7 +17,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from calls.models import Call
-from calls.names import lock_names
+from calls.names import hold_names
 from calls.races import may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
@@ -80,7 +80,7 @@ def apply_again(delivery: WebhookDelivery, because: str = "the staff asked") -> 
 def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
     entry = journal.current()
     with transaction.atomic():
-        lock_names(_waited_for(delivery))  # before the row, as everybody
+        hold_names(_waited_for(delivery))  # before the row, as everybody
         locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
         try:
             _apply(locked)
@@ -127,7 +127,7 @@ def _known_or_new(route: str, body: bytes) -> WebhookDelivery:
     rows = WebhookDelivery.objects.defer("body")
     if route == Route.POST_CALL and (known := rows.filter(route=route, digest=digest).first()):
         if known.outcome == Outcome.UNMATCHED:
-            lock_names(_waited_for(known))
+            hold_names(_waited_for(known))
         if locked := rows.select_for_update().filter(pk=known.pk).first():
             locked.times_received += 1
             return locked
@@ -161,7 +161,7 @@ def _apply(delivery: WebhookDelivery) -> None:
                 delivery.call, answer, delivery.outcome, note = _effect(delivery)
         except CallNotFound:
             # Look again behind the lock, which is taken out here: rolling back to the savepoint would let it go.
-            lock_names(delivery.names)
+            hold_names(delivery.names)
             with transaction.atomic():
                 delivery.call, answer, delivery.outcome, note = _effect(delivery)
         delivery.error, delivery.applied_at = note, timezone.now()

@@ -19,6 +19,7 @@ import websockets
 from django.contrib.auth import get_user_model
 from rest_framework_simplejwt.tokens import AccessToken
 
+from calls import races
 from calls.models import Call
 from conftest import payload
 from realtime import replay
@@ -296,14 +297,25 @@ def test_a_text_that_is_told_as_call_sid_and_as_conversation_is_one_call(site, s
     assert (call.status, call.conversation_id, call.last_sequence_number) == ("completed", "conv_both", 2)
 
 
-def test_a_registration_beside_webhooks_of_its_call_is_tried_again_after_a_deadlock(site, staff_token, settings):
-    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = False
-    together = ["register", "turn_by_sid", "turn_by_conversation", "init_with_conversation"]
-    for _ in range(10):
+@pytest.mark.parametrize("creates", [True, False])
+def test_rest_and_webhooks_of_one_call_at_once_wait_for_each_other_in_one_order(
+    site, staff_token, settings, monkeypatch, on_postgresql, creates
+):
+    """Each transaction has one try, so that a deadlock, or two that make the same call, would be a 500."""
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = creates
+    monkeypatch.setattr(races, "ATTEMPTS", 1)
+    together = ["register", "patch", "turn_by_sid", "turn_by_conversation", "init_with_conversation", "failure"]
+    for number in range(6):
         events = Events(uuid.uuid4().hex[:10], site, staff_token)
+        if number % 2:
+            site.api("POST", "/api/calls/", staff_token, json={"call_sid": events.own})
         body = events._named(payload("transcription_twilio_inbound_as_captured", events.conversation))
-        variables = {"dynamic_variables": {"call_sid": events.own}}
-        body["data"]["conversation_initiation_client_data"] = variables
-        assert site.post_call(body).status_code == 404
+        body["data"]["conversation_initiation_client_data"] = {"dynamic_variables": {"call_sid": events.own}}
+        if number % 3:
+            assert site.post_call(body).status_code == (200 if number % 2 or creates else 404)
         with ThreadPoolExecutor(len(together)) as pool:
             list(pool.map(events.send, together))
+        events.send("patch")
+        assert site.post_call(body).status_code == 200
+        call, *_ = state_of(events)
+        assert (call["call_sid"], call["conversation_id"], call["status"]) == ("OWN", "CONVERSATION", "completed")
