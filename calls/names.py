@@ -117,8 +117,8 @@ def _with_what_comes_along(names: set[str]) -> tuple[set[str], Known]:
         further = {name for _, told in names_come_along.send(Call, names=new) for name in told}
         if more := known.calls.keys() - calls:
             calls |= more
-            owners = [known.calls[pk] for pk in more]
-            further |= {name for call in owners for name in (call.call_sid, call.conversation_id) if name is not None}
+            for pk in more:
+                further |= {known.calls[pk].call_sid, known.calls[pk].conversation_id or ""} - {""}
             further |= set(CallAlias.objects.filter(call__in=more).values_list("name", flat=True))
         new = further - found
         found |= new
