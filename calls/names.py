@@ -114,7 +114,7 @@ def _with_what_comes_along(names: set[str]) -> tuple[set[str], Known]:
     known = look_up(names)
     calls = set[int]()
     while new:
-        further = {name for _, told in names_come_along.send(Call, names=new) for name in told}
+        further = {name for _, told in names_come_along.send(Call, names=new) for name in told or ()}
         if more := known.calls.keys() - calls:
             calls |= more
             for pk in more:
