@@ -297,8 +297,9 @@ class Call(models.Model):
     # --- inside the lock ------------------------------------------------------------------------------------
 
     def _locked(self) -> Call:
-        """The row as it is now. `calls.linking` has read and locked it already, for the verb that comes next."""
+        """The row as it is now. `calls.linking` has read and locked it already, for the one verb that comes next."""
         if self.is_locked:
+            self.is_locked = False
             return self
         return Call.objects.select_for_update(no_key=True).get(pk=self.pk)
 

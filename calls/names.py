@@ -89,6 +89,17 @@ def lock_names(names: Iterable[str | None]) -> None:
         )
 
 
+def hold_if_free(names: Iterable[str]) -> bool:
+    """`lock_names` if no call has one of these; else nothing is held, as whoever finds a call may need more names."""
+    names = list(names)
+    with transaction.atomic():  # a savepoint: what is rolled back to it is let go
+        lock_names(names)
+        free = not look_up(names).calls
+        if not free:
+            transaction.set_rollback(True)
+    return free
+
+
 def hold_names(names: Iterable[str]) -> Known:
     """`lock_names` for whoever may give a call a name: all that it may need is held before it locks the first row.
 
@@ -98,7 +109,7 @@ def hold_names(names: Iterable[str]) -> Known:
     names = set(names)
     wanted, known = _with_what_comes_along(names)
     while connection.vendor == "postgresql":
-        with transaction.atomic():  # a savepoint: what is rolled back to it is let go
+        with transaction.atomic():
             lock_names(wanted)
             found, known = _with_what_comes_along(names)
             if found <= wanted:

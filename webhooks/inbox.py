@@ -17,7 +17,7 @@ from django.utils import timezone
 from prometheus_client import Counter
 
 from calls.models import Call
-from calls.names import hold_names
+from calls.names import hold_if_free, hold_names
 from calls.races import may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
@@ -161,6 +161,8 @@ def _apply(delivery: WebhookDelivery) -> None:
                 delivery.call, answer, delivery.outcome, note = _effect(delivery)
         except CallNotFound:
             # Look again behind the lock, which is taken out here: rolling back to the savepoint would let it go.
+            if hold_if_free(delivery.names):
+                raise
             hold_names(delivery.names)
             with transaction.atomic():
                 delivery.call, answer, delivery.outcome, note = _effect(delivery)
