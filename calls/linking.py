@@ -6,14 +6,15 @@ telephone provider's. Rows that turn out to be one call are merged. Every name t
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from calls.merging import merge
 from calls.models import Call, CallAlias
+from calls.names import Known, Owner, hold_names, look_up
 
 NameRank = Call.NameRank
 
@@ -56,58 +57,65 @@ class Found(NamedTuple):
     conflict: bool
 
 
-def lock_names(names: Iterable[str | None]) -> None:
-    """Hold these names until the transaction ends, so that nobody looks for them and makes a call at the same moment.
-
-    On SQLite there is nothing to do: a transaction that writes is alone.
-    """
-    if connection.vendor != "postgresql":
-        return
-    with connection.cursor() as cursor:
-        for name in sorted({name for name in names if name}):
-            cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
-
-
-def link(reference: Reference, *, create: bool = False) -> Found:
+def link(reference: Reference, *, create: bool = False, held: Known | None = None) -> Found:
     """Find the call of an event, merge what turns out to be one call, and teach it the event's names.
 
-    `create`: make the call where there is none. Runs in the caller's transaction, and locks the call's row.
+    `create`: make the call where there is none. `held`: its names, if the caller holds them. Runs in the caller's
+    transaction, and locks the call's row. An event that tells nothing new costs two queries; any other one holds the
+    names first, before it locks a row.
     """
     with transaction.atomic(savepoint=False):
-        if create or len(reference.texts) > 1:  # a single name links nothing
-            lock_names(reference.texts)
-        while True:
-            rows, conflict = _rows(reference)
-            locked = _locked(rows)
-            if len(locked) == len(rows):  # else another transaction merged one meanwhile
-                break
+        known = held or look_up(reference.texts)
+        rows, conflict = _rows(reference, known)
+        if held is None and _tells_more(reference, rows, known, create=create):
+            known = held = hold_names(reference.texts)
+            rows, conflict = _rows(reference, known)
+        locked = _locked(rows, to_merge=len(rows) > 1)
+        if len(locked) < len(rows):  # another transaction merged one meanwhile
+            return link(reference, create=create)
         if not locked:
-            return Found(_created(reference) if create else None, conflict)
+            if not (create and _may_be_made(reference, known)):
+                return Found(None, conflict)
+            _make(reference, known)
+            # what waited for it may have merged or renamed it already
+            return Found(link(reference, held=look_up(reference.texts)).call, conflict)
         call = locked[0]
         for other in locked[1:]:
             call = merge(call, other)
-        if _learn(call, reference):
-            # what waited for a name is applied now, and may have merged the call into another
+        learned = held is not None and _learn(call, reference, known, rows)
+        if learned or len(locked) > 1:
+            # what waited for a name is applied now, and may have changed the call or merged it into another
             call = Call.objects.select_for_update(no_key=True).get_by_identifier(call.call_sid)
+            call.is_locked = True
         return Found(call, conflict)
 
 
-def _rows(reference: Reference) -> tuple[list[int], bool]:
+def link_known(references: Sequence[Reference]) -> dict[Reference, Call | None] | None:
+    """The same for several events by two queries in all. None: one of them tells more of its call, nothing was done."""
+    known = look_up({text for reference in references for text in reference.texts})
+    found = {reference: _rows(reference, known)[0] for reference in references}
+    if any(_tells_more(reference, rows, known, create=False) for reference, rows in found.items()):
+        return None
+    wanted = {pk for rows in found.values() for pk in rows}
+    calls = {call.pk: call for call in _locked(sorted(wanted), to_merge=False)}
+    if len(calls) < len(wanted):  # another transaction merged one meanwhile
+        return None
+    return {reference: calls[rows[0]] if rows else None for reference, rows in found.items()}
+
+
+def _rows(reference: Reference, known: Known) -> tuple[list[int], bool]:
     """The keys of the rows that are this call, and whether a name belongs to another call."""
     conversation_id = reference.conversation_id
     rows, conflict = set[int](), False
-    if conversation_id:
-        rows |= set(Call.objects.filter(conversation_id=conversation_id).values_list("pk", flat=True))
-        if not rows:  # somebody may have told it as a call_sid
-            stand_in = owner_of(conversation_id)
-            rows |= {stand_in.pk} if stand_in is not None and stand_in.conversation_id is None else set()
+    if conversation_id and (call := known.of_conversation(conversation_id)):
+        rows.add(call.pk)
     for name in reference.names:
-        found = owner_of(name.text)
-        if found is None or (name.is_claim and not _same_agent(found, reference)):
+        found = known.owner(name.text)
+        if found is None or found.pk in rows or (name.is_claim and not _same_agent(found, reference)):
             continue
         own = found.conversation_id
-        if own is None or conversation_id is None or own == conversation_id:
-            if not (conversation_id is None and rows and found.pk not in rows):  # the best name decides
+        if own is None or conversation_id is None:
+            if conversation_id is not None or not rows:  # the best name decides
                 rows.add(found.pk)
         elif reference.follows_conversation:
             conflict = True
@@ -116,85 +124,118 @@ def _rows(reference: Reference) -> tuple[list[int], bool]:
     return sorted(rows), conflict
 
 
-def owner_of(name: str) -> Call | None:
-    """The call that has or had this name, without what is large of it."""
-    return Call.objects.only("call_sid", "conversation_id", "agent_id", "name_rank").named(name)
-
-
-def _same_agent(call: Call, reference: Reference) -> bool:
+def _same_agent(call: Owner, reference: Reference) -> bool:
     return not (call.agent_id and reference.agent_id) or call.agent_id == reference.agent_id
 
 
-def _locked(rows: Sequence[int]) -> list[Call]:
+def _tells_more(reference: Reference, rows: Sequence[int], known: Known, *, create: bool) -> bool:
+    """Whether a call has to be made, rows have to be merged, or the call has to learn a name."""
+    if len(rows) != 1:
+        return len(rows) > 1 or create
+    call = known.calls[rows[0]]
+    return (reference.conversation_id is not None and call.conversation_id is None) or any(
+        is_new(name, call, known) for name in names_in(reference, call.conversation_id)
+    )
+
+
+def is_new(name: Name, call: Owner | Call, known: Known) -> bool:
+    """Whether the call does not have this name yet, or not as its `call_sid`, which it should be."""
+    if name.text == call.call_sid:
+        return name.rank > call.name_rank
+    owner = known.owner(name.text)
+    return owner is None or (owner.pk == call.pk and is_better(name, call))
+
+
+def names_in(reference: Reference, conversation_id: str | None) -> list[Name]:
+    """Its names; a conversation's ID that somebody tells as `call_sid` is none, unless it was registered so."""
+    ids = {reference.conversation_id, conversation_id}
+    return [name for name in reference.names if name.rank == NameRank.REGISTERED or name.text not in ids]
+
+
+def _locked(rows: Sequence[int], *, to_merge: bool) -> list[Call]:
     """The rows, locked in the order of their keys; the one that stays when they are merged comes first."""
-    lock = Call.objects.select_for_update(no_key=len(rows) < 2)
-    if len(rows) < 2:  # what is large is read where it is wanted
+    if not rows:
+        return []
+    lock = Call.objects.select_for_update(no_key=not to_merge)
+    if not to_merge:  # what is large is read where it is wanted
         lock = lock.defer("final_transcript", "analysis_data", "metadata_json")
-    return sorted(lock.filter(pk__in=rows).order_by("pk"), key=lambda call: (-call.name_rank, call.pk))
+    calls = list(lock.filter(pk__in=rows).order_by("pk"))
+    for call in calls:
+        call.is_locked = True
+    return sorted(calls, key=_standing)
 
 
-def _created(reference: Reference) -> Call:
+def _standing(call: Call) -> tuple[int, str, int]:
+    """The better-named first; of two that were registered the older one."""
+    text = "" if call.name_rank == NameRank.REGISTERED else call.call_sid
+    return -call.name_rank, text, call.pk
+
+
+def _may_be_made(reference: Reference, known: Known) -> bool:
+    """Not where it names another agent's call and nothing else: each such event would make a call without a name."""
+    return reference.conversation_id is not None or any(known.owner(name.text) is None for name in reference.names)
+
+
+def _make(reference: Reference, known: Known) -> None:
     """A call that nobody registered. Its `call_sid` is the best name that is free."""
-    free = [name for name in reference.names if owner_of(name.text) is None]
-    best = max(free, key=_quality, default=None)
-    if best is None and reference.conversation_id and owner_of(reference.conversation_id) is None:
-        best = Name(reference.conversation_id, NameRank.STAND_IN)
-    sid, rank = (best.text, best.rank) if best else ("", NameRank.STAND_IN)
-    call = Call.register(
-        call_sid=sid,
+    free = [name for name in names_in(reference, None) if known.owner(name.text) is None]
+    if reference.conversation_id and known.owner(reference.conversation_id) is None:
+        free.append(Name(reference.conversation_id, NameRank.STAND_IN))
+    best = min(free, key=_order, default=Name("", NameRank.STAND_IN))
+    Call.register(
+        call_sid=best.text,
         conversation_id=reference.conversation_id,
         agent_id=reference.agent_id,
-        name_rank=rank,
+        name_rank=best.rank,
         party_sources={"agent_id": int(Call.Source.FAILURE)},
     )
-    _learn(call, reference)
-    return Call.objects.get_by_identifier(call.call_sid)
 
 
-def _quality(name: Name) -> tuple[int, list[int]]:
-    """Of two names of one rank the first in the alphabet counts as better, so that no order of events matters."""
-    return name.rank, [-ord(character) for character in name.text]
+def _order(name: Name) -> tuple[int, str]:
+    """The better first. Of one rank that is the first in the alphabet, so that no order of events matters."""
+    return -name.rank, name.text
 
 
-def is_better(name: Name, call: Call) -> bool:
-    """Whether a name is better than the present `call_sid` of a call."""
-    return _quality(name) > _quality(Name(call.call_sid, call.name_rank))
+def is_better(name: Name, call: Owner | Call) -> bool:
+    """Whether a name is better than the present `call_sid` of a call; one that was registered stays."""
+    present = Name(call.call_sid, call.name_rank)
+    return call.name_rank < NameRank.REGISTERED and _order(name) < _order(present)
 
 
-def _learn(call: Call, reference: Reference) -> bool:
-    """Give the call what it lacks: its conversation, a better `call_sid`, further names; whether it lacked any."""
-    names = [name for name in reference.names if name.text != call.call_sid or name.rank > call.name_rank]
-    changed = set[str]()
+def _learn(call: Call, reference: Reference, known: Known, rows: Sequence[int]) -> bool:
+    """Give the call, made of `rows`, what it lacks: its conversation, a better `call_sid`, further names."""
+    changed, former = set[str](), set[str]()
     if reference.conversation_id and call.conversation_id is None:
         call.conversation_id = reference.conversation_id
         changed.add("conversation_id")
-    if not (names or changed):
-        return False
-    former = set[str]()
-    for name in names:
-        owner = owner_of(name.text)
-        if owner is not None and owner.pk != call.pk:
+    if call.call_sid == call.conversation_id and NameRank.STAND_IN < call.name_rank < NameRank.REGISTERED:
+        call.name_rank = NameRank.STAND_IN  # it was told as a call_sid, and gives way to a better one
+        changed.add("name_rank")
+    for name in names_in(reference, call.conversation_id):
+        owner = known.owner(name.text)
+        if owner is not None and owner.pk not in rows:
             continue
         if name.text == call.call_sid:
             if name.rank > call.name_rank:
                 call.name_rank = name.rank
                 changed.add("name_rank")
-        elif call.name_rank < NameRank.REGISTERED and is_better(name, call):
+        elif is_better(name, call):
             former.add(call.call_sid)
             call.call_sid, call.name_rank = name.text, name.rank
             changed |= {"call_sid", "name_rank"}
         else:
             former.add(name.text)
-    call.aliases.filter(name=call.call_sid).delete()
-    new = former - {call.call_sid, *call.aliases.values_list("name", flat=True)}
+    return remember(call, former, changed)
+
+
+def remember(call: Call, former: set[str], changed: set[str]) -> bool:
+    """Save the fields that changed, and keep former names; whether there was anything to save."""
+    if {"call_sid", "conversation_id"} & changed:
+        call.aliases.filter(name__in=[call.call_sid, call.conversation_id]).delete()
+    new = former - {call.call_sid, call.conversation_id}
+    new -= set(call.aliases.filter(name__in=new).values_list("name", flat=True))
     CallAlias.objects.bulk_create([CallAlias(call=call, name=name) for name in sorted(new)])
     if changed or new:
         # `call_sid` among the fields says to the listeners that there is a name to look for
         call.save(update_fields=[*changed | {"call_sid"}, "updated_at"])
     return bool(changed or new)
-
-
-def names_of(call: Call) -> set[str]:
-    """Every name that the call has or had."""
-    aliases = CallAlias.objects.filter(call=call).values_list("name", flat=True)
-    return {name for name in (call.call_sid, call.conversation_id, *aliases) if name}

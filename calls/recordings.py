@@ -22,8 +22,8 @@ from django.db import Error, transaction
 from django.db.models.signals import post_delete, pre_save
 from django.dispatch import receiver
 
-from calls.linking import lock_names
 from calls.models import Call, CallRecording
+from calls.names import lock_names
 
 LEFT_BEHIND_SECONDS = 600
 

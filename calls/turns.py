@@ -13,7 +13,7 @@ from django.db import transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
-from calls.linking import Name, Reference, link
+from calls.linking import Name, Reference, link, link_known
 from calls.models import Call, CallTranscription
 from calls.outcome import Parties
 from calls.sentences import Sentence, same
@@ -49,7 +49,7 @@ def record_turns(new: Sequence[NewTurn], *, create: bool = False) -> list[Record
 
     Raises IntegrityError where another process stores the same `turn_id` at the same moment; a second try finds it.
     """
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):
         recorded = _Batch(new, create=create).store()
         transaction.on_commit(lambda: announce(recorded), robust=True)
     return recorded
@@ -62,8 +62,8 @@ def announce(recorded: Sequence[Recorded]) -> None:
 
 
 def live_reference(call_sid: str | None, conversation_id: str | None, agent_id: str) -> Reference:
-    """What something live says of its call. Its `call_sid` is one that we told the agent."""
-    names = (Name(call_sid, Call.NameRank.CLAIMED),) if call_sid else ()
+    """What something live says of its call. Its `call_sid` is one that we told the agent, or that somebody else did."""
+    names = (Name(call_sid, Call.NameRank.CLAIMED, is_claim=True),) if call_sid else ()
     return Reference(conversation_id=conversation_id, names=names, agent_id=agent_id, follows_conversation=False)
 
 
@@ -139,24 +139,40 @@ class _Batch:
 def _locked_calls(new: Sequence[NewTurn], *, create: bool) -> list[Call | None]:
     """The call of each turn, if there is one. Their rows are locked until the transaction ends."""
     references = [reference_of(turn) for turn in new]
+    distinct = list(dict.fromkeys(references))
+    found = (len(distinct) > 1 and _found_together(distinct, create=create)) or _found_singly(distinct, create=create)
+    return [found[reference] for reference in references]
+
+
+def _found_together(references: Sequence[Reference], *, create: bool) -> dict[Reference, Call | None] | None:
+    """Each call, by two queries in all; None where one has to be made or to learn a name."""
+    found = link_known(references)
+    if found is None or (create and None in found.values()):
+        return None
+    return {reference: _with_agent(call, reference) for reference, call in found.items()}
+
+
+def _found_singly(references: Sequence[Reference], *, create: bool) -> dict[Reference, Call | None]:
     fields = ("call_sid", "conversation_id", "status", "last_sequence_number", "has_history")
     rows = Call.objects.select_for_update(no_key=True).only(*fields).order_by("pk")
     while True:
-        found = {reference: linked(reference, create=create) for reference in dict.fromkeys(references)}
+        found = {reference: linked(reference, create=create) for reference in references}
         calls = {call.pk: call for call in found.values() if call is not None}
         if len(found) == 1:
-            break
+            return found
         wanted = set(calls)
         calls = {call.pk: call for call in rows.filter(pk__in=wanted)}
         if len(calls) == len(wanted):  # else a later turn said that two of them are one call
-            break
-    by_reference = {reference: call and calls[call.pk] for reference, call in found.items()}
-    return [by_reference[reference] for reference in references]
+            return {reference: call and calls[call.pk] for reference, call in found.items()}
 
 
 def linked(reference: Reference, *, create: bool) -> Call | None:
-    """The call that something live is about. It keeps the agent, where it knew none."""
-    call = link(reference, create=create).call
+    """The call that something live is about, locked."""
+    return _with_agent(link(reference, create=create).call, reference)
+
+
+def _with_agent(call: Call | None, reference: Reference) -> Call | None:
+    """The call keeps the agent, where it knew none."""
     if call is not None and reference.agent_id and not call.agent_id:
         return call.learn_parties(Parties(agent_id=reference.agent_id), Call.Source.FAILURE)
     return call

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from django.db.models.functions import Length
 
 from calls.models import Call
+from calls.names import look_up
 from calls.per_loop import PerLoop
 from calls.threads import Threads
 from realtime.call_state import CallState
@@ -105,8 +106,10 @@ def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int,
 
 
 def _states_by_name(names: Collection[str]) -> dict[str, CallState]:
-    rows = Call.objects.rows_by_name(names, _STATE)
-    return {name: CallState(*row) for name, row in rows.items()}
+    known = look_up(names)
+    owners = {name: owner.pk for name in names if (owner := known.owner(name)) is not None}
+    states = {row[0]: CallState(*row) for row in _rows(list(owners.values()))} if owners else {}
+    return {name: states[call_id] for name, call_id in owners.items() if call_id in states}
 
 
 def _state(call: Call) -> CallState:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
@@ -13,6 +14,7 @@ from django.utils.html import format_html
 
 from calls.admin import changelist_link, links_from_call, pretty_json
 from calls.models import Call
+from calls.races import persistently
 from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
 from calls.secret_texts import parsed, size_of_audio
@@ -89,7 +91,7 @@ class WebhookDeliveryAdmin(OfCallAdmin):
     @admin.action(description="Apply again", permissions=["change"])
     def apply_deliveries_again(self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> None:
         """In the order they came, each in its own transaction."""
-        outcomes = [apply_again(delivery).outcome for delivery in deliveries.order_by("id")]
+        outcomes = [persistently(partial(apply_again, delivery)).outcome for delivery in deliveries.order_by("id")]
         applied = outcomes.count(WebhookDelivery.Outcome.APPLIED)
         level = messages.SUCCESS if applied == len(outcomes) else messages.WARNING
         self.message_user(request, f"Applied {applied} of {len(outcomes)} deliveries.", level)

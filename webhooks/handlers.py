@@ -69,7 +69,7 @@ def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
     (recorded,) = record_turns([turn], create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS)
     if recorded is None:
         raise _not_found(reference_of(turn))
-    journal.current().found(Call.objects.only("call_sid", "status").get(pk=recorded[0].call.pk))
+    journal.current().step = "apply"
     return recorded
 
 

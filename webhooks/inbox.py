@@ -10,13 +10,14 @@ import contextlib
 import hashlib
 import traceback
 from dataclasses import replace
+from typing import assert_never
 
 from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from prometheus_client import Counter
 
-from calls.linking import lock_names
 from calls.models import Call
+from calls.names import hold_if_free, hold_names
 from calls.races import may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
@@ -27,7 +28,7 @@ from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, We
 from webhooks.journal import Entry
 from webhooks.machine_detection import MachineDetection
 from webhooks.models import WaitingName, WebhookDelivery
-from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription
+from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
 from webhooks.reading import identify, read
 from webhooks.tool_payloads import Initiation
 
@@ -37,6 +38,7 @@ _RESULT = [
     *("event_type", "conversation_id", "call_sid", "call", "outcome", "answer_status", "answer_body", "error"),
     *("times_received", "times_applied", "applied_at"),
 ]
+_Handled = Transcription | InitiationFailure | Audio | MachineDetection | NewHistory | Initiation
 DELIVERIES = Counter("callsite_webhook_deliveries", "Verified webhooks, by route and outcome", ["route", "outcome"])
 
 Outcome = WebhookDelivery.Outcome
@@ -78,7 +80,7 @@ def apply_again(delivery: WebhookDelivery, because: str = "the staff asked") -> 
 def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
     entry = journal.current()
     with transaction.atomic():
-        lock_names(_waited_for(delivery))  # before the row, as everybody
+        hold_names(_waited_for(delivery))  # before the row, as everybody
         locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
         try:
             _apply(locked)
@@ -125,7 +127,7 @@ def _known_or_new(route: str, body: bytes) -> WebhookDelivery:
     rows = WebhookDelivery.objects.defer("body")
     if route == Route.POST_CALL and (known := rows.filter(route=route, digest=digest).first()):
         if known.outcome == Outcome.UNMATCHED:
-            lock_names(_waited_for(known))
+            hold_names(_waited_for(known))
         if locked := rows.select_for_update().filter(pk=known.pk).first():
             locked.times_received += 1
             return locked
@@ -159,7 +161,9 @@ def _apply(delivery: WebhookDelivery) -> None:
                 delivery.call, answer, delivery.outcome, note = _effect(delivery)
         except CallNotFound:
             # Look again behind the lock, which is taken out here: rolling back to the savepoint would let it go.
-            lock_names(delivery.names)
+            if hold_if_free(delivery.names):
+                raise
+            hold_names(delivery.names)
             with transaction.atomic():
                 delivery.call, answer, delivery.outcome, note = _effect(delivery)
         delivery.error, delivery.applied_at = note, timezone.now()
@@ -198,7 +202,7 @@ def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str, str]:
     return call, Answer(200, answer), Outcome.APPLIED, note
 
 
-def _handle(event: Event | NewHistory | Initiation) -> handlers.Handled:
+def _handle(event: _Handled) -> handlers.Handled:
     match event:
         case NewHistory():
             return handlers.handle_history(event)
@@ -212,7 +216,7 @@ def _handle(event: Event | NewHistory | Initiation) -> handlers.Handled:
             return handlers.handle_audio(event)
         case MachineDetection():
             return handlers.handle_machine_detection(event)
-    raise AssertionError(event)
+    assert_never(event)
 
 
 def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Answer, str]:

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from itertools import groupby
 from typing import Any
@@ -16,9 +16,9 @@ from django.db.models.signals import post_save
 from django.dispatch import receiver
 from django.utils import timezone
 
-from calls.linking import lock_names, names_of
 from calls.merging import calls_merged
 from calls.models import Call
+from calls.names import lock_names, names_come_along, names_of
 from calls.turn import Recorded
 from calls.turns import record_turns
 from webhooks.answers import turn_answer
@@ -38,6 +38,13 @@ Outcome, Route = WebhookDelivery.Outcome, WebhookDelivery.Route
 @receiver(calls_merged)
 def move_deliveries(stays: Call, goes: Call, **_: Any) -> None:
     WebhookDelivery.objects.filter(call=goes).update(call=stays)
+
+
+@receiver(names_come_along)
+def names_that_wait(names: Collection[str], **_: Any) -> list[str]:
+    """Whoever gives a call one of these names applies what waited for it, and gives the call its names too."""
+    waiting = WaitingName.objects.filter(delivery__waiting_names__name__in=names)
+    return list(waiting.values_list("name", flat=True).distinct())
 
 
 @receiver(post_save, sender=Call)

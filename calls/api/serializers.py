@@ -84,8 +84,11 @@ class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
 class CallSerializer(RowSerializer[Call]):
     """A call. Clients cannot write the fields that ElevenLabs' webhooks fill."""
 
-    call_sid = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    conversation_id = serializers.CharField(max_length=255, required=False, allow_blank=True, allow_null=True)
+    # an identifier is kept as it was given, as that of a webhook is
+    call_sid = serializers.CharField(max_length=255, required=False, allow_blank=True, trim_whitespace=False)
+    conversation_id = serializers.CharField(
+        max_length=255, required=False, allow_blank=True, allow_null=True, trim_whitespace=False
+    )
     call_duration_seconds = NumberField()
     cost = NumberField()
     cost_usd = NumberField()
@@ -123,16 +126,10 @@ class CallSerializer(RowSerializer[Call]):
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
         """Only what was sent is written: a webhook may change the rest at the same moment."""
-        conversation_id = validated_data.pop("conversation_id", instance.conversation_id)
-        if conversation_id and conversation_id != instance.conversation_id:
-            with _names_checked():
-                linked = persistently(lambda: registration.link_conversation(instance, conversation_id), waits=False)
-            instance = _with_recording(linked)
-        for name, value in validated_data.items():
-            setattr(instance, name, value)
-        if validated_data:
-            instance.save(update_fields=[*validated_data, "updated_at"])
-        return instance
+        validated_data.pop("call_sid", None)  # the one that it had when the request was checked
+        with _names_checked():
+            call = persistently(lambda: registration.update(instance, **validated_data), waits=False)
+        return _with_recording(call)
 
 
 def _with_recording(call: Call) -> Call:
@@ -143,8 +140,8 @@ def _with_recording(call: Call) -> Call:
 
 def _printable(identifier: str) -> str:
     """Any character that can be seen: the Call-IDs of SIP have slashes."""
-    if not identifier.isprintable():
-        raise serializers.ValidationError("An identifier has printable characters alone.")
+    if not identifier.isprintable() or identifier.isspace():
+        raise serializers.ValidationError("An identifier has printable characters alone, and not only spaces.")
     return identifier
 
 

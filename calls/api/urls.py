@@ -5,18 +5,19 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.permissions import AllowAny
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
+from calls.api.parts import part_or_call
 from calls.api.views import CallViewSet
+
+call = CallViewSet.as_view({"get": "retrieve", "patch": "partial_update"})
+transcript = part_or_call("transcript", CallViewSet.as_view({"get": "transcript"}), call)
+recording = part_or_call("recording", CallViewSet.as_view({"get": "recording"}), call)
 
 urlpatterns = [
     path("calls/", CallViewSet.as_view({"get": "list", "post": "create"}), name="call-list"),
     # an identifier may have slashes, so what stands behind one comes first
-    path("calls/<path:identifier>/transcript/", CallViewSet.as_view({"get": "transcript"}), name="call-transcript"),
-    path("calls/<path:identifier>/recording/", CallViewSet.as_view({"get": "recording"}), name="call-recording"),
-    path(
-        "calls/<path:identifier>/",
-        CallViewSet.as_view({"get": "retrieve", "patch": "partial_update"}),
-        name="call-detail",
-    ),
+    path("calls/<path:identifier>/transcript/", transcript, name="call-transcript"),
+    path("calls/<path:identifier>/recording/", recording, name="call-recording"),
+    path("calls/<path:identifier>/", call, name="call-detail"),
     path("token/", TokenObtainPairView.as_view(), name="token"),
     path("token/refresh/", TokenRefreshView.as_view(), name="token-refresh"),
     path("schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),

@@ -63,6 +63,8 @@ class CallViewSet(
             serializer.save()
         except IntegrityError:
             raise serializers.ValidationError("Another call has this identifier.") from None
+        except Call.DoesNotExist:  # deleted meanwhile
+            raise Http404("There is no call with this call_sid or conversation_id.") from None
 
     @extend_schema(parameters=[OpenApiParameter("after", int)], responses=TranscriptSerializer, filters=False)
     def transcript(self, request: Request, identifier: str) -> Response:

@@ -107,6 +107,7 @@ class Call(models.Model):
     search_words = WordsField(null=True, editable=False)
 
     former_status: str | None = None  # what it was before a verb ended it; not stored
+    is_locked = False  # its row was read and locked in the present transaction; not stored
 
     objects = CallManager()
 
@@ -171,10 +172,14 @@ class Call(models.Model):
     @classmethod
     def register(cls, *, call_sid: str = "", driver_id: str = "", **fields: Any) -> Call:
         """A call that has begun elsewhere. Without a `call_sid` it gets `EL_{driver_id}_{unix seconds}_{random}`."""
-        made = f"EL_{driver_id[:200]}_{int(time.time())}_{secrets.token_urlsafe(12)}"
-        call = cls(call_sid=call_sid or made, driver_id=driver_id, **fields)
+        call = cls(call_sid=call_sid or cls.make_call_sid(driver_id), driver_id=driver_id, **fields)
         call.save(force_insert=True)
         return call
+
+    @staticmethod
+    def make_call_sid(driver_id: str) -> str:
+        """One that neither collides nor can be guessed."""
+        return f"EL_{driver_id[:200]}_{int(time.time())}_{secrets.token_urlsafe(12)}"
 
     def update_post_call_data(self, data: CallData) -> Call:
         """The conversation is over and analysed: the call completes (or fails), and keeps what is known of it.
@@ -232,5 +237,11 @@ class Call(models.Model):
         return [*names, "search_words"]
 
     def locked(self) -> Call:
-        """This call as it is now, its row locked until the transaction ends."""
+        """This call as it is now, its row locked until the transaction ends.
+
+        `calls.linking` has read and locked it already, for the one verb that comes next.
+        """
+        if self.is_locked:
+            self.is_locked = False
+            return self
         return Call.objects.select_for_update(no_key=True).get(pk=self.pk)

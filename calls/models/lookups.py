@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from django.db import models
 from django.db.models import Q
@@ -27,18 +26,6 @@ class CallQuerySet(models.QuerySet["Call"]):
         if not found:  # a query of its own: an OR with a former name would read the whole table
             found = list(self.filter(aliases__name=name)[:1])
         return min(found, key=lambda call: call.call_sid != name, default=None)
-
-    def rows_by_name(self, names: Collection[str], fields: Sequence[str]) -> dict[str, tuple[Any, ...]]:
-        """The same for many names, in one query or two: the values of `fields`, by name."""
-        rows = self.order_by().values_list("call_sid", "conversation_id", *fields)
-        by_call_sid, by_conversation_id = {}, {}
-        for call_sid, conversation_id, *row in rows.filter(Q(call_sid__in=names) | Q(conversation_id__in=names)):
-            by_call_sid[call_sid] = by_conversation_id[conversation_id] = tuple(row)
-        found = {name: by_call_sid.get(name) or by_conversation_id.get(name) for name in names}
-        if missing := [name for name, row in found.items() if row is None]:
-            for name, *row in self.filter(aliases__name__in=missing).order_by().values_list("aliases__name", *fields):
-                found[name] = tuple(row)
-        return {name: row for name, row in found.items() if row is not None}
 
     def get_by_identifier(self, identifier: str) -> Call:
         """The same; raises `Call.DoesNotExist`."""

@@ -10,8 +10,9 @@ from collections.abc import Iterable, Mapping
 
 from django.db import connection
 
-from calls.linking import NameRank, Reference, is_better
+from calls.linking import Reference, is_better, is_new, names_in
 from calls.models import Call, CallAlias
+from calls.names import Known, Owner, look_up
 
 
 def nothing_to_link(references: Iterable[Reference]) -> dict[str, set[str]]:
@@ -21,20 +22,17 @@ def nothing_to_link(references: Iterable[Reference]) -> dict[str, set[str]]:
     """
     references = list(references)
     held = _held({text for reference in references for text in reference.texts})
-    owners = _owners(held)
-    conversations = [reference.conversation_id for reference in references]
-    fields = ("call_sid", "conversation_id", "agent_id", "name_rank")
-    calls = {
-        call.conversation_id: call for call in Call.objects.only(*fields).filter(conversation_id__in=conversations)
-    }
+    known = look_up(held)
     result: dict[str, set[str]] = {}
     taken = set[str]()
     for reference in references:
-        call = calls.get(reference.conversation_id)
-        if call is None or not held.issuperset(reference.texts):
+        if reference.conversation_id is None or not held.issuperset(reference.texts):
             continue
-        new = _new_aliases(call, reference, owners)
-        if new is not None and taken.isdisjoint(new) and reference.conversation_id:
+        call = known.of_conversation(reference.conversation_id)
+        if call is None or call.conversation_id != reference.conversation_id:
+            continue
+        new = _new_aliases(call, reference, known)
+        if new is not None and taken.isdisjoint(new):
             result[reference.conversation_id] = new
             taken |= new
     return result
@@ -47,16 +45,14 @@ def learn(aliases: Mapping[Call, Iterable[str]]) -> None:
     )
 
 
-def _new_aliases(call: Call, reference: Reference, owners: Mapping[str, int]) -> set[str] | None:
+def _new_aliases(call: Owner, reference: Reference, known: Known) -> set[str] | None:
     """None: there is more to do than to store aliases."""
     new = set[str]()
-    for name in reference.names:
-        owner = owners.get(name.text)
-        if owner is None:
-            if call.name_rank < NameRank.REGISTERED and is_better(name, call):
-                return None
+    for name in names_in(reference, call.conversation_id):
+        owner = known.owner(name.text)
+        if owner is None and not is_better(name, call):
             new.add(name.text)
-        elif owner != call.pk or (name.text == call.call_sid and name.rank > call.name_rank):
+        elif owner is None or owner.pk != call.pk or is_new(name, call, known):
             return None
     return new
 
@@ -68,14 +64,3 @@ def _held(names: set[str]) -> set[str]:
             [list(names)],
         )
         return {name for (name,) in cursor.fetchall()}
-
-
-def _owners(names: set[str]) -> dict[str, int]:
-    """The call of each name that one has or had as `call_sid`."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT name, call_id FROM calls_callalias WHERE name = ANY(%(names)s)"
-            " UNION ALL SELECT call_sid, id FROM calls_call WHERE call_sid = ANY(%(names)s)",
-            {"names": list(names)},
-        )
-        return dict(cursor.fetchall())

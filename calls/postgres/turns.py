@@ -19,9 +19,9 @@ from calls.models import Call
 from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 from calls.turns import announce
 
-# One row for each turn whose call is named just so. Others (a former name, a name to learn, two calls) return no row:
-# they need `calls.turns`. `locked` waits for the calls' rows and has their newest state. `known` has the turn_ids of
-# the statement's snapshot; a concurrent insert fails on the unique constraint, and is tried again.
+# One row for each turn whose call is named just so. Others (a former name, a name to learn, two calls, another agent)
+# return no row: they need `calls.turns`. `locked` waits for the calls' rows and has their newest state. `known` has the
+# turn_ids of the statement's snapshot; a concurrent insert fails on the unique constraint, and is tried again.
 RECORD_TURNS = """
     WITH given AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(turns)s) AS turn (
@@ -37,7 +37,8 @@ RECORD_TURNS = """
         SELECT given.*, locked.id AS call_id FROM given LEFT JOIN locked
         ON (given.call_sid IS NULL OR locked.call_sid = given.call_sid)
             AND (given.conversation_id IS NULL OR locked.conversation_id = given.conversation_id)
-            AND (given.agent_id = '' OR locked.agent_id <> '') AND NOT locked.has_history
+            AND (given.agent_id IN ('', locked.agent_id) OR (given.call_sid IS NULL AND locked.agent_id <> ''))
+            AND NOT locked.has_history
     ), placed AS MATERIALIZED (
         SELECT *, CASE WHEN turn_id IS NULL THEN place ELSE min(place) OVER (PARTITION BY call_id, turn_id) END
             AS first_place

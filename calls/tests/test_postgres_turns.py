@@ -47,6 +47,12 @@ BATCHES = {
         turn(text, call_sid="EL_1") for text in ('"', "\\", "\t\n\u2028", "é😀", "{}", "'; --", " ", "%s %(a)s")
     ],
     "odd identifiers": [turn(call_sid='a "b" {c}'), turn(conversation_id="con\u2028v\\")],
+    "an agent": [
+        turn(call_sid="EL_agent", agent_id="agent_1"),
+        turn(call_sid="EL_agent"),
+        turn(call_sid="EL_agent", agent_id="another"),
+        turn(conversation_id="conv_agent", agent_id="another"),
+    ],
     "many": [turn(f"turn {n}", call_sid=("EL_1", "EL_ended")[n % 2]) for n in range(50)],
 }
 
@@ -61,6 +67,7 @@ def prepare(transactional_db):
         Call.register(call_sid="twin", conversation_id="conv_twin")
         Call.register(call_sid="EL_twin", conversation_id="twin")
         Call.register(call_sid='a "b" {c}', conversation_id="con\u2028v\\")
+        Call.register(call_sid="EL_agent", conversation_id="conv_agent", agent_id="agent_1")
         ended = Call(call_sid="EL_ended", status="completed", final_sequence_number=0)
         ended.save()
         record_turns([turn("known text", call_sid="EL_1", turn_id="known", timestamp=TIME)])
@@ -132,6 +139,9 @@ def test_both_ways_store_nothing_of_a_batch_that_fails(prepare):
 NEEDS_THE_ORDINARY_WAY = {
     "identifiers of two calls": turn(call_sid="EL_1", conversation_id="conv_2"),
     "a name to learn": turn(call_sid="EL_no", conversation_id="conv_2"),
+    "a conversation, and the call_sid of another agent": turn(
+        call_sid="EL_agent", conversation_id="conv_agent", agent_id="another"
+    ),
     "an agent to learn": turn(call_sid="EL_1", agent_id="agent_1"),
 }
 

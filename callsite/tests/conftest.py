@@ -7,7 +7,9 @@ import json
 import logging
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.db import transaction
+from rest_framework_simplejwt.tokens import AccessToken
 from structlog.contextvars import clear_contextvars
 
 from callsite.logs import Formatter
@@ -28,6 +30,12 @@ def sqlite_env_in(folder):
 @pytest.fixture
 def sqlite_env(tmp_path, starts_programs):
     return sqlite_env_in(tmp_path)
+
+
+@pytest.fixture
+def staff_token(transactional_db):
+    user = get_user_model().objects.create_superuser("boss", password="boss")
+    return str(AccessToken.for_user(user))
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -116,7 +116,7 @@ async def test_a_call_that_begins_speaks_and_ends_is_told_each_time(site, token)
         assert message["call"]["last_sequence_number"] == 1
         assert message["call"]["last_turn"]["message_text"] == "hello"
         call = await Call.objects.aget(call_sid="CA1")
-        await sync_to_async(link_conversation)(call, "conv_1")
+        await database_sync_to_async(link_conversation)(call, "conv_1")
         await socket.next()
         await asyncio.to_thread(site.post_call, payload("transcription_docs_sample", "conv_1"))
         message = await socket.next()
@@ -257,7 +257,7 @@ async def test_only_the_50_that_ended_last_are_in_a_snapshot(site, token):
 async def test_whoever_may_not_view_calls_is_refused_and_who_loses_the_right_is_closed(site, token, dispatcher):
     async with watching(site, token) as socket:
         await socket.next()
-        await sync_to_async(dispatcher.user_permissions.clear)()
+        await database_sync_to_async(dispatcher.user_permissions.clear)()
         assert (await socket.next(5))["code"] == "AUTHENTICATION_FAILED"
         await socket.connection.wait_closed()
         assert socket.connection.close_code == 4401

@@ -102,3 +102,12 @@ def test_the_callers_registration_that_is_rolled_back_leaves_the_delivery_waitin
         transaction.set_rollback(True)
     assert waiting() == 1
     assert WebhookDelivery.objects.get().times_applied == 0
+
+
+def test_an_event_that_links_its_call_is_applied_to_what_the_waiting_ones_left(inbox):
+    """The failure names the call, and so brings the transcription that waited: it has to see that one's outcome."""
+    assert inbox.post_call(payload("transcription_docs_sample", "conv_x")).status_code == 404
+    failure = payload("failure_twilio", "conv_x")
+    Call.register(call_sid=failure["data"]["metadata"]["body"]["CallSid"])
+    assert inbox.post_call(failure).json()["call_status"] == "completed"
+    assert (Call.objects.get().status, Call.objects.get().failure_reason) == ("completed", "")
