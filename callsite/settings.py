@@ -55,6 +55,7 @@ MIDDLEWARE = [
     "callsite.middleware.give_connection_back",  # first, so it runs last when the response is made
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "callsite.middleware.keep_out_of_caches",  # behind WhiteNoise: static files may be cached
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
