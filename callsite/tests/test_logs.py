@@ -153,7 +153,10 @@ def test_while_developing_lines_are_for_eyes(serve, server, arguments):
 
 def test_no_token_is_in_the_access_log_that_daphne_writes_itself(serve):
     with serve("daphne", [], DJANGO_DEBUG="false") as (web, _, token):
-        assert "pong" in asyncio.run(open_socket(f"{web.ws_url}/ws/calls/transcriptions?x=1&token={token}"))
+        url = f"{web.ws_url}/ws/calls/transcriptions"
+        assert "pong" in asyncio.run(open_socket(f"{url}?x=1&token={token}"))
+        assert "pong" in asyncio.run(open_socket(f"{url}?%74oken={token}"))
+        assert asyncio.run(open_socket(f"{url}?TOKEN={token}x")) is None
         web.terminate()
         assert "/ws/calls/transcriptions" in web.log
         assert token.split(".")[1] not in web.log
