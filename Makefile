@@ -130,9 +130,12 @@ clean: ## remove what can be made again; .env, the database and recordings stay
 
 # The first Python that is new enough and can make virtual environments. 3.13 comes first: it is what CI runs,
 # and every requirement has a wheel for it. Debian packs virtual environments apart (python3-venv): ensurepip is
-# what is missing then.
+# what is missing then. Where pyenv has another one than `.python-version` names, its commands on PATH refuse to start, so
+# its own folders come last.
 .venv/bin/python:
-	@for python in python3.13 python3.12 python3 python3.14 python; do \
+	@pyenv=$$(pyenv root 2>/dev/null); \
+	for python in python3.13 python3.12 python3 python3.14 python \
+			"$$pyenv"/versions/3.13*/bin/python "$$pyenv"/versions/3.*/bin/python; do \
 		"$$python" -c 'import sys; sys.exit(sys.version_info < (3, 12))' >/dev/null 2>&1 || continue; \
 		if "$$python" -c 'import ensurepip, venv' >/dev/null 2>&1; then \
 			echo "making .venv with $$("$$python" --version)"; \
@@ -146,7 +149,7 @@ clean: ## remove what can be made again; .env, the database and recordings stay
 		echo "$$bare ($$version) cannot make virtual environments." >&2; \
 		echo "On Debian and Ubuntu: apt-get install python$$version-venv" >&2; \
 	else \
-		echo "callsite needs Python 3.12 or newer; none is on PATH." >&2; \
+		echo "callsite needs Python 3.12 or newer; none is on PATH, nor in pyenv." >&2; \
 		echo "  Debian 13, Ubuntu 24.04 and newer: apt-get install python3 python3-venv" >&2; \
 		echo "  Fedora: dnf install python3    macOS: brew install python@3.13" >&2; \
 		echo "  elsewhere: https://www.python.org/downloads/ or pyenv install 3.13" >&2; \

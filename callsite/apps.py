@@ -10,7 +10,7 @@ class CallsiteConfig(AppConfig):
     name = "callsite"
 
     def ready(self) -> None:
-        from callsite import checks  # noqa: F401  (registers them)
+        from callsite import checks, sign_ins  # noqa: F401  (registers them)
 
         atexit.register(close_pools)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,6 +12,10 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from calls.postgres.session import BOUNDS, advice
+
+HOST = re.compile(r"\*|\.?[^\s:/*@,;\[\]]+|\[[0-9a-fA-F:.]+\]")
+ORIGIN = re.compile(r"https?://((\*\.)?[^\s:/*@,;?#A-Z\[\]]+|\[[0-9a-f:.]+\])(:\d+)?")
+OWN_PORT = re.compile(r"^http:.*:80$|^https:.*:443$")
 
 
 @checks.register(checks.Tags.security)
@@ -27,6 +32,37 @@ def check_secret_key(app_configs: Sequence[Any] | None, **_: Any) -> list[checks
             hint="Set it to 50 or more random characters, or let `make .env` write a `.env` with a key of its own.",
             id="callsite.E001",
         )
+    ]
+
+
+@checks.register(checks.Tags.security)
+def check_hosts(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """callsite.W002: DJANGO_ALLOWED_HOSTS has an item that no host can match."""
+    return [
+        checks.Warning(
+            f"DJANGO_ALLOWED_HOSTS has {host!r}, which no request can match: requests to that host are answered 400.",
+            hint="An item is a host name alone, without scheme, port and path, as in calls.example.com. With a dot in "
+            "front it means its subdomains too, as in .example.com. A comma separates two items.",
+            id="callsite.W002",
+        )
+        for host in settings.ALLOWED_HOSTS
+        if not HOST.fullmatch(host)
+    ]
+
+
+@checks.register(checks.Tags.security)
+def check_origins(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """callsite.W003: CSRF_TRUSTED_ORIGINS has an item that no browser sends. Django says if a scheme is missing."""
+    return [
+        checks.Warning(
+            f"CSRF_TRUSTED_ORIGINS has {origin!r}, which no browser sends: forms and sockets from there are refused.",
+            hint="An item is a scheme, a host name and perhaps a port, in small letters and without a path or the "
+            "scheme's own port, as in https://calls.example.com. https://*.example.com means example.com and its "
+            "subdomains. A comma separates two items.",
+            id="callsite.W003",
+        )
+        for origin in settings.CSRF_TRUSTED_ORIGINS
+        if "://" in origin and (not ORIGIN.fullmatch(origin) or OWN_PORT.search(origin))
     ]
 
 

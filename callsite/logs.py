@@ -27,7 +27,8 @@ ROOMS = ("callsite", "calls", "webhooks", "realtime")
 LEVELS: tuple[str, ...] = ("DEBUG", "INFO", "WARNING", "ERROR")
 MAX_LENGTH, MAX_FRAMES, MAX_CHAIN = 1000, 20, 5
 _CONFIGURED_BY_OTHERS = ("django", "django.channels.server", "uvicorn", "uvicorn.error")
-_QUERY = re.compile(r"\?[^\s\"']+")
+# up to a blank, but for a quotation mark before that; a query may hold such marks itself
+_QUERY = re.compile(r"\?\S+?(?=[\"']?(?:\s|$))")
 # Classes of SQLSTATE whose first line names tables, columns and constraints, and never a value. Class 22 does not.
 _SAFE_CLASSES = frozenset({"08", "23", "25", "26", "28", "40", "53", "54", "55", "57", "58"})
 _SAFE_STATES = frozenset({"42P01", "42703", "42501"})  # no such table, no such column, not allowed
@@ -43,7 +44,8 @@ def configuration(level: str, *, readable: bool) -> dict[str, Any]:
         "version": 1,
         "disable_existing_loggers": False,
         "formatters": {"line": {"()": "callsite.logs.Formatter", "readable": readable}},
-        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+        "filters": {"strangers": {"()": "callsite.log_of_strangers.LinesOfStrangers"}},
+        "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["strangers"]}},
         # DEBUG lines of libraries hold statements with their values, and frames with their texts
         "root": {"handlers": ["console"], "level": "INFO" if level == "DEBUG" else level},
         "loggers": {

@@ -23,3 +23,14 @@ def give_connection_back(get_response: Callable[[HttpRequest], HttpResponse]) ->
                     connection.close_if_unusable_or_obsolete()
 
     return answer
+
+
+def keep_out_of_caches(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Answer `Cache-Control: no-store`, unless a view says otherwise: nearly all answers hold personal data."""
+
+    def answer(request: HttpRequest) -> HttpResponse:
+        response = get_response(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return answer

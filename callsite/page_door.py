@@ -15,6 +15,7 @@ from django.conf import settings
 
 from callsite import health
 from callsite.request_body import BodyError, BodyReader, ClientGone, Receive
+from callsite.security_headers import security_headers
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -126,8 +127,7 @@ async def _refuse(scope: dict[str, Any], send: Send, status: int, text: str) -> 
     headers = [
         (b"content-type", b"application/json" if is_api else b"text/plain; charset=utf-8"),
         (b"content-length", b"%d" % len(content)),
-        (b"cache-control", b"no-store"),
-        (b"x-content-type-options", b"nosniff"),
+        *security_headers(scope.get("scheme", "http")),
     ]
     if status == 503:
         headers.append((b"retry-after", b"5"))

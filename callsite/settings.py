@@ -8,28 +8,27 @@ from __future__ import annotations
 import warnings
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
-from environs import Env
 
 from callsite import __version__, logs
+from callsite.environment import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
-env = Env()
-env.read_env(BASE_DIR / ".env", recurse=False)
+env = Environment(BASE_DIR / ".env")
 
 # --- Django -----------------------------------------------------------------------------------------------
 
-DEBUG = env.bool("DJANGO_DEBUG", False)
+DEBUG = env.flag("DJANGO_DEBUG", False)
 DEVELOPMENT_KEY = "insecure-development-key-" * 3  # public; callsite.checks makes it an error outside of development
-SECRET_KEY = env.str("DJANGO_SECRET_KEY", "") or (DEVELOPMENT_KEY if DEBUG else "")
+SECRET_KEY = env.text("DJANGO_SECRET_KEY", DEVELOPMENT_KEY if DEBUG else "")
 if not SECRET_KEY:
     raise ImproperlyConfigured("DJANGO_SECRET_KEY is empty: set it to 50 or more random characters.")
-ALLOWED_HOSTS: list[str] = env.list("DJANGO_ALLOWED_HOSTS", [])
-CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+ALLOWED_HOSTS = env.items("DJANGO_ALLOWED_HOSTS")
+CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "daphne",  # first: makes `runserver` speak ASGI
@@ -56,6 +55,7 @@ MIDDLEWARE = [
     "callsite.middleware.give_connection_back",  # first, so it runs last when the response is made
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "callsite.middleware.keep_out_of_caches",  # behind WhiteNoise: static files may be cached
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -107,7 +107,7 @@ LOGIN_REDIRECT_URL = "live"
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **dj_database_url.parse(env.str("DATABASE_URL", "") or f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
+        **dj_database_url.parse(env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")),
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
     }
@@ -143,7 +143,7 @@ elif DATABASES["default"]["ENGINE"] == "django.db.backends.sqlite3":
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     }
 
-REDIS_URL = env.str("REDIS_URL", "")
+REDIS_URL = env.text("REDIS_URL")
 CHANNEL_LAYERS: dict[str, dict[str, Any]]
 if REDIS_URL:
     from callsite import channel_layer
@@ -159,18 +159,18 @@ else:
 
 # --- ElevenLabs and limits --------------------------------------------------------------------------------
 
-ELEVENLABS_WEBHOOK_SECRET = env.str("ELEVENLABS_WEBHOOK_SECRET", "")
-ELEVENLABS_TOOL_SECRET = env.str("ELEVENLABS_TOOL_SECRET", "")
-ELEVENLABS_CREATE_UNKNOWN_CALLS = env.bool("ELEVENLABS_CREATE_UNKNOWN_CALLS", False)
-ELEVENLABS_DYNAMIC_VARIABLES = cast(dict[str, Any], env.json("ELEVENLABS_DYNAMIC_VARIABLES", {}))
-REDACTED_NAMES: list[str] = env.list("REDACTED_NAMES", [])
+ELEVENLABS_WEBHOOK_SECRET = ",".join(env.items("ELEVENLABS_WEBHOOK_SECRET"))
+ELEVENLABS_TOOL_SECRET = ",".join(env.items("ELEVENLABS_TOOL_SECRET"))
+ELEVENLABS_CREATE_UNKNOWN_CALLS = env.flag("ELEVENLABS_CREATE_UNKNOWN_CALLS", False)
+ELEVENLABS_DYNAMIC_VARIABLES = env.json("ELEVENLABS_DYNAMIC_VARIABLES", "{}")
+REDACTED_NAMES = env.items("REDACTED_NAMES")
 
-WEBHOOK_MAX_BYTES = env.int("WEBHOOK_MAX_BYTES", 64 * 2**20)
-WEBHOOK_TURN_MAX_BYTES = env.int("WEBHOOK_TURN_MAX_BYTES", 2**20)
-WS_MAX_SUBSCRIPTIONS = env.int("WS_MAX_SUBSCRIPTIONS", 100)
-WS_MAX_MESSAGE_BYTES = env.int("WS_MAX_MESSAGE_BYTES", 65_536)
-WS_MAX_MESSAGES_PER_SECOND = env.int("WS_MAX_MESSAGES_PER_SECOND", 20)
-WS_MAX_CONNECTIONS_PER_USER = env.int("WS_MAX_CONNECTIONS_PER_USER", 100)
+WEBHOOK_MAX_BYTES = env.limit("WEBHOOK_MAX_BYTES", 64 * 2**20)
+WEBHOOK_TURN_MAX_BYTES = env.limit("WEBHOOK_TURN_MAX_BYTES", 2**20)
+WS_MAX_SUBSCRIPTIONS = env.limit("WS_MAX_SUBSCRIPTIONS", 100)
+WS_MAX_MESSAGE_BYTES = env.limit("WS_MAX_MESSAGE_BYTES", 65_536)
+WS_MAX_MESSAGES_PER_SECOND = env.limit("WS_MAX_MESSAGES_PER_SECOND", 20)
+WS_MAX_CONNECTIONS_PER_USER = env.limit("WS_MAX_CONNECTIONS_PER_USER", 100)
 
 # --- API --------------------------------------------------------------------------------------------------
 
@@ -229,9 +229,9 @@ SILENCED_SYSTEM_CHECKS = [
 
 # --- Logs: ids, never transcript text, phone numbers or tokens ----------------------------------------------
 
-LOG_LEVEL = env.str("LOG_LEVEL", "").upper() or "INFO"
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
 if LOG_LEVEL not in logs.LEVELS:
     raise ImproperlyConfigured(f"LOG_LEVEL must be one of {', '.join(logs.LEVELS)}.")
-SENTRY_DSN = env.str("SENTRY_DSN", "")
+SENTRY_DSN = env.text("SENTRY_DSN")
 LOGGING_CONFIG = "callsite.logs.configure"
 LOGGING = logs.configuration(LOG_LEVEL, readable=DEBUG)

@@ -14,6 +14,7 @@ from typing import Any
 from django.urls import Resolver404, resolve
 
 from callsite.request_body import BodyError, BodyReader, BodyTooLarge, ClientGone, Receive
+from callsite.security_headers import security_headers
 from webhooks.errors import NotRead, TooLarge
 from webhooks.views import Credentials, WebhookView
 
@@ -49,6 +50,7 @@ async def serve(view: type[WebhookView], scope: dict[str, Any], receive: Receive
         answer = await view.answer(scope["method"], credentials, read)
     content = answer.json
     sent = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
+    sent += security_headers(scope.get("scheme", "http"))
     sent += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
     await send({"type": "http.response.start", "status": answer.status, "headers": sent})
     await send({"type": "http.response.body", "body": content})

@@ -10,15 +10,18 @@ import time
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
 from django.contrib.auth import HASH_SESSION_KEY, SESSION_KEY, get_user_model
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.sessions.models import Session
+from django.http import HttpResponse
 from django.http.request import split_domain_port, validate_host
+from django.middleware.csrf import CsrfViewMiddleware
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare
+from django.utils.http import is_same_domain
 from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.tokens import AccessToken
@@ -47,12 +50,14 @@ class Identity:
 
 
 def take_token_from_query(scope: dict[str, Any]) -> None:
-    """Move `?token=` out of the scope's query string: servers write that into their logs."""
-    query = scope.get("query_string", b"").decode("latin-1")
-    if "token=" in query:
-        parameters = parse_qs(query, keep_blank_values=True)
-        scope["callsite.token"] = parameters.pop("token", [""])[0]
-        scope["query_string"] = urlencode(parameters, doseq=True).encode()
+    """Take the query string out of the scope, and keep its `?token=`: servers write a query string into their logs.
+
+    All of it goes, as a token may stand there under another spelling: `?TOKEN=`.
+    """
+    query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
+    if "token" in query:
+        scope["callsite.token"] = query["token"][0]
+    scope["query_string"] = b""
 
 
 async def identify(scope: dict[str, Any]) -> Identity | None:
@@ -145,10 +150,22 @@ def is_own_origin(scope: dict[str, Any]) -> bool:
     origin, host = _header(scope, b"origin"), _header(scope, b"host")
     if not origin or not host:
         return False
-    if origin in settings.CSRF_TRUSTED_ORIGINS:
+    if is_trusted_origin(origin):
         return True
     scheme = "https" if scope.get("scheme") in ("wss", "https") else "http"
     return origin == f"{scheme}://{host}" and is_allowed_host(host)
+
+
+def is_trusted_origin(origin: str) -> bool:
+    """Whether CSRF_TRUSTED_ORIGINS has an origin. Wildcards are read by Django's middleware, as for forms."""
+    forms = CsrfViewMiddleware(lambda request: HttpResponse())
+    if origin in forms.allowed_origins_exact:
+        return True
+    try:
+        parts = urlsplit(origin)
+    except ValueError:
+        return False
+    return any(is_same_domain(parts.netloc, domain) for domain in forms.allowed_origin_subdomains[parts.scheme])
 
 
 def is_allowed_host(host: str) -> bool:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.conf import settings
 from django.core import checks
 
-from webhooks.signature import secrets_of
+from webhooks.signature import VERSION, items_of, secrets_of
 
 SHORTEST_SECRET = 16
 LONG_SECRETS = {
@@ -26,7 +26,7 @@ def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Ch
     if not secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET):
         found.append(
             checks.Error(
-                "ELEVENLABS_WEBHOOK_SECRET is empty: every webhook will be answered 401.",
+                "ELEVENLABS_WEBHOOK_SECRET has no secret: every webhook will be answered 401.",
                 hint="Set it to the secret that ElevenLabs showed when the webhook was created (wsec_…).",
                 id="webhooks.E001",
             )
@@ -34,7 +34,7 @@ def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Ch
     if not secrets_of(settings.ELEVENLABS_TOOL_SECRET):
         found.append(
             checks.Warning(
-                "ELEVENLABS_TOOL_SECRET is empty: live turns will be answered 401.",
+                "ELEVENLABS_TOOL_SECRET has no secret: live turns will be answered 401.",
                 hint="Set it to a long random string, and give it to the server tool as a Bearer token.",
                 id="webhooks.W001",
             )
@@ -54,6 +54,27 @@ def check_length_of_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list
         for name, hint in LONG_SECRETS.items()
         if any(len(secret.decode()) < SHORTEST_SECRET for secret in secrets_of(getattr(settings, name)))
     ]
+
+
+@checks.register(checks.Tags.security)
+def check_shape_of_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """webhooks.W003: a secret holds something that is none of it. Shown without the secret."""
+    return [
+        checks.Warning(f"{name} {fault}", hint=hint, id="webhooks.W003")
+        for name in LONG_SECRETS
+        for fault, hint in _faults_of_shape(items_of(getattr(settings, name)))
+    ]
+
+
+def _faults_of_shape(items: list[str]) -> Iterator[tuple[str, str]]:
+    if any(VERSION.fullmatch(item) for item in items):
+        yield "has a version, such as `v1`, beside the secret: callsite ignores it.", "Leave out `v1,`."
+    if any(item.lower().startswith(("bearer ", "basic ")) for item in items):
+        yield "begins with `Bearer `: senders would have to send that word twice.", "Leave that word out here."
+    elif any(any(character.isspace() for character in item) for item in items):
+        yield "has a secret with a blank inside.", "Copy the secret again. A comma separates two secrets."
+    if any({item[0], item[-1]} & set("'\"`") for item in items):
+        yield "has a secret with a quotation mark at one end.", "Leave out the quotation mark."
 
 
 @checks.register(checks.Tags.compatibility)

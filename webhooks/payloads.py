@@ -179,14 +179,26 @@ def _call_successful(value: Any) -> bool | None:
     return {"success": True, "failure": False}.get(value) if isinstance(value, str) else None
 
 
+_FROM_URL_SAFE = str.maketrans("-_", "+/")
+
+
 def _audio(data: dict[str, Any]) -> bytes:
     encoded = required(data, "full_audio", "data.")
     if not isinstance(encoded, str):
         raise InvalidPayload("Field data.full_audio must be a base64 string.")
     try:
-        content = base64.b64decode("".join(encoded.split()), validate=True)
+        content = decode_base64("".join(encoded.split()))
     except (binascii.Error, ValueError):
         raise InvalidPayload("Field data.full_audio is not base64.") from None
     if not content:
         raise InvalidPayload("Field data.full_audio is empty.")
     return content
+
+
+def decode_base64(text: str) -> bytes:
+    """Decode base64 in the standard or the url-safe alphabet, with padding or without. Raises ValueError."""
+    if "-" in text or "_" in text:
+        text = text.translate(_FROM_URL_SAFE)
+    if not text.endswith("="):
+        text += "=" * (-len(text) % 4)
+    return base64.b64decode(text, validate=True)

@@ -22,6 +22,7 @@ from webhooks.errors import NotAuthenticated
 logger = logging.getLogger(__name__)
 MAX_AGE_SECONDS = 30 * 60
 MAX_AHEAD_SECONDS = 5 * 60
+VERSION = re.compile(r"v\d+", re.ASCII | re.IGNORECASE)
 _TIMESTAMP = re.compile(rb"[0-9]{1,12}")
 
 REFUSED = Counter("callsite_webhooks_refused", "Webhooks refused with 401, by reason", ["reason"])
@@ -29,8 +30,15 @@ REFUSED = Counter("callsite_webhooks_refused", "Webhooks refused with 401, by re
 
 @lru_cache(maxsize=8)
 def secrets_of(setting: str) -> tuple[bytes, ...]:
-    """Return the secrets of a comma-separated setting. Each of them is valid, so that staff can rotate a secret."""
-    return tuple(secret.encode() for part in setting.split(",") if (secret := part.strip()))
+    """Return the secrets of a comma-separated setting. Each of them is valid, so that staff can rotate a secret.
+
+    The version that some services write in front, as in `v1,whsec_…`, is no secret: anybody could sign with it.
+    """
+    return tuple(secret.encode() for secret in items_of(setting) if not VERSION.fullmatch(secret))
+
+
+def items_of(setting: str) -> list[str]:
+    return [item for part in setting.split(",") if (item := part.strip())]
 
 
 class Signature:

@@ -5,14 +5,27 @@ from __future__ import annotations
 import re
 
 from django.core.files.base import File
-from django.http import HttpResponse
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.utils.cache import get_conditional_response
 
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})", re.ASCII)
 
 
-def ranged_response(file: File[bytes], size: int, content_type: str, range_header: str | None) -> HttpResponse:
-    """Answer 200 with the file, 206 with the requested range, or 416. A header of another form is ignored."""
-    match = _RANGE.fullmatch(range_header or "")
+def ranged_response(
+    request: HttpRequest, file: File[bytes], size: int, content_type: str, etag: str
+) -> HttpResponseBase:
+    """Answer 200 with the file, 206 with the requested range, or 416. A Range of another form is ignored.
+
+    `etag` is a strong one, in quotes. Range counts only if If-Range has it too: otherwise a player would glue two files
+    together. If-Match and If-None-Match are answered 412 and 304.
+    """
+    if (unneeded := get_conditional_response(request, etag)) is not None:
+        unneeded["ETag"] = etag
+        return unneeded
+    match = _RANGE.fullmatch(request.headers.get("Range", ""))
+    if request.headers.get("If-Range", etag).strip() != etag:
+        match = None
     if match is None or match[0] == "bytes=-":
         response = HttpResponse(file.read(), content_type=content_type)
     else:
@@ -23,6 +36,7 @@ def ranged_response(file: File[bytes], size: int, content_type: str, range_heade
         response = HttpResponse(file.read(last - first + 1), content_type=content_type, status=206)
         response["Content-Range"] = f"bytes {first}-{last}/{size}"
     response["Accept-Ranges"] = "bytes"
+    response["ETag"] = etag
     response["X-Content-Type-Options"] = "nosniff"
     return response
 

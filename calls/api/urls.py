@@ -5,6 +5,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 from rest_framework.permissions import AllowAny
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
+from calls.api.cross_origin import readable_from_other_sites
 from calls.api.parts import part_or_call
 from calls.api.views import CallViewSet
 
@@ -13,7 +14,8 @@ transcript = part_or_call("transcript", CallViewSet.as_view({"get": "transcript"
 recording = part_or_call("recording", CallViewSet.as_view({"get": "recording"}), call)
 
 urlpatterns = [
-    path("calls/", CallViewSet.as_view({"get": "list", "post": "create"}), name="call-list"),
+    # the browser client asks it whether the socket refused its user
+    path("calls/", readable_from_other_sites(CallViewSet.as_view({"get": "list", "post": "create"})), name="call-list"),
     # an identifier may have slashes, so what stands behind one comes first
     path("calls/<path:identifier>/transcript/", transcript, name="call-transcript"),
     path("calls/<path:identifier>/recording/", recording, name="call-recording"),

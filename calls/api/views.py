@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
-from django.http import Http404, HttpResponse
+from django.http import Http404
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
@@ -78,14 +79,14 @@ class CallViewSet(
         return Response(TranscriptSerializer(call).data)
 
     @extend_schema(responses={(200, "audio/mpeg"): OpenApiTypes.BINARY}, filters=False)
-    def recording(self, request: Request, identifier: str) -> HttpResponse:
-        """Return the audio, an MP3. Range requests work."""
+    def recording(self, request: Request, identifier: str) -> HttpResponseBase:
+        """Return the audio, an MP3. Range requests work, and If-Range with the ETag."""
         call = self._found(Call.objects.defer("final_transcript").select_related("recording"))
         try:
             recording = call.recording
             with recording.file.open() as file:
-                wanted = request.headers.get("Range")
-                response = ranged_response(file, recording.size_bytes, recording.CONTENT_TYPE, wanted)
+                etag = f'"{recording.sha256}"'
+                response = ranged_response(request, file, recording.size_bytes, recording.CONTENT_TYPE, etag)
         except (CallRecording.DoesNotExist, FileNotFoundError):
             raise Http404("This call has no recording.") from None
         response["Content-Disposition"] = 'inline; filename="recording.mp3"'

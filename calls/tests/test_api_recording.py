@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 
 import pytest
 
@@ -73,6 +74,54 @@ def test_a_range_beyond_the_end_is_answered_416(get, asked):
 def test_a_range_that_is_not_understood_is_ignored(get, asked):
     response = get(Range=asked.encode())
     assert (response.status_code, len(response.content)) == (200, SIZE)
+
+
+def test_a_range_is_for_the_file_that_if_range_names_and_for_another_one_the_whole_comes(get):
+    etag = get().headers["ETag"]
+    assert etag == f'"{hashlib.sha256(AUDIO).hexdigest()}"'
+    part = get(Range="bytes=10-19", **{"If-Range": etag})
+    assert (part.status_code, part.content, part.headers["ETag"]) == (206, AUDIO[10:20], etag)
+    for other in ('"another"', f"W/{etag}", etag.strip('"'), "Wed, 21 Oct 2015 07:28:00 GMT", ""):
+        whole = get(Range="bytes=10-19", **{"If-Range": other})
+        assert (whole.status_code, whole.content, whole.headers["ETag"]) == (200, AUDIO, etag), other
+    assert get(Range=f"bytes={SIZE}-", **{"If-Range": '"another"'}).status_code == 200
+    assert get(**{"If-Range": '"another"'}).status_code == 200
+
+
+def test_a_newer_recording_has_another_etag_so_that_no_player_glues_two_files_together(site, get, recorded):
+    older = get(Range="bytes=0-9").headers["ETag"]
+    body = payload("audio_small_mp3", recorded.conversation_id)
+    body["event_timestamp"] += 60
+    body["data"]["full_audio"] = base64.b64encode(AUDIO[::-1]).decode()
+    assert site.post_call(body).status_code == 200
+    rest = get(Range="bytes=10-", **{"If-Range": older})
+    assert (rest.status_code, rest.content) == (200, AUDIO[::-1])
+
+
+def test_a_client_that_has_the_recording_gets_304_and_one_that_wants_another_412(get):
+    etag = get().headers["ETag"]
+    unchanged = get(**{"If-None-Match": etag})
+    assert (unchanged.status_code, unchanged.content, unchanged.headers["ETag"]) == (304, b"", etag)
+    assert get(**{"If-None-Match": '"another"'}).status_code == 200
+    assert get(**{"If-Match": '"another"'}).status_code == 412
+    assert get(**{"If-Match": etag}, Range="bytes=0-9").status_code == 206
+
+
+@pytest.mark.parametrize(
+    "dialect",
+    [
+        lambda text: text.rstrip("="),
+        lambda text: text.replace("+", "-").replace("/", "_"),
+        lambda text: text.replace("+", "-").replace("/", "_").rstrip("="),
+        lambda text: "\r\n".join(text[at : at + 76] for at in range(0, len(text), 76)),
+    ],
+)
+@pytest.mark.parametrize("audio", [AUDIO[:-2], AUDIO[:-1], AUDIO])
+def test_each_dialect_of_base64_is_a_recording(site, call, token, audio, dialect):
+    body = payload("audio_small_mp3", call.conversation_id)
+    body["data"]["full_audio"] = dialect(base64.b64encode(audio).decode())
+    assert site.post_call(body).status_code == 200
+    assert site.api("GET", f"/api/calls/{call.call_sid}/recording/", token).content == audio
 
 
 def test_a_page_that_calls_itself_a_recording_is_served_as_audio(site, call, token):

@@ -8,6 +8,7 @@ import sys
 
 import pytest
 from django.core.checks import ERROR, run_checks
+from django.http.request import validate_host
 
 from lab.stack.webserver import CHECKOUT
 
@@ -46,6 +47,54 @@ def test_without_a_key_debug_works_on_sqlite_and_says_what_to_set_on_postgresql(
     assert refused.returncode == 1
     assert "(callsite.E001) DJANGO_SECRET_KEY is the key" in refused.stderr
     assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("https://calls.example", "calls.example:8000", "calls.example/", "*.calls.example", "a.example b.example"),
+        *("a.example;b.example", "['a.example']", "me@calls.example"),
+    ],
+)
+def test_w002_names_a_host_that_no_request_can_match(settings, host):
+    settings.ALLOWED_HOSTS = ["good.example", host]
+    [warning] = [message for message in run_checks() if message.id == "callsite.W002"]
+    assert repr(host) in warning.msg
+    assert not validate_host("calls.example", [host])
+
+
+@pytest.mark.parametrize(
+    "host", ["calls.example", ".calls.example", "*", "127.0.0.1", "[::1]", "Calls.Example", "web-1"]
+)
+def test_w002_leaves_good_hosts_alone(settings, host):
+    settings.ALLOWED_HOSTS = [host]
+    assert found() == {}
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        *("https://calls.example/", "https://calls.example/live", "https://calls.example:443", "http://a.example:80"),
+        *(
+            "https://Calls.example",
+            "https://*",
+            "https://cal*.example",
+            "https://*calls.example",
+            "wss://calls.example",
+        ),
+        *("https://me@calls.example", "https://a.example https://b.example"),
+    ],
+)
+def test_w003_names_an_origin_that_no_browser_sends(settings, origin):
+    settings.CSRF_TRUSTED_ORIGINS = ["https://good.example", origin]
+    [warning] = [message for message in run_checks() if message.id == "callsite.W003"]
+    assert repr(origin) in warning.msg
+
+
+@pytest.mark.parametrize("origin", ["https://calls.example", "http://127.0.0.1:8000", "https://*.calls.example:8443"])
+def test_w003_leaves_good_origins_alone(settings, origin):
+    settings.CSRF_TRUSTED_ORIGINS = [origin]
+    assert found() == {}
 
 
 def found() -> dict[str, int]:

@@ -7,11 +7,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import logging
+import socket
 import subprocess
 
 import pytest
 import websockets
 
+from callsite.log_of_strangers import LinesOfStrangers
+from callsite.logs import line_of
 from callsite.tests.conftest import PASSWORD
 from conftest import POST_CALL, TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs, manage, payload, sign
 from lab.stack.webserver import WebServer
@@ -56,6 +60,14 @@ def play(web, elevenlabs, token):
         assert elevenlabs.client.post("/api/calls/", json=call, headers=headers).status_code == 201
     assert elevenlabs.client.get("/api/calls/?search=Unspeakable", headers=headers).status_code == 500
     assert elevenlabs.client.get("/die?token=Unspeakable").status_code == 200
+    for spelling in ("TOKEN", "%74oken", "a=%22&Token"):
+        assert asyncio.run(open_socket(f"{url}?{spelling}={token[:-3]}abc")) is None
+        assert elevenlabs.client.get(f"/login/?{spelling}={token}").status_code == 200
+    # as a program may send it, with quotation marks as they are
+    asked = f"GET /login/?a=\"&b='&TOKEN={token} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", web.port)) as plain:
+        plain.sendall(asked.encode())
+        assert plain.recv(15).startswith(b"HTTP/1.1 ")
 
     said = {"speaker": "user", "message": "Unspeakable words"}
     assert elevenlabs.turn(call_sid="EL_1", **said).status_code == 201
@@ -91,9 +103,9 @@ OUTCOMES = [
 
 async def open_socket(url):
     with contextlib.suppress(websockets.InvalidStatus):
-        async with websockets.connect(url, proxy=None) as socket:
-            await socket.send('{"ping": 1}')
-            return await socket.recv()
+        async with websockets.connect(url, proxy=None) as connection:
+            await connection.send('{"ping": 1}')
+            return await connection.recv()
 
 
 def holds_nothing_private(log, token):
@@ -141,10 +153,70 @@ def test_while_developing_lines_are_for_eyes(serve, server, arguments):
 
 def test_no_token_is_in_the_access_log_that_daphne_writes_itself(serve):
     with serve("daphne", [], DJANGO_DEBUG="false") as (web, _, token):
-        assert "pong" in asyncio.run(open_socket(f"{web.ws_url}/ws/calls/transcriptions?x=1&token={token}"))
+        url = f"{web.ws_url}/ws/calls/transcriptions"
+        assert "pong" in asyncio.run(open_socket(f"{url}?x=1&token={token}"))
+        assert "pong" in asyncio.run(open_socket(f"{url}?%74oken={token}"))
+        assert asyncio.run(open_socket(f"{url}?TOKEN={token}x")) is None
         web.terminate()
         assert "/ws/calls/transcriptions" in web.log
         assert token.split(".")[1] not in web.log
+
+
+def test_a_failed_sign_in_leaves_a_line_without_name_and_password(site, dispatcher, log):
+    wrong = {"username": dispatcher.username, "password": "Unspeakable"}
+    assert site.client.post("/api/token/", json=wrong).status_code == 401
+    assert site.client.post("/api/token/", json={"username": "Unspeakable", "password": "x"}).status_code == 401
+    for path in ("/login/", "/admin/login/"):
+        csrf = {"csrfmiddlewaretoken": site.client.get(path).cookies["csrftoken"]}
+        assert site.client.post(path, data=wrong | csrf, headers={"Referer": site.url}).status_code == 200
+    lines = log("callsite.sign_ins")
+    assert [(line["path"], line.get("user_id"), line["name_length"]) for line in lines] == [
+        ("/api/token/", dispatcher.pk, 17),
+        ("/api/token/", None, 11),
+        ("/login/", dispatcher.pk, 17),
+        ("/admin/login/", dispatcher.pk, 17),
+    ]
+    assert {(line["level"], line["event"], line["address"]) for line in lines} == {
+        ("warning", "Sign-in failed", "127.0.0.1")
+    }
+    assert "Unspeakable" not in log.text()
+    assert dispatcher.username not in log.text()
+    good = {"username": dispatcher.username, "password": "dispatcher"}
+    assert site.client.post("/api/token/", json=good).status_code == 200
+    assert len(log("callsite.sign_ins")) == 4
+
+
+def test_strangers_do_not_flood_the_log(serve):
+    with serve("uvicorn", [], DJANGO_DEBUG="false") as (web, elevenlabs, _):
+        web_log_before = len(web.log.splitlines())
+        for n in range(50):
+            assert elevenlabs.client.get("/login/", headers={"Host": f"{n}.stranger.example"}).status_code == 400
+            assert elevenlabs.client.post("/login/", data={}).status_code == 403
+            for path in ("/api/token/", "/api/token/refresh/", "/api/calls/"):
+                deep = {"content": b"[" * 10_000, "headers": {"Content-Type": "application/json"}}
+                assert elevenlabs.client.post(path, **deep).status_code in (400, 401)
+        web.terminate()
+        lines = [json.loads(line) for line in web.log.splitlines()[web_log_before:]]
+    told = [line for line in lines if line["logger"] != "uvicorn.error"]
+    assert [line["logger"] for line in told] == ["django.security.DisallowedHost", "django.security.csrf"]
+    assert "0.stranger.example" in told[0]["event"]
+    assert all(len(json.dumps(line)) < 1000 for line in told)
+
+
+def test_lines_of_strangers_that_were_left_out_are_counted():
+    kept = LinesOfStrangers()
+
+    def line(name, at):
+        record = logging.LogRecord(name, logging.ERROR, "", 0, "Invalid HTTP_HOST header: %r", ("x?token=1",), None)
+        record.created = 1e9 + at
+        taken = kept.filter(record)
+        return taken if isinstance(taken, bool) else line_of(taken, taken.getMessage)["event"]
+
+    host, csrf = "django.security.DisallowedHost", "django.security.csrf"
+    assert [line(host, 0), line(host, 1), line(host, 59)] == [True, False, False]
+    assert line(host, 60) == "Invalid HTTP_HOST header: 'x' (2 lines like this were left out)"
+    assert line(csrf, 61) is True
+    assert line("django.request", 61) is True
 
 
 def test_without_an_access_log_there_is_none_and_the_level_is_a_setting(sqlite_env):

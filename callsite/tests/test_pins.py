@@ -86,4 +86,10 @@ def test_the_tests_run_on_the_postgresql_of_compose():
 
 def test_the_types_of_the_client_are_made_by_the_typescript_that_checks_it():
     wanted = json.loads(read("realtime/tests/js/package.json"))["devDependencies"]["typescript"]
-    assert f"--package typescript@{wanted} " in read("realtime/static/realtime/package.json")
+    package, checks = (
+        json.loads(read(f"realtime/{name}/package.json"))["scripts"] for name in ("static/realtime", "tests/js")
+    )
+    assert f"--package typescript@{wanted} " in package["prepack"]
+    flags = package["prepack"].partition(" callsite-client.js ")[2]
+    assert flags
+    assert flags in checks["declare"], "the types that are checked are those that are packed"

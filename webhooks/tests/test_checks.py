@@ -54,6 +54,29 @@ def test_w002_a_secret_that_is_too_short_whichever_of_several_it_is(settings, na
     assert found() == {}
 
 
+LONG = "x" * 32
+
+
+@pytest.mark.parametrize("name", ["ELEVENLABS_WEBHOOK_SECRET", "ELEVENLABS_TOOL_SECRET"])
+@pytest.mark.parametrize(
+    ("written", "hint"),
+    [
+        (f"v1,whsec_{LONG}", "Leave out `v1,`"),
+        (f"wsec_{LONG},V0", "Leave out `v1,`"),
+        (f"Bearer {LONG}", "Leave that word out"),
+        (f"wsec_{LONG} other", "A comma separates"),
+        (f'"wsec_{LONG}', "quotation mark"),
+    ],
+)
+def test_w003_a_secret_with_something_that_is_none_of_it(settings, name, written, hint):
+    setattr(settings, name, written)
+    [warning] = [message for message in run_checks() if message.id.startswith("webhooks.")]
+    assert (warning.id, warning.level) == ("webhooks.W003", WARNING)
+    assert hint in warning.hint
+    assert name in warning.msg
+    assert LONG not in f"{warning.msg}{warning.hint}"
+
+
 @pytest.mark.parametrize("wrong", [[], "text", 5, None])
 def test_e002_dynamic_variables_that_are_no_object(settings, wrong):
     settings.ELEVENLABS_DYNAMIC_VARIABLES = wrong

@@ -110,7 +110,10 @@ def test_an_unknown_type_is_told_which_are_supported(inbox):
     assert WebhookDelivery.objects.get().outcome == "rejected"
 
 
-@pytest.mark.parametrize("audio", [None, 5, "", "data:audio/mpeg;base64,SUQz", "SUQ", "<html>"])
+NOT_BASE64 = ["SUQzA", "SUQ==", "SU=Q", "SU.z", "=", "ü"]
+
+
+@pytest.mark.parametrize("audio", [None, 5, "", "data:audio/mpeg;base64,SUQz", "<html>", *NOT_BASE64])
 def test_a_recording_that_is_not_base64_is_refused(inbox, call, audio):
     body = payload("audio_small_mp3", call.conversation_id)
     body["data"]["full_audio"] = audio

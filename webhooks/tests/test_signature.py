@@ -119,3 +119,12 @@ def test_the_official_sdk_agrees_on_headers_that_are_valid(site, call, name):
         with pytest.raises(BadRequestError):
             sdk.construct_event(text, header, WEBHOOK_SECRET)
         assert post(site, text.encode(), header).status_code == 401
+
+
+@pytest.mark.parametrize("setting", ["v1,wsec_0123456789abcdef", "wsec_0123456789abcdef, V0"])
+def test_the_version_that_some_services_write_before_a_secret_signs_nothing(site, settings, setting):
+    settings.ELEVENLABS_WEBHOOK_SECRET = setting
+    body = json.dumps({"type": "voice_removed", "event_timestamp": 1, "data": {}}).encode()
+    assert post(site, body, sign(body, "wsec_0123456789abcdef")).status_code == 200
+    for version in ("v1", "V0"):
+        assert post(site, body, sign(body, version)).status_code == 401

@@ -24,6 +24,8 @@ from lab.stack.webserver import WebServer
 SHOTS = Path(__file__).resolve().parents[3] / "test-results"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 OUTAGE = ("WebSocket connection to", "net::ERR_CONNECTION_REFUSED")  # what Chromium says of a server that is away
+# ... and of one that refuses, when the client asks it why
+REFUSED = ("the server responded with a status of 401", "the server responded with a status of 403")
 
 
 def aside[**P, Result](work: Callable[P, Result]) -> Callable[P, Result]:
@@ -144,7 +146,9 @@ def desk_of(browser: Browser, server: WebServer) -> Iterator[Callable[..., Desk]
     yield make
     for desk in desks:
         desk.context.close()
-    assert [text for desk in desks for text in desk.complaints if not any(known in text for known in OUTAGE)] == []
+    assert [
+        text for desk in desks for text in desk.complaints if not any(known in text for known in OUTAGE + REFUSED)
+    ] == []
 
 
 @pytest.fixture

@@ -29,13 +29,36 @@ const ASLEEP_MS = 10_000; // a tick that comes this much late: the computer slep
 const RETRY_REQUEST_MS = 1_000; // before a request is sent again that the server could not serve just now
 const TERMINAL_CODES = [1008, 4403];
 const AUTHENTICATION_CODE = 4401;
+const PERMISSION_CODE = 4403;
+const ASKING_MS = 5_000; // longest wait for the answer why a connection was refused
 
 /**
  * `waiting`: the connection is lost and comes back in `retryInMs`. `closed`: for good, by `close()`, because the server
  * refuses this user (`code` 4401, 4403, 1008), or because `getToken` gave no token; `connect()` starts again.
  *
+ * `refused` says why the server let nobody in: `signed_out`: it does not know the token or session (any more), or there
+ * is none; `not_permitted`: it knows the user, who may not view calls (any more).
+ *
  * @typedef {"connecting" | "open" | "waiting" | "closed"} State
- * @typedef {{ state: State, code?: number, reason?: string, retryInMs?: number }} StateChange
+ * @typedef {"signed_out" | "not_permitted"} Refusal
+ * @typedef {{ state: State, code?: number, reason?: string, retryInMs?: number, refused?: Refusal }} StateChange
+ */
+
+/**
+ * What the client needs of a WebSocket class: the browser's, that of Node 22 and newer, or the package `ws`.
+ *
+ * @typedef {{ readonly readyState: number, onopen: any, onmessage: any, onclose: any, onerror: any,
+ *   send(data: string): void, close(): void }} Socket
+ * @typedef {new (url: string, protocols: string[]) => Socket} SocketClass
+ */
+
+/**
+ * @typedef {{
+ *   addEventListener(type: "state", listener: (event: CustomEvent<StateChange>) => void,
+ *     options?: boolean | AddEventListenerOptions): void,
+ *   removeEventListener(type: "state", listener: (event: CustomEvent<StateChange>) => void,
+ *     options?: boolean | EventListenerOptions): void,
+ * } & EventTarget} StateTarget an EventTarget whose `state` events have a type
  */
 
 /**
@@ -47,6 +70,7 @@ const AUTHENTICATION_CODE = 4401;
  * @property {string} [token] A JWT, when there is no `getToken`: the client stops when the token expires.
  *   With neither, the browser's session cookie speaks for the user (pages of callsite's own site only).
  * @property {(change: StateChange) => void} [onState] Hears the `state` events.
+ * @property {SocketClass} [WebSocket] The class of sockets. Default: the global one, which Node has from 22 on.
  */
 
 /**
@@ -86,12 +110,12 @@ const AUTHENTICATION_CODE = 4401;
  * One WebSocket that comes back by itself. Emits `state` events (a CustomEvent, its `detail` a StateChange).
  * Those who extend it hear `_opened` for every new connection and `_received` for every message.
  */
-class Connection extends EventTarget {
+class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
   /** @type {State} */
   #state = "connecting";
   #url;
   #options;
-  /** @type {WebSocket | null} */
+  /** @type {Socket | null} */
   #socket = null;
   #attempt = 0; // tells what comes late, for an attempt given up, from what is for the present one
   #failures = 0; // in a row
@@ -99,11 +123,10 @@ class Connection extends EventTarget {
   #openedAt = 0;
   #heardAt = 0;
   #tickedAt = 0;
-  /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
-  /** @type {Timer} */ #ticking;
-  /** @type {Timer} */ #retryTimer;
-  /** @type {Timer} */ #refreshTimer;
-  /** @type {Timer} */ #pongTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #ticking;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #retryTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #refreshTimer;
+  /** @type {ReturnType<typeof setTimeout> | undefined} */ #pongTimer;
 
   /**
    * @param {string} path
@@ -114,7 +137,7 @@ class Connection extends EventTarget {
     this.#url = socketUrl(options.url, path);
     this.#options = options;
     const { onState } = options;
-    if (onState) this.addEventListener("state", (event) => onState(/** @type {CustomEvent} */ (event).detail));
+    if (onState) this.addEventListener("state", (event) => onState(event.detail));
     this.connect();
   }
 
@@ -170,10 +193,13 @@ class Connection extends EventTarget {
       return;
     }
     if (attempt !== this.#attempt) return;
-    if (getToken && !token) return this.#stop(undefined, "signed out");
+    if (getToken && !token) return this.#stop(undefined, "signed out", "signed_out");
+    const SocketClass = this.#options.WebSocket ?? globalThis.WebSocket;
+    if (!SocketClass) return this.#stop(undefined, "There is no WebSocket here: give the option WebSocket.");
+    /** @type {Socket} */
     let socket;
     try {
-      socket = new WebSocket(this.#url, token ? [PROTOCOL, `bearer.${token}`] : [PROTOCOL]);
+      socket = new SocketClass(this.#url, token ? [PROTOCOL, `bearer.${token}`] : [PROTOCOL]);
     } catch (error) {
       return this.#stop(undefined, String(error)); // the page may not open it, or the token is none: no use to retry
     }
@@ -183,22 +209,87 @@ class Connection extends EventTarget {
       this.#refreshLater(token);
       this.#setState({ state: "open" });
     };
-    socket.onmessage = (event) => {
+    socket.onmessage = (/** @type {{ data: any }} */ event) => {
       this.#heardAt = Date.now();
       clearTimeout(this.#pongTimer);
       this._received(JSON.parse(event.data));
     };
-    socket.onclose = (event) => this.#lost(event.code, event.reason);
+    socket.onerror = () => {}; // a close event follows; the package `ws` throws where nobody listens
+    socket.onclose = (/** @type {{ code: number, reason: string }} */ event) => {
+      const refusedAtOnce = !this.#openedAt;
+      this.#lost(event.code, event.reason, token);
+      if (refusedAtOnce && this.#state === "waiting") this.#tellRefusal(token);
+    };
   }
 
   /**
-   * A refused handshake (HTTP 403) looks like a network failure in a browser, code 1006: both are tried again, each
-   * time with what `getToken` gives then.
+   * A refused handshake (HTTP 403) looks like a network failure in a browser, code 1006. So both are tried again, each
+   * time with what `getToken` gives then, and the server is asked over HTTP whether it refuses: then that is the end.
    *
+   * @param {string | null | undefined} token
+   */
+  async #tellRefusal(token) {
+    const attempt = this.#attempt;
+    const refused = await this.#refusal(token);
+    if (!refused || attempt !== this.#attempt) return;
+    if (refused === "signed_out" && this.#options.getToken && !this.#renewed) {
+      this.#renewed = true; // the next attempt, which is due already, asks for another token
+    } else {
+      this.#refuse(refused);
+    }
+  }
+
+  /**
+   * Asks for the shortest list of calls, as the same user. Who may not listen may not read it.
+   *
+   * @param {string | null | undefined} token
+   * @returns {Promise<Refusal | null>} null: not refused, or nobody answered
+   */
+  async #refusal(token) {
+    const url = this.#url.replace(/^ws/, "http").replace(/\/ws\/calls(\/transcriptions)?$/, "/api/calls/?page_size=1");
+    try {
+      const answer = await fetch(url, {
+        method: "HEAD",
+        headers: token ? { Authorization: `Bearer ${token}` } : {},
+        credentials: token ? "omit" : "same-origin",
+        cache: "no-store",
+        redirect: "error",
+        signal: AbortSignal.timeout(ASKING_MS),
+      });
+      if (!answer.headers.get("content-type")?.startsWith("application/json")) return null; // of a proxy in between
+      if (answer.status === 401) return "signed_out";
+      return answer.status === 403 ? "not_permitted" : null;
+    } catch {
+      return null;
+    }
+  }
+
+  /**
+   * The server has closed with 4401, which means either.
+   *
+   * @param {string | undefined} reason
+   * @param {string | null | undefined} token
+   */
+  async #shutOut(reason, token) {
+    this.#drop();
+    this.#setState({ state: "connecting" });
+    const attempt = this.#attempt;
+    const refused = await this.#refusal(token);
+    if (attempt === this.#attempt) this.#refuse(refused ?? "signed_out", reason);
+  }
+
+  /** @param {Refusal} refused @param {string} [reason] the server's own */
+  #refuse(refused, reason) {
+    if (refused === "signed_out") this.#stop(AUTHENTICATION_CODE, reason || "The token or session is not good.", refused);
+    else this.#stop(PERMISSION_CODE, reason || "The user may not view calls.", refused);
+  }
+
+  /**
    * @param {number} [code]
    * @param {string} [reason]
+   * @param {string | null} [token] the one in use
    */
-  #lost(code, reason) {
+  #lost(code, reason, token) {
     if (this.#openedAt && Date.now() - this.#openedAt > STEADY_MS) {
       this.#failures = 0;
       this.#renewed = false;
@@ -206,8 +297,10 @@ class Connection extends EventTarget {
     if (code === AUTHENTICATION_CODE && this.#options.getToken && !this.#renewed) {
       this.#renewed = true;
       this.#open();
-    } else if (code === AUTHENTICATION_CODE || TERMINAL_CODES.includes(code ?? 0)) {
-      this.#stop(code, reason);
+    } else if (code === AUTHENTICATION_CODE) {
+      this.#shutOut(reason, token);
+    } else if (TERMINAL_CODES.includes(code ?? 0)) {
+      this.#stop(code, reason, code === PERMISSION_CODE ? "not_permitted" : undefined);
     } else {
       this.#retry(code, reason);
     }
@@ -222,14 +315,14 @@ class Connection extends EventTarget {
     this.#setState({ state: "waiting", code, reason, retryInMs });
   }
 
-  /** @param {number} [code] @param {string} [reason] */
-  #stop(code, reason) {
+  /** @param {number} [code] @param {string} [reason] @param {Refusal} [refused] */
+  #stop(code, reason, refused) {
     this.#drop();
     clearInterval(this.#ticking);
     this.#ticking = undefined;
     globalThis.removeEventListener?.("online", this.#wake);
     globalThis.document?.removeEventListener("visibilitychange", this.#wake);
-    this.#setState({ state: "closed", code, reason });
+    this.#setState({ state: "closed", code, reason, ...(refused && { refused }) });
   }
 
   /** Lets the present socket go at once: the close event of a dead one can take minutes. */
@@ -286,7 +379,7 @@ class Connection extends EventTarget {
       // asked again while the old one lasts
     }
     if (attempt !== this.#attempt) return;
-    if (!fresh) return this.#stop(undefined, "signed out");
+    if (!fresh) return this.#stop(undefined, "signed out", "signed_out");
     if (fresh !== token) this._send({ authenticate: fresh });
     this.#refreshLater(fresh);
   }

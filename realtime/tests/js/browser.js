@@ -55,6 +55,7 @@ export class FakeWebSocket {
 export function useFakeBrowser() {
   beforeEach(() => {
     FakeWebSocket.all = [];
+    globalThis.fetch = mock.fn(() => Promise.reject(new TypeError("offline")));
     globalThis.WebSocket = FakeWebSocket;
     globalThis.document = Object.assign(new EventTarget(), { hidden: false });
     const page = new EventTarget();
@@ -69,6 +70,11 @@ export function useFakeBrowser() {
     mock.timers.reset();
     mock.restoreAll();
   });
+}
+
+/** From now on the server answers HTTP with this status. */
+export function answers(status, type = "application/json") {
+  globalThis.fetch = mock.fn(async () => new Response(null, { status, headers: { "Content-Type": type } }));
 }
 
 /** Lets promises settle. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import { CallsiteClient } from "../../static/realtime/callsite-client.js";
-import { FakeWebSocket, jwt, passes, passesQuietly, settled, sleeps, statesOf, useFakeBrowser } from "./browser.js";
+import { FakeWebSocket, answers, jwt, passes, passesQuietly, settled, sleeps, statesOf, useFakeBrowser } from "./browser.js";
 
 useFakeBrowser();
 
@@ -146,7 +146,8 @@ for (const code of [1008, 4403]) {
     FakeWebSocket.last.closes(code, "not you");
     await passes(120);
     assert.equal(sockets(), 1);
-    assert.deepEqual(states, [{ state: "closed", code, reason: "not you" }]);
+    const refused = code === 4403 ? { refused: "not_permitted" } : {};
+    assert.deepEqual(states, [{ state: "closed", code, reason: "not you", ...refused }]);
   });
 }
 
@@ -289,7 +290,7 @@ test("4401 for the new token too is the end", async () => {
   FakeWebSocket.last.opens().closes(4401, "no");
   await passes(120);
   assert.equal(sockets(), 2);
-  assert.deepEqual(states.at(-1), { state: "closed", code: 4401, reason: "no" });
+  assert.deepEqual(states.at(-1), { state: "closed", code: 4401, reason: "no", refused: "signed_out" });
 });
 
 test("4401 tomorrow is answered with a new token as well", async () => {
@@ -308,8 +309,145 @@ test("4401 is the end where no new token can be had", async () => {
   for (const options of [{ token: "static" }, {}]) {
     const client = connected(options);
     FakeWebSocket.last.closes(4401);
+    await settled();
     assert.equal(client.state, "closed");
   }
+});
+
+// --- refused, or offline
+
+const SIGNED_OUT = { state: "closed", code: 4401, reason: "The token or session is not good.", refused: "signed_out" };
+const NOT_PERMITTED = { state: "closed", code: 4403, reason: "The user may not view calls.", refused: "not_permitted" };
+
+for (const [status, expected] of [[401, SIGNED_OUT], [403, NOT_PERMITTED]]) {
+  test(`an upgrade that fails while HTTP says ${status} is refused: the end, and why`, async () => {
+    for (const options of [{ token: "t" }, {}]) {
+      answers(status);
+      const client = new CallsiteClient({ url, ...options });
+      const states = statesOf(client);
+      FakeWebSocket.last.closes(1006);
+      await settled();
+      await passes(120);
+      assert.deepEqual(states.at(-1), expected);
+      assert.equal(fetch.mock.callCount(), 1);
+    }
+    assert.equal(sockets(), 2);
+  });
+
+  test(`after 4401 HTTP tells whether it was the sign-in or the permission: ${status}`, async () => {
+    answers(status);
+    const states = statesOf(connected());
+    FakeWebSocket.last.closes(4401);
+    await settled();
+    assert.deepEqual(states.at(-1), expected);
+  });
+}
+
+test("an upgrade that fails while HTTP does not answer, or lets in, is tried again", async () => {
+  const offline = globalThis.fetch;
+  const hangs = mock.fn(() => new Promise(() => {}));
+  for (const asked of [offline, hangs, 200, 404, 500, 503, [403, "text/html"], [401, null]]) {
+    if (typeof asked === "function") globalThis.fetch = asked;
+    else answers(...[asked].flat());
+    const client = new CallsiteClient({ url, token: "t" });
+    const before = sockets();
+    for (let n = 0; n < 6; n += 1) {
+      FakeWebSocket.last.closes(1006);
+      await settled();
+      assert.equal(client.state, "waiting", String(asked));
+      globalThis.dispatchEvent(new Event("online"));
+    }
+    assert.equal(sockets(), before + 6, String(asked));
+    client.close();
+  }
+});
+
+test("HTTP is asked at callsite's own address, with the token in a header, or with the session", async () => {
+  answers(200);
+  for (const [address, token, expected] of [
+    ["https://calls.example", "a.b.c", "https://calls.example/api/calls/?page_size=1"],
+    ["ws://calls.example:8000/base/ws/calls/transcriptions/", undefined, "http://calls.example:8000/base/api/calls/?page_size=1"],
+  ]) {
+    new CallsiteClient({ url: address, token }).addEventListener("state", () => {});
+    FakeWebSocket.last.closes(1006);
+    await settled();
+    const [asked, options] = fetch.mock.calls.at(-1).arguments;
+    assert.equal(asked, expected);
+    assert.deepEqual(options.headers, token ? { Authorization: "Bearer a.b.c" } : {});
+    assert.equal(options.credentials, token ? "omit" : "same-origin");
+  }
+});
+
+test("a refused token is renewed once, before it is the end", async () => {
+  answers(401);
+  const tokens = ["old", "new", "never asked for"];
+  const client = new CallsiteClient({ url, getToken: async () => tokens.shift() });
+  await settled();
+  FakeWebSocket.last.closes(1006);
+  await settled();
+  await passes(1);
+  assert.equal(FakeWebSocket.last.token, "new");
+  FakeWebSocket.last.closes(1006);
+  await settled();
+  await passes(120);
+  assert.equal(client.state, "closed");
+  assert.deepEqual(tokens, ["never asked for"]);
+});
+
+test("a connection lost that was open is not asked about", async () => {
+  answers(401);
+  const client = connected({ token: "t" });
+  FakeWebSocket.last.closes(1006);
+  await settled();
+  assert.equal(client.state, "waiting");
+  assert.equal(fetch.mock.callCount(), 0);
+});
+
+test("an answer that comes when the client has moved on changes nothing", async () => {
+  let answer;
+  globalThis.fetch = () => new Promise((resolve) => (answer = resolve));
+  const refusal = () => new Response(null, { status: 401, headers: { "Content-Type": "application/json" } });
+  const client = new CallsiteClient({ url, token: "t" });
+  FakeWebSocket.last.closes(1006);
+  await passes(1);
+  FakeWebSocket.last.opens();
+  answer(refusal());
+  await settled();
+  assert.equal(client.state, "open");
+
+  FakeWebSocket.last.closes(4401);
+  const states = statesOf(client);
+  client.close();
+  answer(refusal());
+  await settled();
+  assert.deepEqual(states, [{ state: "closed", code: undefined, reason: undefined }]);
+});
+
+test("a signed-out getToken and close code 4403 say why too", async () => {
+  const states = statesOf(new CallsiteClient({ url, getToken: async () => null }));
+  await settled();
+  assert.equal(states.at(-1).refused, "signed_out");
+  const others = statesOf(connected());
+  FakeWebSocket.last.closes(4403);
+  assert.equal(others.at(-1).refused, "not_permitted");
+});
+
+// --- other classes of sockets
+
+test("the option WebSocket gives the class of sockets, where there is no global one", () => {
+  delete globalThis.WebSocket;
+  const client = new CallsiteClient({ url, token: "t", WebSocket: FakeWebSocket });
+  FakeWebSocket.last.opens();
+  assert.equal(client.state, "open");
+  FakeWebSocket.last.onerror(new Error("ws tells errors so, and throws where nobody listens"));
+});
+
+test("without any class of sockets the client stops and tells what is missing", () => {
+  delete globalThis.WebSocket;
+  const states = [];
+  new CallsiteClient({ url, onState: (change) => states.push(change) });
+  assert.equal(states.at(-1).state, "closed");
+  assert.match(states.at(-1).reason, /give the option WebSocket/);
 });
 
 // --- dead connections, woken computers

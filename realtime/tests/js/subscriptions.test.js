@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { beforeEach, mock, test } from "node:test";
 import { CallsiteClient } from "../../static/realtime/callsite-client.js";
-import { FakeWebSocket, passes, useFakeBrowser } from "./browser.js";
+import { FakeWebSocket, passes, settled, useFakeBrowser } from "./browser.js";
 
 useFakeBrowser();
 
@@ -374,6 +374,7 @@ test("AUTHENTICATION_FAILED is about the connection, not about a call", async ()
   client.subscribe(SID, listener());
   FakeWebSocket.last.says(error("AUTHENTICATION_FAILED"));
   FakeWebSocket.last.closes(4401);
+  await settled();
   assert.deepEqual(heard, []);
   assert.equal(client.state, "closed");
 });
