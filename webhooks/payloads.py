@@ -6,14 +6,13 @@ keys and words are normal; an optional field of the wrong kind is nothing; whole
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from calls.linking import Name, NameRank, Reference
 from calls.outcome import CallData, CallFailure, Parties
+from webhooks.encoded_audio import decoded
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, mapping, moment, number, optional_identifier, required, text, whole
 from webhooks.machine_detection import MachineDetection, machine_detection
@@ -181,11 +180,11 @@ def _call_successful(value: Any) -> bool | None:
 
 def _audio(data: dict[str, Any]) -> bytes:
     encoded = required(data, "full_audio", "data.")
-    if not isinstance(encoded, str):
+    if not isinstance(encoded, str | memoryview):
         raise InvalidPayload("Field data.full_audio must be a base64 string.")
     try:
-        content = base64.b64decode("".join(encoded.split()), validate=True)
-    except (binascii.Error, ValueError):
+        content = decoded(encoded)
+    except ValueError:
         raise InvalidPayload("Field data.full_audio is not base64.") from None
     if not content:
         raise InvalidPayload("Field data.full_audio is empty.")

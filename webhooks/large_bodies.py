@@ -1,0 +1,53 @@
+"""Large post-call bodies (recordings, mostly): applied one at a time, outside of the event loop.
+
+Eight recordings of 64 MB at once, in a thread each, took 2.5 GB and stopped other calls' turns for 3 s. One at a time
+they take 0.3 GB, and turns wait for 0.2 to 0.4 s (`python -m lab.faults --only bodies`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from django.db import connection
+
+from calls.per_loop import PerLoop
+from calls.threads import Threads
+from webhooks import inbox
+from webhooks.answers import Answer
+from webhooks.errors import NotRead
+from webhooks.models import LARGE_BYTES
+
+WAIT_SECONDS = 8.0  # for its turn; ElevenLabs is told to come again before it gives up
+_signatures = Threads("large-signatures", 1)
+_thread = Threads("large-bodies", 1)
+_turn = PerLoop(asyncio.Lock)
+
+
+async def aside[Result](body: bytes, work: Callable[[bytes], Result]) -> Result:
+    """Do `work` with a body: in a thread, if the body is large. What it raises is raised here."""
+    return await _signatures.run(lambda: work(body)) if len(body) > LARGE_BYTES else work(body)
+
+
+async def take(route: str, body: bytes) -> Answer:
+    """Take in a verified body when its turn comes. Raises NotRead (503) if that is not soon."""
+    turn = _turn()
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await turn.acquire()
+    except TimeoutError:
+        raise NotRead(503, "Too many large bodies at once", "Send it again in a moment.") from None
+    try:
+        return await _thread.run(lambda: _receive(route, body))
+    finally:
+        turn.release()
+
+
+def _receive(route: str, body: bytes) -> Answer:
+    try:
+        return inbox.receive(route, body)
+    finally:
+        # libpq keeps the buffer of its largest statement as long as the connection lives, so the pool is to end it;
+        # closed here, it would be a warning in the pool's log
+        if connection.vendor == "postgresql" and connection.connection is not None:
+            connection.connection._expire_at = 0.0
