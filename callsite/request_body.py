@@ -15,7 +15,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 
 DEADLINE_SECONDS = 30.0  # from the headers to the last byte
 FREE_BYTES = 64 * 1024  # per body, outside of the budget: usual bodies never wait for room
-BUDGET_BYTES = 128 * 2**20  # two of the largest: as one is applied at a time, more would only wait in memory
+BUDGET_BYTES = 128 * 2**20  # two of the largest: webhooks.large_bodies applies two at a time
 STALL_SECONDS = 10.0  # a large body holds room for others: its sender may not be silent for longer
 
 
@@ -76,7 +76,7 @@ class BodyReader:
         self._receive, self._headers, self._budget = receive, headers, budget
         self._size = 0
         self._charged = 0
-        self._waits_for_room = False
+        self._was_paused = False
 
     def __enter__(self) -> Self:
         return self
@@ -97,7 +97,7 @@ class BodyReader:
             async with asyncio.timeout(DEADLINE_SECONDS):
                 return await self._read(limit)
         except TimeoutError:
-            if self._waits_for_room:
+            if self._was_paused:
                 raise BodyError(503, "Too many large bodies at once", "Send it again in a moment.") from None
             raise BodyError(
                 408, "The body did not come in time", f"Send a body within {DEADLINE_SECONDS:.0f} seconds."
@@ -132,9 +132,9 @@ class BodyReader:
         """Charge the bytes above the free ones to the budget. Until there is room, TCP makes the sender wait."""
         self._budget.take(self, self._size - FREE_BYTES - self._charged)
         self._charged = self._size - FREE_BYTES
-        self._waits_for_room = True
-        await self._budget.room(self)
-        self._waits_for_room = False
+        if not self._budget.has_room_for(self):
+            self._was_paused = True
+            await self._budget.room(self)
 
 
 def _announced_size(headers: Headers) -> int:

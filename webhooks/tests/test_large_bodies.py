@@ -1,4 +1,4 @@
-"""Large bodies come through byte for byte, one at a time, and cost neither memory nor other calls' turns."""
+"""Large bodies come through byte for byte, a few at a time, and cost neither memory nor other calls' turns."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from calls.models import Call
+from calls.per_loop import PerLoop
 from conftest import ElevenLabs, payload, register_call, server_env, sign
 from lab.stack.webserver import WebServer
 from webhooks import inbox, large_bodies
@@ -141,7 +142,7 @@ def test_a_large_body_that_is_no_base64_is_refused_and_kept(site, call, text):
     assert WebhookDelivery.objects.get().outcome == "rejected"
 
 
-def test_a_large_body_whose_turn_does_not_come_is_told_when_to_come_again(site, call, monkeypatch):
+def test_a_large_body_whose_turn_does_not_come_is_told_when_to_come_again(site, call, monkeypatch, one_at_a_time):
     monkeypatch.setattr(large_bodies, "WAIT_SECONDS", 0.2)
     started, go_on = threading.Event(), threading.Event()
     receive = inbox.receive
@@ -165,7 +166,12 @@ def test_a_large_body_whose_turn_does_not_come_is_told_when_to_come_again(site, 
     assert site.post_call(second).status_code == 200
 
 
-async def test_one_that_gave_up_waiting_leaves_the_turn_to_the_next(monkeypatch):
+@pytest.fixture
+def one_at_a_time(monkeypatch):
+    monkeypatch.setattr(large_bodies, "_turns", PerLoop(asyncio.Lock))
+
+
+async def test_one_that_gave_up_waiting_leaves_the_turn_to_the_next(monkeypatch, one_at_a_time):
     monkeypatch.setattr(large_bodies, "WAIT_SECONDS", 0.05)
     monkeypatch.setattr(large_bodies.inbox, "receive", lambda route, body: time.sleep(0.3))
     route, outcomes = WebhookDelivery.Route.POST_CALL, []
