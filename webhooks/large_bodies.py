@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from django.db import connection
-
 from calls.per_loop import PerLoop
 from calls.threads import Threads
 from webhooks import inbox
@@ -39,16 +37,6 @@ async def take(route: str, body: bytes) -> Answer:
     except TimeoutError:
         raise NotRead(503, "Too many large bodies at once", "Send it again in a moment.") from None
     try:
-        return await _threads.run(lambda: _receive(route, body))
+        return await _threads.run(lambda: inbox.receive(route, body))
     finally:
         turn.release()
-
-
-def _receive(route: str, body: bytes) -> Answer:
-    try:
-        return inbox.receive(route, body)
-    finally:
-        # libpq keeps the buffer of its largest statement as long as the connection lives, so the pool is to end it;
-        # closed here, it would be a warning in the pool's log
-        if connection.vendor == "postgresql" and connection.connection is not None:
-            connection.connection._expire_at = 0.0

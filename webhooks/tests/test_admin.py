@@ -203,3 +203,18 @@ def test_apply_again_needs_the_permission_to_change(db):
     data = {"action": "apply_deliveries_again", "_selected_action": [WebhookDelivery.objects.get().pk]}
     client.post(reverse(LIST), data)
     assert WebhookDelivery.objects.get().outcome == "unmatched"
+
+
+def test_each_step_asks_for_the_permission_again(on_duty, seven, monkeypatch):
+    monkeypatch.setattr(applying_again, "STEP", 3)
+    page = on_duty.post(reverse(LIST), ALL, follow=True)
+    user = get_user_model().objects.get()
+    user.user_permissions.remove(Permission.objects.get(codename="change_webhookdelivery"))
+    go_on(on_duty, reverse(LIST), page)
+    assert WebhookDelivery.objects.filter(outcome="applied").count() == 3
+
+
+def test_a_step_needs_the_token_of_the_form(on_duty, seven):
+    on_duty.handler.enforce_csrf_checks = True
+    assert on_duty.post(reverse(LIST), ALL).status_code == 403
+    assert not WebhookDelivery.objects.filter(outcome="applied").exists()
