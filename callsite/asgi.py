@@ -12,7 +12,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callsite.settings")
 django_application = get_asgi_application()
 
-from callsite import logs, page_door, webhook_door  # noqa: E402  (needs the apps)
+from callsite import logs, memory, page_door, webhook_door  # noqa: E402  (needs the apps)
 from realtime import publisher  # noqa: E402
 from realtime.asgi import websocket_application  # noqa: E402
 from webhooks.batching.turns import current_writer  # noqa: E402
@@ -35,6 +35,7 @@ async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
 async def lifespan(receive: Any, send: Any) -> None:
     """Begin and end with the server. uvicorn announces both, daphne neither."""
     await receive()
+    memory.keep_large_blocks_apart()
     current_writer().begin()
     webhook_door.webhook_view("/")  # loads the URLconf now, so that no webhook waits for it
     gc.freeze()  # loaded code stays: collecting garbage in it would stop everything for 50 ms each time

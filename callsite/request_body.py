@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import io
 from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Self
+
+from callsite import memory
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Headers = Iterable[tuple[bytes, bytes]]
 
 DEADLINE_SECONDS = 30.0  # from the headers to the last byte
 FREE_BYTES = 64 * 1024  # per body, outside of the budget: usual bodies never wait for room
-BUDGET_BYTES = 256 * 2**20
+BUDGET_BYTES = 128 * 2**20  # two of the largest: webhooks.large_bodies applies two at a time
+STALL_SECONDS = 10.0  # a large body holds room for others: its sender may not be silent for longer
 
 
 class BodyError(Exception):
@@ -72,16 +76,18 @@ class BodyReader:
         self._receive, self._headers, self._budget = receive, headers, budget
         self._size = 0
         self._charged = 0
-        self._waits_for_room = False
+        self._was_paused = False
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._budget.give_back(self, self._charged)
+        if self._size > memory.LARGE_BYTES:
+            memory.give_back()
 
-    async def read(self, limit: int, take_piece: Callable[[bytes], None] | None = None) -> bytes:
-        """Return the body; `take_piece` gets each piece as it comes. `limit` is in bytes; 0 means none.
+    async def read(self, limit: int) -> bytes:
+        """Return the body. `limit` is in bytes; 0 means none.
 
         Raises ClientGone, or BodyError: 413 above the limit, 408 after the deadline, 503 if there was no room.
         """
@@ -89,41 +95,46 @@ class BodyReader:
             raise BodyTooLarge(limit)
         try:
             async with asyncio.timeout(DEADLINE_SECONDS):
-                return await self._read(limit, take_piece)
+                return await self._read(limit)
         except TimeoutError:
-            if self._waits_for_room:
+            if self._was_paused:
                 raise BodyError(503, "Too many large bodies at once", "Send it again in a moment.") from None
             raise BodyError(
                 408, "The body did not come in time", f"Send a body within {DEADLINE_SECONDS:.0f} seconds."
             ) from None
 
-    async def _read(self, limit: int, take_piece: Callable[[bytes], None] | None) -> bytes:
-        pieces: list[bytes] = []
+    async def _read(self, limit: int) -> bytes:
+        pieces = io.BytesIO()  # grows in place, and gives its bytes away without a copy
         while True:
-            message = await self._receive()
+            message = await self._next()
             if message["type"] == "http.disconnect":
                 raise ClientGone
             piece: bytes = message.get("body", b"")
             self._size += len(piece)
             if limit and self._size > limit:
                 raise BodyTooLarge(limit)
-            if take_piece is not None:
-                take_piece(piece)
-            if not pieces and not message.get("more_body", False):
+            is_last = not message.get("more_body", False)
+            if is_last and self._size == len(piece):
                 return piece
-            pieces.append(piece)
-            if not message.get("more_body", False):
-                return b"".join(pieces)
+            pieces.write(piece)
+            if is_last:
+                return pieces.getvalue()
             if self._size > FREE_BYTES:
                 await self._charge()
+
+    async def _next(self) -> dict[str, Any]:
+        if not self._charged:
+            return await self._receive()
+        async with asyncio.timeout(STALL_SECONDS):
+            return await self._receive()
 
     async def _charge(self) -> None:
         """Charge the bytes above the free ones to the budget. Until there is room, TCP makes the sender wait."""
         self._budget.take(self, self._size - FREE_BYTES - self._charged)
         self._charged = self._size - FREE_BYTES
-        self._waits_for_room = True
-        await self._budget.room(self)
-        self._waits_for_room = False
+        if not self._budget.has_room_for(self):
+            self._was_paused = True
+            await self._budget.room(self)
 
 
 def _announced_size(headers: Headers) -> int:

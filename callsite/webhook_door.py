@@ -37,9 +37,9 @@ async def serve(view: type[WebhookView], scope: dict[str, Any], receive: Receive
     credentials = Credentials(_header(headers, b"elevenlabs-signature"), _header(headers, b"authorization"))
     with BodyReader(receive, headers) as reader:
 
-        async def read(limit: int, take_piece: Callable[[bytes], None]) -> bytes:
+        async def read(limit: int) -> bytes:
             try:
-                return await reader.read(limit, take_piece)
+                return await reader.read(limit)
             except BodyTooLarge:
                 raise TooLarge(limit) from None
             except BodyError as error:

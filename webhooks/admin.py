@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from functools import partial
 from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
 from calls.admin import changelist_link, links_from_call, pretty_json
 from calls.models import Call
-from calls.races import persistently
 from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
 from calls.secret_texts import parsed, size_of_audio
-from webhooks.inbox import apply_again
+from webhooks.applying_again import Progress, begun, step
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
 
@@ -89,9 +88,24 @@ class WebhookDeliveryAdmin(OfCallAdmin):
         return format_html("<pre>{}{}</pre>", shown[:BODY_SHOWN_CHARACTERS], rest)
 
     @admin.action(description="Apply again", permissions=["change"])
-    def apply_deliveries_again(self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> None:
-        """In the order they came, each in its own transaction."""
-        outcomes = [persistently(partial(apply_again, delivery)).outcome for delivery in deliveries.order_by("id")]
-        applied = outcomes.count(WebhookDelivery.Outcome.APPLIED)
-        level = messages.SUCCESS if applied == len(outcomes) else messages.WARNING
-        self.message_user(request, f"Applied {applied} of {len(outcomes)} deliveries.", level)
+    def apply_deliveries_again(
+        self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]
+    ) -> TemplateResponse | None:
+        """A step of them; where more are chosen, a page that shows how far it is and asks for the next step."""
+        form = Progress(request.POST)
+        before = form.cleaned_data if form.is_valid() else begun(deliveries)
+        progress, is_all = step(deliveries, before)
+        if is_all:
+            level = messages.SUCCESS if progress["applied"] == progress["done"] else messages.WARNING
+            self.message_user(request, f"Applied {progress['applied']} of {progress['done']} deliveries.", level)
+            return None
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "Apply again",
+            "opts": self.opts,
+            "progress": progress,
+            "form": Progress(progress),
+            "select_across": request.POST.get("select_across", "0"),
+            "selected": request.POST.getlist("_selected_action"),
+        }
+        return TemplateResponse(request, "webhooks/applying_again.html", context)

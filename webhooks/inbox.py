@@ -12,12 +12,13 @@ import traceback
 from dataclasses import replace
 from typing import assert_never
 
-from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
+from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
 from prometheus_client import Counter
 
 from calls.models import Call
 from calls.names import hold_if_free, hold_names
+from calls.postgres.server_side import end_connection_when_idle
 from calls.races import may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
@@ -27,7 +28,7 @@ from webhooks.answers import Answer, answer_of, answer_to_unmatched, turn_answer
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.journal import Entry
 from webhooks.machine_detection import MachineDetection
-from webhooks.models import WaitingName, WebhookDelivery
+from webhooks.models import LARGE_BYTES, WaitingName, WebhookDelivery
 from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
 from webhooks.reading import identify, read
 from webhooks.tool_payloads import Initiation
@@ -82,6 +83,8 @@ def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
     with transaction.atomic():
         hold_names(_waited_for(delivery))  # before the row, as everybody
         locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
+        if connection.vendor == "postgresql" and locked.size_bytes > LARGE_BYTES:
+            end_connection_when_idle()
         try:
             _apply(locked)
         except IntegrityError as error:

@@ -128,6 +128,7 @@ class Entry:
     def end(self, answer: int | None = None) -> None:
         """Write the line. `answer` is the HTTP status, where somebody waits for one."""
         later = "again" in self._facts
+        error, self._error = self._error, None  # its traceback leads to this entry and to the body: nothing may keep it
         usual = logging.DEBUG if self._route == Route.TRANSCRIPTION and not later else logging.INFO
         level = _LEVELS.get(self._outcome, usual)
         if not _levels.isEnabledFor(level):
@@ -139,7 +140,8 @@ class Entry:
         known["ms"] = round((time.perf_counter() - self._began) * 1000, 1)
         if self.turn is not None:
             known |= _told_of_turn(*self.turn)
-        error = self._error if self._outcome != Outcome.APPLIED else None
+        if self._outcome == Outcome.APPLIED:
+            error = None
         if error is not None:
             known["step"] = self._failed_step
         if isinstance(error, WebhookError):

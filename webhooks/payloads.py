@@ -6,14 +6,13 @@ keys and words are normal; an optional field of the wrong kind is nothing; whole
 
 from __future__ import annotations
 
-import base64
-import binascii
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from calls.linking import Name, NameRank, Reference
 from calls.outcome import CallData, CallFailure, Parties
+from webhooks.encoded_audio import decoded
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, mapping, moment, number, optional_identifier, required, text, whole
 from webhooks.machine_detection import MachineDetection, machine_detection
@@ -179,26 +178,14 @@ def _call_successful(value: Any) -> bool | None:
     return {"success": True, "failure": False}.get(value) if isinstance(value, str) else None
 
 
-_FROM_URL_SAFE = str.maketrans("-_", "+/")
-
-
 def _audio(data: dict[str, Any]) -> bytes:
     encoded = required(data, "full_audio", "data.")
-    if not isinstance(encoded, str):
+    if not isinstance(encoded, str | memoryview):
         raise InvalidPayload("Field data.full_audio must be a base64 string.")
     try:
-        content = decode_base64("".join(encoded.split()))
-    except (binascii.Error, ValueError):
+        content = decoded(encoded)
+    except ValueError:
         raise InvalidPayload("Field data.full_audio is not base64.") from None
     if not content:
         raise InvalidPayload("Field data.full_audio is empty.")
     return content
-
-
-def decode_base64(text: str) -> bytes:
-    """Decode base64 in the standard or the url-safe alphabet, with padding or without. Raises ValueError."""
-    if "-" in text or "_" in text:
-        text = text.translate(_FROM_URL_SAFE)
-    if not text.endswith("="):
-        text += "=" * (-len(text) % 4)
-    return base64.b64decode(text, validate=True)

@@ -12,6 +12,7 @@ from calls.record_history import NewHistory
 from calls.turn import NewTurn
 from calls.turns import reference_of
 from webhooks import journal
+from webhooks.encoded_audio import decode_recording
 from webhooks.errors import WebhookError
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import Audio, Event, Ignored, InitiationFailure, Transcription, parse_event
@@ -25,7 +26,8 @@ def read(delivery: WebhookDelivery) -> Event | NewTurn | NewHistory | Initiation
     """Raises InvalidPayload. Lines that others log from here on, in this context, carry the ids."""
     entry = journal.current()
     entry.step = "decode"
-    body = decode(bytes(delivery.body))
+    raw = bytes(delivery.body)
+    body = decode_recording(raw) or decode(raw)
     entry.step = "parse"
     said: Event | NewTurn | NewHistory | Initiation
     if delivery.route == Route.POST_CALL:

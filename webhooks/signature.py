@@ -42,19 +42,16 @@ def items_of(setting: str) -> list[str]:
 
 
 class Signature:
-    """A header that is well formed and fresh. It hashes the body piece by piece, as the pieces arrive."""
+    """A header that is well formed and fresh."""
 
     def __init__(self, stamp: bytes, given: Sequence[bytes], secrets: Sequence[bytes]) -> None:
         self._given = given
         self._digests = [hmac.new(secret, stamp + b".", "sha256") for secret in secrets]
 
-    def update(self, piece: bytes) -> None:
-        """Hash the next piece of the body."""
+    def confirm(self, body: bytes) -> None:
+        """Raise NotAuthenticated unless one of the secrets signed the body. Call it once."""
         for digest in self._digests:
-            digest.update(piece)
-
-    def confirm(self) -> None:
-        """Raise NotAuthenticated unless one of the secrets signed the pieces so far."""
+            digest.update(body)
         wanted = [digest.hexdigest().encode() for digest in self._digests]
         matches = [hmac.compare_digest(one, other) for one in wanted for other in self._given]
         if not any(matches):
@@ -64,7 +61,7 @@ class Signature:
 def expect_signature(header: str | None) -> Signature | None:
     """Check the header before the body is read: it is present, well formed and fresh. Raises NotAuthenticated.
 
-    The caller feeds the body to the result and then calls `confirm`. None: there is nothing to confirm.
+    The caller calls `confirm` of the result with the body. None: there is nothing to confirm.
     """
     secrets = secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET)
     if not secrets:

@@ -16,17 +16,16 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
-from webhooks import inbox, journal
+from webhooks import inbox, journal, large_bodies
 from webhooks.answers import Answer
 from webhooks.batching import outcomes, turns
 from webhooks.errors import InternalError, MethodNotAllowed, TooLarge, WebhookError
 from webhooks.initiation import answer_initiation
-from webhooks.models import WebhookDelivery
+from webhooks.models import LARGE_BYTES, WebhookDelivery
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
-# Reads a body of at most so many bytes (0: any number), hands each piece to the function as it comes, and returns it
-# whole. Raises WebhookError: TooLarge, or that it did not come.
-ReadBody = Callable[[int, Callable[[bytes], None]], Awaitable[bytes]]
+# Reads a body of at most so many bytes (0: any number). Raises WebhookError: TooLarge, or that it did not come.
+ReadBody = Callable[[int], Awaitable[bytes]]
 
 
 class Credentials(NamedTuple):
@@ -63,9 +62,9 @@ class WebhookView(View):
                 raise MethodNotAllowed(f"Method {method} not allowed", "Send a POST request.")
             signature = cls.expect(credentials)
             limit: int = getattr(settings, cls.limit_setting)
-            body = await read(limit, signature.update if signature else _nothing)
+            body = await read(limit)
             if signature:
-                signature.confirm()
+                await large_bodies.aside(body, signature.confirm)
             entry.received(len(body))
             given = await cls.take(body)
         except WebhookError as error:
@@ -82,12 +81,11 @@ class WebhookView(View):
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         """The same through Django, which has read the body into a file already."""
 
-        async def read(limit: int, take_piece: Callable[[bytes], None]) -> bytes:
+        async def read(limit: int) -> bytes:
             # as a stream: Django's own cap of 2.5 MB would refuse long calls and all recordings
             body = request.read(limit + 1 if limit else -1)
             if limit and len(body) > limit:
                 raise TooLarge(limit)
-            take_piece(body)
             return body
 
         meta = request.META
@@ -108,6 +106,8 @@ class PostCall(WebhookView):
 
     @staticmethod
     async def take(body: bytes) -> Answer:
+        if len(body) > LARGE_BYTES:
+            return await large_bodies.take(WebhookDelivery.Route.POST_CALL, body)
         return await outcomes.take(body) or await inbox.take(WebhookDelivery.Route.POST_CALL, body)
 
 
@@ -139,6 +139,3 @@ class ConversationInit(ServerTool):
     @staticmethod
     async def take(body: bytes) -> Answer:
         return await answer_initiation(body)
-
-
-def _nothing(piece: bytes) -> None: ...

@@ -82,6 +82,17 @@ def test_a_body_that_stalls_is_given_up(site, monkeypatch):
     assert status_of(begin(site, "/login/", size=1000)) == 408
 
 
+def test_a_large_body_whose_sender_falls_silent_is_given_up_early(site, monkeypatch):
+    """It holds room that others need. A small one has until the deadline."""
+    monkeypatch.setattr(request_body, "STALL_SECONDS", 0.3)
+    signed = NOW_SIGNED.format(int(time.time()))
+    small = begin(site, POST_CALL, signed, sent=b"x")
+    assert status_of(begin(site, POST_CALL, signed, sent=b"x" * 2**20)) == 408
+    small.setblocking(False)
+    with small, pytest.raises(BlockingIOError):
+        small.recv(1)
+
+
 def test_large_bodies_wait_for_room_and_small_ones_do_not(site, call, monkeypatch):
     """Two stalled bodies of a stranger who forged a header hold the whole budget."""
     monkeypatch.setattr(request_body.BUDGET, "limit", 2**20)

@@ -56,6 +56,12 @@ class WebServer(Server):
         return self.process.pid
 
     @property
+    def memory_bytes(self) -> int:
+        """What of its memory is in RAM."""
+        lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
+
+    @property
     def log(self) -> str:
         """What it wrote to its standard output and error so far, over all restarts."""
         return self.process.log

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from calls.models import Call
 from conftest import payload
+from webhooks import applying_again
 from webhooks.inbox import receive
 from webhooks.models import WebhookDelivery
 
@@ -122,6 +124,78 @@ def test_apply_again_applies_the_selected_and_says_how_many(on_duty, settings):
     assert "Applied 2 of 3 deliveries." in on_duty.post(reverse(LIST), data, follow=True).text
 
 
+def go_on(client, url, page):
+    """Take the next step, as the page's form says."""
+    form = page.text.partition('id="go-on"')[2].partition("</form>")[0]
+    assert form, page.text
+    fields = {}
+    for tag in re.findall(r"<input[^>]*>", form):
+        named = dict(re.findall(r'(name|value)="([^"]*)"', tag))
+        if "name" in named:
+            fields.setdefault(named["name"], []).append(named["value"])
+    return client.post(url, fields, follow=True)
+
+
+@pytest.fixture
+def seven(settings):
+    """Deliveries that wait for calls, which now may be created."""
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = False
+    for n in range(7):
+        deliver("transcription_docs_sample", f"conv_{n}")
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = True
+
+
+ALL = {"action": "apply_deliveries_again", "select_across": "1", "_selected_action": ["1"]}
+
+
+@pytest.mark.parametrize("query", ["", "?outcome__exact=unmatched"])
+def test_many_are_applied_again_in_steps_that_show_how_far_it_is(on_duty, seven, monkeypatch, query):
+    monkeypatch.setattr(applying_again, "STEP", 3)
+    url = reverse(LIST) + query
+    page = on_duty.post(url, ALL, follow=True)
+    assert "3 of 7 deliveries taken, 3 applied" in page.text
+    assert Call.objects.count() == 3
+    deliver("transcription_docs_sample", "conv_later")  # is not among the chosen
+    WebhookDelivery.objects.filter(conversation_id="conv_later").update(outcome="unmatched")
+    page = go_on(on_duty, url, page)
+    assert "6 of 7 deliveries taken, 6 applied" in page.text
+    page = go_on(on_duty, url, page)
+    assert "Applied 7 of 7 deliveries." in page.text
+    assert set(WebhookDelivery.objects.values_list("outcome", "times_applied", "conversation_id")) == {
+        ("unmatched", 1, "conv_later"),
+        *(("applied", 1, f"conv_{n}") for n in range(7)),
+    }
+
+
+def test_those_that_were_ticked_are_applied_in_steps_too_and_no_other(on_duty, seven, monkeypatch):
+    monkeypatch.setattr(applying_again, "STEP", 2)
+    chosen = list(WebhookDelivery.objects.order_by("pk").values_list("pk", flat=True)[1:6])
+    page = on_duty.post(reverse(LIST), ALL | {"select_across": "0", "_selected_action": chosen}, follow=True)
+    for text in ("4 of 5 deliveries taken", "Applied 5 of 5 deliveries."):
+        page = go_on(on_duty, reverse(LIST), page)
+        assert text in page.text
+    applied = WebhookDelivery.objects.filter(outcome="applied").order_by("pk")
+    assert list(applied.values_list("pk", flat=True)) == chosen
+
+
+def test_a_step_that_takes_long_ends_early(on_duty, seven, monkeypatch):
+    monkeypatch.setattr(applying_again, "STEP_SECONDS", 0)
+    assert "1 of 7 deliveries taken" in on_duty.post(reverse(LIST), ALL, follow=True).text
+
+
+def test_a_delivery_that_cannot_be_applied_now_holds_up_no_other(on_duty, seven, monkeypatch):
+    bad = WebhookDelivery.objects.order_by("pk")[2].pk
+    apply_again = applying_again.apply_again
+
+    def locked(delivery):
+        if delivery.pk == bad:
+            raise OperationalError("lock timeout")
+        return apply_again(delivery)
+
+    monkeypatch.setattr(applying_again, "apply_again", locked)
+    assert "Applied 6 of 7 deliveries." in on_duty.post(reverse(LIST), ALL, follow=True).text
+
+
 def test_apply_again_needs_the_permission_to_change(db):
     client = staff("view_webhookdelivery")
     deliver("transcription_docs_sample", "conv_1")
@@ -129,3 +203,18 @@ def test_apply_again_needs_the_permission_to_change(db):
     data = {"action": "apply_deliveries_again", "_selected_action": [WebhookDelivery.objects.get().pk]}
     client.post(reverse(LIST), data)
     assert WebhookDelivery.objects.get().outcome == "unmatched"
+
+
+def test_each_step_asks_for_the_permission_again(on_duty, seven, monkeypatch):
+    monkeypatch.setattr(applying_again, "STEP", 3)
+    page = on_duty.post(reverse(LIST), ALL, follow=True)
+    user = get_user_model().objects.get()
+    user.user_permissions.remove(Permission.objects.get(codename="change_webhookdelivery"))
+    go_on(on_duty, reverse(LIST), page)
+    assert WebhookDelivery.objects.filter(outcome="applied").count() == 3
+
+
+def test_a_step_needs_the_token_of_the_form(on_duty, seven):
+    on_duty.handler.enforce_csrf_checks = True
+    assert on_duty.post(reverse(LIST), ALL).status_code == 403
+    assert not WebhookDelivery.objects.filter(outcome="applied").exists()

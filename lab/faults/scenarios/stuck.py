@@ -101,7 +101,7 @@ async def speak(
                 nonlocal most
                 for i in numbers:
                     await sender.turn(call, f"{call.call_sid}-{i}", "x" * TEXT_BYTES)
-                    most = max(most, memory_of(pair.webs[0].pid))
+                    most = max(most, pair.webs[0].memory_bytes)
 
             await asyncio.gather(*(say() for _ in range(AT_ONCE)))
             await sender.end(call)
@@ -142,12 +142,6 @@ async def cancelled(tasks: list[asyncio.Task[None]]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def memory_of(pid: int) -> int:
-    """Bytes that a process has in memory."""
-    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
-    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
 
 def p99(played: Played) -> float:

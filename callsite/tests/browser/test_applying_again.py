@@ -1,0 +1,34 @@
+"""Applying all deliveries of a list again, in Chromium: the steps follow by themselves."""
+
+from __future__ import annotations
+
+from django.contrib.auth import get_user_model
+from django.utils import timezone
+from playwright.sync_api import expect
+
+from callsite.tests.browser.conftest import aside
+from webhooks.models import WebhookDelivery
+
+
+@aside
+def kept(count):
+    rows = {"route": "post-call", "body": b"no JSON", "size_bytes": 7, "received_at": timezone.now()}
+    rows |= {"outcome": "failed", "answer_status": 500, "answer_body": {}}
+    WebhookDelivery.objects.bulk_create([WebhookDelivery(digest=f"{n:064}", **rows) for n in range(count)])
+
+
+@aside
+def superuser():
+    return get_user_model().objects.create_superuser("root")
+
+
+def test_all_of_a_list_are_applied_again_step_by_step_and_by_themselves(desk_of, server, transactional_db):
+    kept(405)
+    page = desk_of(superuser()).page
+    page.goto(server.url + "/admin/webhooks/webhookdelivery/?outcome__exact=failed")
+    page.locator("#action-toggle").check()
+    page.get_by_text("Select all 405").click()
+    page.locator("select[name=action]").select_option("apply_deliveries_again")
+    page.locator("button[name=index]").click()
+    expect(page.get_by_text("Applied 0 of 405 deliveries.")).to_be_visible(timeout=60_000)
+    assert WebhookDelivery.objects.filter(outcome="rejected").count() == 405

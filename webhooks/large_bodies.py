@@ -1,0 +1,42 @@
+"""Large post-call bodies (recordings, mostly): applied two at a time, outside of the event loop.
+
+Eight recordings of 64 MB at once, in a thread each, took 2.5 GB and stopped other calls' turns for 3 s. Two at a time
+they take 0.3 GB, and turns wait for 0.2 to 0.4 s (`python -m lab.faults --only bodies`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+from calls.per_loop import PerLoop
+from calls.threads import Threads
+from webhooks import inbox
+from webhooks.answers import Answer
+from webhooks.errors import NotRead
+from webhooks.models import LARGE_BYTES
+
+WAIT_SECONDS = 8.0  # for its turn; ElevenLabs is told to come again before it gives up
+_signatures = Threads("large-signatures", 1)
+AT_ONCE = 2
+_threads = Threads("large-bodies", AT_ONCE)
+_turns = PerLoop(lambda: asyncio.Semaphore(AT_ONCE))
+
+
+async def aside[Result](body: bytes, work: Callable[[bytes], Result]) -> Result:
+    """Do `work` with a body: in a thread, if the body is large. What it raises is raised here."""
+    return await _signatures.run(lambda: work(body)) if len(body) > LARGE_BYTES else work(body)
+
+
+async def take(route: str, body: bytes) -> Answer:
+    """Take in a verified body when its turn comes. Raises NotRead (503) if that is not soon."""
+    turn = _turns()
+    try:
+        async with asyncio.timeout(WAIT_SECONDS):
+            await turn.acquire()
+    except TimeoutError:
+        raise NotRead(503, "Too many large bodies at once", "Send it again in a moment.") from None
+    try:
+        return await _threads.run(lambda: inbox.receive(route, body))
+    finally:
+        turn.release()
