@@ -131,7 +131,7 @@ class Call(models.Model):
     )
     has_history = models.BooleanField(default=False, editable=False, help_text="Some of its turns came in histories.")
     numbering = models.PositiveIntegerField(
-        default=0, editable=False, help_text="How often a merge of two rows has numbered the turns anew."
+        default=0, editable=False, help_text="How often the turns were numbered anew: by a merge, or by a history."
     )
     transcription_time = models.DateTimeField(
         null=True,
@@ -381,6 +381,9 @@ class CallTranscription(models.Model):
         null=True, blank=True, editable=False, help_text="Its place in the histories that the agent sends."
     )
     told_singly = models.BooleanField(default=True, editable=False, help_text="It came by itself too.")
+    from_history = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="A history told it first."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it came.")
 
     class Meta:
