@@ -64,15 +64,16 @@ class _Both:
         }
 
     def join_histories(self) -> None:
-        """As if the histories of both had come to one. Where they have nothing in common, the first to come has places.
+        """As if the histories of both had come to one. Where they have nothing in common, the longer one has places.
 
-        The others count as single turns then, which a longer history finds.
+        The turns of the other are without a place then, as single turns are: a longer history finds them.
         """
         first, second = sorted(
             (in_histories(self._of(call)) for call in self._last_told_singly),
-            key=lambda told: min((self._came[turn.pk] for turn in told), default=len(self._turns)),
+            key=len,
+            reverse=True,
         )
-        whole = joined([sentence_of(turn) for turn in first], [sentence_of(turn) for turn in second])
+        whole = joined([sentence_of(turn) for turn in first], [sentence_of(turn) for turn in second], least=1)
         for turn in second:
             turn.history_position = None
         for position, (i, j) in enumerate(whole or ()):
@@ -85,10 +86,9 @@ class _Both:
         """A single turn of one call stands for the sentence that histories told to the other alone."""
         for call, last in self._last_told_singly.items():
             came, behind = -1, -1
-            if last is not None:
-                standing = self.dropped.get(last.pk, last)
-                came = self._came[last.pk]
-                behind = -1 if standing.history_position is None else standing.history_position
+            standing = last and self.dropped.get(last.pk, last)
+            if last is not None and standing is not None and standing.history_position is not None:
+                came, behind = self._came[last.pk], standing.history_position
             singles = [
                 turn
                 for turn in self._of(call)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from django.db.models import F, Q
+
 from calls.models import Call, CallTranscription
 from calls.sentences import Sentence, same
 from calls.turn import NewTurn
@@ -25,7 +27,9 @@ class Untold:
         self._any_both = both is not None
         self._blocked = both is not None and singles.filter(sequence_number__gt=both.sequence_number).exists()
         behind = -1 if both is None or both.history_position is None else both.history_position
-        untold = turns.filter(told_singly=False, history_position__gt=behind).order_by("history_position")
+        # without a place: of histories that had nothing in common with longer ones, when two rows became one call
+        beyond = Q(history_position__gt=behind) | Q(history_position__isnull=True)
+        untold = turns.filter(beyond, told_singly=False).order_by(F("history_position").asc(nulls_last=True))
         self._untold = [] if self._blocked else list(untold[: LOOKED_AT + count])
         self.told: list[CallTranscription] = []  # not saved yet
 
