@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from django.db.models import F
 from django.dispatch import Signal
 
-from calls.models import Call, CallAlias, CallRecording, CallTranscription, effects
+from calls.merging_turns import merge_turns
+from calls.models import Call, CallAlias, CallRecording, effects
 from calls.outcome import Parties
 
 # Sent with `stays` and `goes`, two calls, inside the transaction, while both rows exist: receivers move what is theirs.
 calls_merged = Signal()
 
-_APART = 1_000_000_000  # further than any call is long: numbers that turns have while they are numbered anew
 _FILLED = ("driver_id", "answered_by")
 _OUTCOME = (
     *("transcription_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd", "call_successful"),
@@ -22,7 +21,7 @@ _OUTCOME = (
 def merge(stays: Call, goes: Call) -> Call:
     """Both rows are locked. What `stays` lacks comes from `goes`, which is deleted; returns the call that stays."""
     calls_merged.send(Call, stays=stays, goes=goes)
-    _merge_turns(stays, goes)
+    merge_turns(stays, goes)
     _merge_recordings(stays, goes)
     for name in _FILLED:
         if not getattr(stays, name):
@@ -43,39 +42,6 @@ def merge(stays: Call, goes: Call) -> Call:
     CallAlias.objects.bulk_create([CallAlias(call=stays, name=name) for name in sorted(names - known)])
     stays.save()
     return stays
-
-
-def _merge_turns(stays: Call, goes: Call) -> None:
-    """All turns in the order of their arrival. Where that changes a number, `numbering` says so to those who listen."""
-    turns = list(
-        CallTranscription.objects.filter(call__in=(stays, goes))
-        .only("call", "sequence_number", "turn_id", "history_position", "created_at")
-        .order_by("created_at", "pk")
-    )
-    if all(turn.call_id == stays.pk for turn in turns):
-        return
-    seen, kept, repeats = set[str](), list[CallTranscription](), list[int]()
-    positions = set[int]()
-    for turn in turns:
-        if turn.turn_id in seen or turn.history_position in positions:  # both rows were told this sentence
-            repeats.append(turn.pk)
-            continue
-        kept.append(turn)
-        seen |= {turn.turn_id} if turn.turn_id is not None else set()
-        positions |= {turn.history_position} if turn.history_position is not None else set()
-    stays.has_history = bool(positions)
-    CallTranscription.objects.filter(pk__in=repeats).delete()
-    before = [(turn.pk, turn.sequence_number) for turn in kept if turn.call_id == stays.pk]
-    for number, turn in enumerate(kept, start=1):
-        turn.sequence_number, turn.call_id = number, stays.pk
-    numbers = {turn.pk: turn.sequence_number for turn in kept}
-    if repeats or any(numbers[pk] != number for pk, number in before):
-        stays.numbering += 1
-    CallTranscription.objects.filter(call__in=(stays, goes)).update(sequence_number=F("sequence_number") + _APART)
-    CallTranscription.objects.bulk_update(kept, ["call", "sequence_number"], batch_size=500)
-    stays.last_sequence_number = len(kept)
-    if stays.ended or goes.ended:
-        stays.final_sequence_number = len(kept)
 
 
 def _merge_recordings(stays: Call, goes: Call) -> None:

@@ -16,12 +16,14 @@ from django.utils import timezone
 from calls.linking import Name, Reference, link, link_known
 from calls.models import Call, CallTranscription
 from calls.outcome import Parties
-from calls.sentences import Sentence, same
 from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
+from calls.untold import Untold
 
 # Sent with `turns`, a list of new RecordedTurn, right behind the commit that stored them. It replaces post_save, which
 # bulk_create does not send. Receivers may be called in an event loop: they must not use the database.
 turns_recorded = Signal()
+# Sent with `call` behind the commit that put new turns before older ones: all its turns have new numbers.
+turns_renumbered = Signal()
 
 
 def record_turn(
@@ -82,6 +84,7 @@ class _Batch:
         self._now = timezone.now()
         self._calls = _locked_calls(new, create=create)
         self._stored = self._known_turns()
+        self._untold: dict[int, Untold] = {}
 
     def store(self) -> list[Recorded]:
         created: list[CallTranscription] = []
@@ -89,6 +92,8 @@ class _Batch:
         for turn, call in zip(self._new, self._calls, strict=True):
             results.append(None if call is None else self._take(turn, call, created))
         CallTranscription.objects.bulk_create(created)
+        for untold in self._untold.values():
+            untold.save()
         for call in {row.call for row in created}:
             numbers = {"last_sequence_number": call.last_sequence_number, "updated_at": self._now}
             Call.objects.filter(pk=call.pk).update(**numbers)
@@ -99,6 +104,8 @@ class _Batch:
         if turn.turn_id is not None and (known := self._stored.get(key)):
             return known, call, False
         if call.has_history and (told := self._told_by_a_history(call, turn)):
+            if turn.turn_id is not None:
+                self._stored[key] = told
             return told, call, False
         call.last_sequence_number += 1
         row = CallTranscription(
@@ -117,14 +124,9 @@ class _Batch:
 
     def _told_by_a_history(self, call: Call, turn: NewTurn) -> CallTranscription | None:
         """The sentence of a history that this turn tells once more; each is told so once."""
-        new = Sentence(turn.speaker_type, turn.message_text)
-        told = call.transcriptions.filter(history_position__isnull=False, told_singly=False)
-        for row in told.order_by("history_position"):
-            if same(Sentence(row.speaker_type, row.message_text), new):
-                row.told_singly, row.turn_id = True, turn.turn_id
-                row.save(update_fields=["told_singly", "turn_id"])
-                return row
-        return None
+        if call.pk not in self._untold:
+            self._untold[call.pk] = Untold(call, len(self._new))
+        return self._untold[call.pk].take(turn)
 
     def _known_turns(self) -> dict[tuple[int, str | None], CallTranscription]:
         """Rows that an earlier turn with the same `turn_id` made, by call and turn_id."""

@@ -234,7 +234,7 @@ class ListHeartbeat(Frame, tag="heartbeat"):
 
 class Notice(TypedDict):
     """A change of a call. `turn`: a new turn, as a Transcription; `ended`: the call has ended; `merged`: it became one
-    with another row; `changed`: all else.
+    with another row, or its turns are numbered anew; `changed`: all else.
 
     Another version of callsite may read it during a deployment: fields are added, and never change their meaning.
     """

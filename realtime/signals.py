@@ -11,7 +11,7 @@ from django.dispatch import receiver
 from calls.merging import calls_merged
 from calls.models import Call
 from calls.turn import RecordedTurn
-from calls.turns import turns_recorded
+from calls.turns import turns_recorded, turns_renumbered
 from realtime.messages import Notice, call_notice, turn_notice
 from realtime.publisher import publish
 
@@ -20,6 +20,12 @@ from realtime.publisher import publish
 def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
     """New turns."""
     publish(*map(turn_notice, turns))
+
+
+@receiver(turns_renumbered)
+def publish_renumbering(call: Call, **_: Any) -> None:
+    """New turns before older ones: the call's listeners start again."""
+    publish({"type": "merged", "call_id": call.pk})
 
 
 @receiver(calls_merged)

@@ -7,6 +7,7 @@ from typing import Any
 
 import msgspec
 
+from calls.models import Call
 from calls.turn import RecordedTurn
 from webhooks.errors import CallNotFound, WebhookError
 from webhooks.models import WebhookDelivery
@@ -39,6 +40,19 @@ def turn_answer(turn: RecordedTurn, created: bool) -> Answer:
         "sequence_number": turn.sequence_number,
     }
     return Answer(201 if created else 200, body)
+
+
+def history_answer(call: Call, stored: int, last_sequence_number: int) -> Answer:
+    """What the sender of a history gets."""
+    body = {
+        "status": "success",
+        "message": "Conversation history stored successfully",
+        "conversation_id": call.conversation_id,
+        "call_sid": call.call_sid,
+        "last_sequence_number": last_sequence_number,
+        "stored": stored,
+    }
+    return Answer(200, body)
 
 
 def answer_to_unmatched(delivery: WebhookDelivery, error: CallNotFound) -> Answer:

@@ -14,6 +14,7 @@ from calls.record_history import NewHistory, record_history
 from calls.turn import NewTurn, RecordedTurn
 from calls.turns import record_turns, reference_of
 from webhooks import journal
+from webhooks.answers import history_answer
 from webhooks.errors import CallNotFound
 from webhooks.machine_detection import MachineDetection
 from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
@@ -81,15 +82,7 @@ def handle_history(history: NewHistory) -> Handled:
         raise _not_found(history.call)
     call, stored = recorded
     journal.current().found(call)
-    answer = {
-        "status": "success",
-        "message": "Conversation history stored successfully",
-        "conversation_id": call.conversation_id,
-        "call_sid": call.call_sid,
-        "last_sequence_number": call.last_sequence_number,
-        "stored": stored,
-    }
-    return Handled(call, answer)
+    return Handled(call, history_answer(call, stored, call.last_sequence_number).body)
 
 
 def handle_initiation(initiation: Initiation) -> Handled:

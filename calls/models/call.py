@@ -93,7 +93,7 @@ class Call(models.Model):
     )
     has_history = models.BooleanField(default=False, editable=False, help_text="Some of its turns came in histories.")
     numbering = models.PositiveIntegerField(
-        default=0, editable=False, help_text="How often a merge of two rows has numbered the turns anew."
+        default=0, editable=False, help_text="How often the turns were numbered anew: by a merge, or by a history."
     )
     transcription_time = models.DateTimeField(
         null=True,

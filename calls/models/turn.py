@@ -29,6 +29,9 @@ class CallTranscription(models.Model):
         null=True, blank=True, editable=False, help_text="Its place in the histories that the agent sends."
     )
     told_singly = models.BooleanField(default=True, editable=False, help_text="It came by itself too.")
+    from_history = models.BooleanField(
+        default=False, db_default=False, editable=False, help_text="A history told it first."
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False, help_text="When it came.")
 
     class Meta:

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls.models import Call
-from calls.sentences import Sentence, aligned, beyond, same
+from calls.sentences import Sentence, aligned, joined, same
 
 SPOKEN = [
     ("agent", "Hello, this is the depot."),
@@ -188,11 +188,17 @@ def test_alignment_finds_as_many_pairs_as_there_can_be():
     assert aligned(say("a", "b"), say("c")) == []
 
 
+def new_in(stored, told):
+    """Those of `told` that are new, before, between or behind the stored ones."""
+    places = joined(stored, told)
+    return None if places is None else [told[j] for i, j in places if i is None]
+
+
 def test_what_a_history_tells_beyond_the_stored_ones():
     stored = say("a", "b", "c", "d")
-    assert beyond([], say("x")) == say("x")
-    assert beyond(stored, say("a", "b", "c", "d", "e")) == say("e")
-    assert beyond(stored, say("c", "d", "e", "f")) == say("e", "f")
-    assert beyond(stored, say("b", "c")) == []
-    assert beyond(stored, say("d", "e")) is None, "one sentence is no overlap"
-    assert beyond(stored, say("x", "y")) is None
+    assert new_in([], say("x")) == say("x")
+    assert new_in(stored, say("a", "b", "c", "d", "e")) == say("e")
+    assert new_in(stored, say("c", "d", "e", "f")) == say("e", "f")
+    assert new_in(stored, say("b", "c")) == []
+    assert new_in(stored, say("d", "e")) is None, "one sentence is no overlap"
+    assert new_in(stored, say("x", "y")) is None

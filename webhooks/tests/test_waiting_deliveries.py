@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth import get_user_model
-from django.db import transaction
+from django.db import connection, transaction
+from django.test.utils import CaptureQueriesContext
 from rest_framework_simplejwt.tokens import AccessToken
 
 from calls.models import Call
@@ -111,3 +112,52 @@ def test_an_event_that_links_its_call_is_applied_to_what_the_waiting_ones_left(i
     Call.register(call_sid=failure["data"]["metadata"]["body"]["CallSid"])
     assert inbox.post_call(failure).json()["call_status"] == "completed"
     assert (Call.objects.get().status, Call.objects.get().failure_reason) == ("completed", "")
+
+
+def histories(size):
+    return {"entries": [{"role": "user", "message": f"early {n}"} for n in range(size)]}
+
+
+def queries_to_register(site, conversation_id, bodies):
+    for body in bodies:
+        assert site.turn(conversation_id=conversation_id, **body).status_code == 404
+    with CaptureQueriesContext(connection) as captured:
+        Call.register(call_sid=f"EL_{conversation_id}", conversation_id=conversation_id)
+    assert waiting() == 0
+    return len(captured)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [lambda n: {"speaker": "user", "message": f"early {n}"}, lambda n: {"history": histories(n + 1)}],
+    ids=["turns", "histories"],
+)
+def test_many_that_wait_take_no_more_queries_than_a_few(site, body):
+    few = queries_to_register(site, "conv_few", map(body, range(3)))
+    many = queries_to_register(site, "conv_many", map(body, range(30)))
+    assert many == few
+    call = Call.objects.get_by_conversation_id("conv_many")
+    turns = call.transcriptions.order_by("sequence_number")
+    assert list(turns.values_list("message_text", flat=True)) == [f"early {n}" for n in range(30)]
+    assert list(turns.values_list("created_at", flat=True)) == list(
+        WebhookDelivery.objects.filter(call=call).order_by("id").values_list("received_at", flat=True)
+    )
+
+
+def test_what_waited_has_the_answer_that_it_would_have_got(site):
+    for body in (
+        {"speaker": "user", "message": "early 0", "turn_id": "t"},
+        {"history": histories(2)},
+        {"history": histories(4)},
+        {"history": histories(3)},
+        {"speaker": "user", "message": "early 2", "turn_id": "u"},
+    ):
+        assert site.turn(conversation_id="conv_x", **body).status_code == 404
+    call = Call.register(call_sid="EL_x", conversation_id="conv_x")
+    deliveries = WebhookDelivery.objects.order_by("id")
+    assert [d.answer_status for d in deliveries] == [201, 200, 200, 200, 200]
+    told = [(d.answer_body.get("stored"), d.answer_body.get("last_sequence_number")) for d in deliveries]
+    assert told == [(None, None), (1, 2), (2, 4), (0, 4), (None, None)]
+    assert {(d.outcome, d.times_applied, d.call_id) for d in deliveries} == {("applied", 1, call.pk)}
+    again = site.turn(conversation_id="conv_x", speaker="user", message="early 2", turn_id="u")
+    assert (again.status_code, again.json()["sequence_number"]) == (200, 3)

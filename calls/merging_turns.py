@@ -1,0 +1,154 @@
+"""The turns of two rows that turned out to be one call: each sentence once, as one row would have it.
+
+A turn goes only where another one tells the same sentence: where the histories of both calls told it, where a history
+of one and a single turn of the other did, or where both have its `turn_id`. The one that came first stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from calls.models import Call, CallTranscription
+from calls.sentences import aligned, joined, same
+from calls.transcript import in_histories, number_anew, sentence_of
+
+_HISTORY_FIELDS = ["history_position", "told_singly", "from_history", "turn_id"]
+
+
+def merge_turns(stays: Call, goes: Call) -> None:
+    """All turns in the order of their arrival; those of histories among them in the order of the histories.
+
+    Where that changes a number, `numbering` says so to those who listen.
+    """
+    turns = list(CallTranscription.objects.filter(call__in=(stays, goes)).order_by("created_at", "pk"))
+    calls = {turn.call_id for turn in turns}
+    if goes.pk not in calls:
+        return
+    stays.numbering = max(stays.numbering, goes.numbering)
+    if calls == {goes.pk}:
+        CallTranscription.objects.filter(call=goes).update(call=stays)
+        stays.last_sequence_number, stays.has_history = goes.last_sequence_number, goes.has_history
+    else:
+        _merge(stays, turns)
+        stays.has_history = stays.has_history or goes.has_history
+    if stays.ended or goes.ended:
+        stays.final_sequence_number = stays.last_sequence_number
+
+
+def _merge(stays: Call, turns: list[CallTranscription]) -> None:
+    before = {turn.pk: turn.sequence_number for turn in turns}
+    both = _Both(turns)
+    both.join_histories()
+    both.pair_singles()
+    both.drop_repeated_turn_ids()
+    kept = both.in_order()
+    CallTranscription.objects.filter(pk__in=both.dropped).delete()
+    number_anew(stays, kept, kept)
+    if in_histories(kept):
+        CallTranscription.objects.bulk_update(kept, _HISTORY_FIELDS, batch_size=500)
+    if both.dropped or any(before[turn.pk] != turn.sequence_number for turn in kept):
+        stays.numbering += 1
+
+
+class _Both:
+    """The turns of both calls, in the order of their arrival. It saves nothing."""
+
+    def __init__(self, turns: Sequence[CallTranscription]) -> None:
+        self._turns = turns
+        self._came = {turn.pk: number for number, turn in enumerate(turns)}
+        self.dropped = dict[int, CallTranscription]()  # by key, what stays in its place
+        # by call, the last turn that came both ways: single turns before it are told, or never will be
+        self._last_told_singly: dict[int, CallTranscription | None] = {
+            call: next((turn for turn in reversed(in_histories(self._of(call))) if turn.told_singly), None)
+            for call in {turn.call_id for turn in turns}
+        }
+
+    def join_histories(self) -> None:
+        """As if the histories of both had come to one. Where they have nothing in common, the longer one has places.
+
+        The turns of the other are without a place then, as single turns are: a longer history finds them.
+        """
+        first, second = sorted(
+            (in_histories(self._of(call)) for call in self._last_told_singly),
+            key=len,
+            reverse=True,
+        )
+        whole = joined([sentence_of(turn) for turn in first], [sentence_of(turn) for turn in second], least=1)
+        for turn in second:
+            turn.history_position = None
+        for position, (i, j) in enumerate(whole or ()):
+            pair = [*([] if i is None else [first[i]]), *([] if j is None else [second[j]])]
+            if len(pair) == 2 and self._drop_later(*pair):
+                pair = [turn for turn in pair if turn.pk not in self.dropped]
+            pair[0].history_position = position  # two that are worded otherwise both stay, one of them without a place
+
+    def pair_singles(self) -> None:
+        """A single turn of one call stands for the sentence that histories told to the other alone."""
+        for call, last in self._last_told_singly.items():
+            came, behind = -1, -1
+            standing = last and self.dropped.get(last.pk, last)
+            if last is not None and standing is not None and standing.history_position is not None:
+                came, behind = self._came[last.pk], standing.history_position
+            singles = [
+                turn
+                for turn in self._of(call)
+                if turn.told_singly and turn.history_position is None and self._came[turn.pk] > came
+            ]
+            told_elsewhere = {kept.pk for pk, kept in self.dropped.items()}
+            untold = [
+                turn
+                for turn in in_histories(self._kept())
+                if turn.call_id != call
+                and not turn.told_singly
+                and turn.pk not in told_elsewhere
+                and (turn.history_position or 0) > behind
+            ]
+            for i, j in aligned([sentence_of(turn) for turn in untold], [sentence_of(turn) for turn in singles]):
+                place = untold[i].history_position
+                self._drop_later(untold[i], singles[j])
+                self.dropped.get(untold[i].pk, untold[i]).history_position = place
+
+    def drop_repeated_turn_ids(self) -> None:
+        """The later one of two with one `turn_id` goes, but for a sentence of the histories with a place of its own."""
+        known: dict[str, CallTranscription] = {}
+        for turn in self._kept():
+            if turn.turn_id is None:
+                continue
+            first = known.setdefault(turn.turn_id, turn)
+            if first is turn:
+                continue
+            if turn.history_position is None:
+                self.dropped[turn.pk] = first
+            elif first.history_position is None and same(sentence_of(first), sentence_of(turn)):
+                first.history_position, first.from_history = turn.history_position, turn.from_history
+                self.dropped[turn.pk] = first
+            else:
+                turn.turn_id = None
+
+    def in_order(self) -> list[CallTranscription]:
+        """What stays, in its order."""
+        kept = self._kept()
+        told = in_histories(kept)
+        for position, turn in enumerate(told):
+            turn.history_position = position
+        in_turn = iter(told)
+        return [turn if turn.history_position is None else next(in_turn) for turn in kept]
+
+    def _drop_later(self, one: CallTranscription, other: CallTranscription) -> bool:
+        """Drop the one that came later, if both are one sentence: not where both came singly, so were said twice."""
+        if not same(sentence_of(one), sentence_of(other)):
+            return False
+        if one.told_singly and other.told_singly and (one.turn_id is None or one.turn_id != other.turn_id):
+            return False
+        kept, gone = sorted((one, other), key=lambda turn: self._came[turn.pk])
+        kept.told_singly = one.told_singly or other.told_singly
+        kept.from_history = one.from_history or other.from_history
+        kept.turn_id = kept.turn_id or gone.turn_id
+        self.dropped[gone.pk] = kept
+        return True
+
+    def _of(self, call: int) -> list[CallTranscription]:
+        return [turn for turn in self._kept() if turn.call_id == call]
+
+    def _kept(self) -> list[CallTranscription]:
+        return [turn for turn in self._turns if turn.pk not in self.dropped]
