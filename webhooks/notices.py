@@ -16,7 +16,6 @@ from django.utils import timezone
 from calls.models import Call
 from calls.notices import Notice
 from webhooks.models import RefusedRequests, WebhookDelivery
-from webhooks.signature import FIXES
 
 COUNTED = 1_000
 RECENT = timedelta(hours=24)
@@ -36,6 +35,15 @@ TOLD = {
         ("webhook failed", "webhooks failed"),
         "The delivery has the reason. Mend it, then apply the delivery again.",
     ),
+}
+MENDS = {
+    Reason.MISSING: "They had no ElevenLabs-Signature. ElevenLabs sends it once its webhook has a secret.",
+    Reason.MALFORMED: "Their ElevenLabs-Signature was not in ElevenLabs' form. A proxy may change it.",
+    Reason.STALE: "Their signatures were more than 30 minutes old. Check this server's clock.",
+    Reason.AHEAD: "Their signatures were more than 5 minutes ahead. Check this server's clock.",
+    Reason.WRONG: "Set ELEVENLABS_WEBHOOK_SECRET to the secret that ElevenLabs shows with a new webhook (wsec_…).",
+    Reason.TOOL_SECRET: "Let the tool send Authorization: Bearer with the value of ELEVENLABS_TOOL_SECRET.",
+    Reason.NO_SECRET: "Set ELEVENLABS_WEBHOOK_SECRET and ELEVENLABS_TOOL_SECRET, and start callsite again.",
 }
 ASK = "Ask whoever administers callsite: they see here what is missing."
 
@@ -77,7 +85,7 @@ def _told_of_kept(outcome: Outcome, count: int) -> Notice:
 
 def _told_of_refused(reason: str, count: int) -> Notice:
     verb = "webhook was" if count == 1 else "webhooks were"
-    return Notice(f"{count:,} {verb} refused in the last 24 hours: {Reason(reason).label}.", FIXES[reason])
+    return Notice(f"{count:,} {verb} refused in the last 24 hours: {Reason(reason).label}.", MENDS[Reason(reason)])
 
 
 def _told_of_nothing(request: HttpRequest) -> Notice:

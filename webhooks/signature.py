@@ -99,21 +99,20 @@ def read_header(header: bytes, secrets: Sequence[bytes], now: float) -> Signatur
     return Signature(stamps[0], given, secrets)
 
 
-FIXES = {
+_FIXES = {
     "missing": "Send the header ElevenLabs-Signature; ElevenLabs does once the webhook has a secret.",
     "malformed": "ElevenLabs-Signature must read t=<unix seconds>,v0=<lower-case hex>.",
     "stale": "The signature is more than 30 minutes old: check the clock, or send it again.",
     "ahead": "The signature is more than 5 minutes ahead: check the clocks.",
     "wrong": "No secret in ELEVENLABS_WEBHOOK_SECRET made this signature over this body.",
     "tool_secret": "Send Authorization: Bearer with the value of ELEVENLABS_TOOL_SECRET.",
-    "no_secret": "This server has no secret: set ELEVENLABS_WEBHOOK_SECRET and ELEVENLABS_TOOL_SECRET.",
 }
 
 
 def _refused(reason: str, fix: str = "") -> NotAuthenticated:
-    """Count a refusal and return the error to raise. `reason` is a key of FIXES, or the caller gives a fix."""
+    """Count a refusal and return the error to raise. `reason` is a key of _FIXES, or the caller gives a fix."""
     REFUSED.labels(reason).inc()
-    return NotAuthenticated(reason, fix or FIXES[reason])
+    return NotAuthenticated(reason, fix or _FIXES[reason])
 
 
 def _allow_only_while_developing(setting: str) -> None:

@@ -11,9 +11,9 @@ from django.db.models import Sum
 from django.utils import timezone
 
 from conftest import POST_CALL, TURN, payload, sign
-from webhooks import refusals
+from webhooks import refusals, signature
 from webhooks.models import RefusedRequests
-from webhooks.signature import FIXES
+from webhooks.notices import MENDS
 
 
 @pytest.fixture(autouse=True)
@@ -76,5 +76,5 @@ def test_counts_of_a_month_ago_are_deleted(site):
     assert counted(1) == {"missing": 1}
 
 
-def test_every_reason_has_a_label_and_a_mend():
-    assert set(FIXES) == set(RefusedRequests.Reason.values)
+def test_every_reason_to_refuse_has_a_label_and_a_mend():
+    assert set(MENDS) == set(RefusedRequests.Reason) == {*signature._FIXES, "no_secret"}
