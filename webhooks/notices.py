@@ -21,7 +21,7 @@ COUNTED = 1_000
 RECENT = timedelta(hours=24)
 PERMISSION = "webhooks.view_webhookdelivery"
 Outcome, Reason = WebhookDelivery.Outcome, RefusedRequests.Reason
-TOLD = {
+TOLD: dict[str, tuple[tuple[str, str], str]] = {
     Outcome.UNMATCHED: (
         ("webhook waits for a call", "webhooks wait for a call"),
         "callsite does not know the call. Register calls before they begin, let ElevenLabs ask "
@@ -45,19 +45,24 @@ MENDS = {
     Reason.TOOL_SECRET: "Let the tool send Authorization: Bearer with the value of ELEVENLABS_TOOL_SECRET.",
     Reason.NO_SECRET: "Set ELEVENLABS_WEBHOOK_SECRET and ELEVENLABS_TOOL_SECRET, and start callsite again.",
 }
+STRANGERS = {Reason.MISSING, Reason.MALFORMED}  # anybody on the internet sends such requests
 ASK = "Ask whoever administers callsite: they see here what is missing."
 
 
 def tell(request: HttpRequest) -> list[Notice]:
     """What the user of this request should know of the last 24 hours."""
     since = timezone.now() - RECENT
+    refused = _refused(since)
     if not (request.user.is_staff and request.user.has_perm(PERMISSION)):
         if _nothing_came():
             return [Notice("callsite is not connected yet.", ASK)]
-        return [Notice("Some calls could not be shown.", ASK)] if any(_kept(since).values()) or _refused(since) else []
+        trouble = any(_kept(since).values()) or refused.keys() - STRANGERS
+        return [Notice("Some calls could not be shown.", ASK)] if trouble else []
     told = [_told_of_kept(outcome, count) for outcome, count in _kept(since).items() if count]
-    told += [_told_of_refused(reason, count) for reason, count in _refused(since)]
-    return told or ([_told_of_nothing(request)] if _nothing_came() else [])
+    told += [_told_of_refused(reason, count) for reason, count in refused.items()]
+    if _nothing_came() and not refused.keys() - STRANGERS:
+        told.append(_told_of_nothing(request))
+    return told
 
 
 def _nothing_came() -> bool:
@@ -65,18 +70,18 @@ def _nothing_came() -> bool:
     return not WebhookDelivery.objects.exists() and not Call.objects.exists()
 
 
-def _kept(since: datetime) -> dict[Outcome, int]:
+def _kept(since: datetime) -> dict[str, int]:
     """How many of the newest deliveries with each troubled outcome came since then."""
     newest = WebhookDelivery.objects.order_by("-id").values_list("received_at", flat=True)
     return {outcome: sum(at >= since for at in newest.filter(outcome=outcome)[:COUNTED]) for outcome in TOLD}
 
 
-def _refused(since: datetime) -> list[tuple[str, int]]:
+def _refused(since: datetime) -> dict[str, int]:
     counts = RefusedRequests.objects.filter(hour__gte=since - timedelta(hours=1)).order_by("reason")
-    return list(counts.values_list("reason").annotate(Sum("count")))
+    return dict(counts.values_list("reason").annotate(Sum("count")))
 
 
-def _told_of_kept(outcome: Outcome, count: int) -> Notice:
+def _told_of_kept(outcome: str, count: int) -> Notice:
     (one, many), fix = TOLD[outcome]
     number = f"{COUNTED:,} or more" if count == COUNTED else f"{count:,}"
     url = f"{reverse('admin:webhooks_webhookdelivery_changelist')}?outcome__exact={outcome}"

@@ -75,6 +75,18 @@ def test_refused_webhooks_are_told_by_their_reason(client, staff, dispatcher):
     assert notice["text"] == "callsite is not connected yet."
 
 
+def test_strangers_neither_trouble_a_dispatcher_nor_hide_that_nothing_came(client, staff, dispatcher):
+    refused("missing", 12)
+    strangers, nothing = notices(client, staff)
+    assert strangers["text"] == "12 webhooks were refused in the last 24 hours: no signature."
+    assert nothing["text"] == "No webhook has come yet."
+    Call.register(call_sid="EL_1")
+    assert notices(client, dispatcher) == []
+    refused("malformed", 3)
+    refused("stale", 1)
+    assert [notice["text"] for notice in notices(client, dispatcher)] == ["Some calls could not be shown."]
+
+
 def test_a_delivery_of_yesterday_is_no_news_and_a_rejected_one_of_today_is(client, staff, site, call):
     site.post_call(b'{"type": "unheard_of"}')
     assert [notice["text"] for notice in notices(client, staff)] == ["1 webhook was not understood."]
