@@ -11,7 +11,7 @@ import { age, moment, timeOfDay } from "./time.js";
 
 const PAUSE_SECONDS = 30;
 const NEAR_PX = 48;
-const IN_A_FRAME = 50; // turns; a long call takes several frames, so that the page answers meanwhile
+const IN_A_FRAME = 30; // turns; a long call takes several frames, so that the page answers meanwhile
 
 export class Turns {
   list = element("ol", "turns");
