@@ -24,7 +24,7 @@ from realtime import feed_queries
 from realtime.cycles import Tasks, forever
 from realtime.doorbell import current_doorbell
 from realtime.feed_queries import Listing, Version
-from realtime.messages import CallChanged, ListHeartbeat, Notice, Snapshot
+from realtime.messages import CallChanged, ListHeartbeat, Notice, Snapshot, Totals
 from realtime.subscriptions import Listener
 
 logger = logging.getLogger(__name__)
@@ -45,12 +45,12 @@ class Watcher(Listener):
 
     def beat(self) -> None:
         if self.number:
-            self.send(ListHeartbeat(number=self.number))
+            self.send(ListHeartbeat(number=self.number, totals=current_feed().totals))
 
-    def push_snapshot(self, calls: Iterable[str]) -> None:
+    def push_snapshot(self, calls: Iterable[str], totals: Totals) -> None:
         self.number += 1
         self.waits = False
-        self.send(Snapshot(number=self.number, calls=[Raw(call) for call in calls]))
+        self.send(Snapshot(number=self.number, totals=totals, calls=[Raw(call) for call in calls]))
 
     def push_change(self, call: str) -> None:
         self.number += 1
@@ -70,6 +70,7 @@ class Feed:
 
     def __init__(self) -> None:
         self.watchers: set[Watcher] = set()
+        self.totals = Totals(0, 0, feed_queries.COUNTED_UP_TO)  # as of the newest comparison
         self._told: dict[int, Told] = {}  # in the order of the latest change
         self._rung: set[int] = set()
         self._asking: set[Watcher] = set()
@@ -154,6 +155,7 @@ class Feed:
     async def _compare(self, rung: set[int]) -> Listing:
         """Compare the list with the database, and send the calls whose version differs."""
         listing = await feed_queries.listing(rung | self._told.keys())
+        self.totals = listing.totals
         listed, old = set(listing.calls), timezone.now() - RECENT
         needed = set[int]()
         for call_id, version in listing.versions.items():
@@ -192,7 +194,7 @@ class Feed:
     def _send_snapshot(self, watcher: Watcher, listing: Listing) -> None:
         if watcher.send_queue.has_room:
             texts = (told.text for call_id in listing.calls if (told := self._told.get(call_id)))
-            watcher.push_snapshot(text for text in texts if text is not None)
+            watcher.push_snapshot((text for text in texts if text is not None), listing.totals)
         else:
             self._send_snapshot_later(watcher)
 

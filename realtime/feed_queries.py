@@ -16,12 +16,14 @@ from django.db.models.functions import Left
 from calls.json_values import iso, json_number
 from calls.models import Call
 from calls.redaction import redacted
-from realtime.messages import LastTurn, ListedCall, encode
+from realtime.messages import LastTurn, ListedCall, Totals, encode
 from realtime.replay import in_thread
 
 IN_PROGRESS_LIMIT = 1_000
 ENDED_LIMIT = 50
 NEWEST_LIMIT = 200
+ENDED = (Call.Status.COMPLETED, Call.Status.FAILED)
+COUNTED_UP_TO = 10_000  # more costs more: the totals are read every two seconds
 LAST_TURN_CHARACTERS = 200
 
 
@@ -43,12 +45,13 @@ class Version:
 class Listing:
     """`calls`: the calls of a snapshot, in its order. `window`: these, and the newest by id whatever their status.
 
-    `versions`: of the window, and of the other calls that the caller named.
+    `versions`: of the window, and of the other calls that the caller named. `totals`: of all calls, in the list or not.
     """
 
     calls: list[int]
     window: frozenset[int]
     versions: dict[int, Version]
+    totals: Totals
 
 
 async def listing(known: set[int]) -> Listing:
@@ -79,7 +82,13 @@ def _listing(known: set[int]) -> Listing:
     window = frozenset(versions)
     if missing := known - versions.keys():
         versions |= {pk: Version(*rest) for pk, *rest in calls.filter(pk__in=missing).values_list(*fields)}
-    return Listing(list(listed), window, versions)
+    totals = Totals(_counted(Call.Status.IN_PROGRESS), _counted(*ENDED), COUNTED_UP_TO)
+    return Listing(list(listed), window, versions, totals)
+
+
+def _counted(*statuses: str) -> int:
+    """The number of calls with one of these statuses, from the index alone."""
+    return Call.objects.order_by().filter(status__in=statuses).values("pk")[:COUNTED_UP_TO].count()
 
 
 def _with_last_turn(calls: QuerySet[Call]) -> Iterable[dict[str, Any]]:

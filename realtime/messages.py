@@ -214,10 +214,19 @@ class ListedCall(msgspec.Struct, kw_only=True):
     created_at: str | None
 
 
+class Totals(msgspec.Struct, frozen=True):
+    """All calls that there are, in the list or not. A number that equals `counted_up_to` means that many or more."""
+
+    in_progress: int
+    ended: int
+    counted_up_to: int
+
+
 class Snapshot(Frame, tag="snapshot"):
     """The whole list, each call a ListedCall."""
 
     number: int
+    totals: Totals
     calls: list[msgspec.Raw]
 
 
@@ -230,6 +239,7 @@ class ListHeartbeat(Frame, tag="heartbeat"):
     """`number`: of the newest frame that was sent."""
 
     number: int
+    totals: Totals
 
 
 class Notice(TypedDict):

@@ -10,6 +10,7 @@ from realtime import views
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="live")),
     path("live/", views.live, name="live"),
+    path("live/status/", views.status, name="live-status"),
     path("live/record/<path:call_sid>", views.record, name="live-record"),
     path("favicon.ico", RedirectView.as_view(url=staticfiles_storage.url("realtime/live/icon.svg"))),
     path("login/", LoginView.as_view(redirect_authenticated_user=True), name="login"),

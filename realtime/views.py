@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+
 from django.contrib.admin.views.decorators import staff_member_required
 from django.contrib.auth.decorators import login_required
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from calls.models import Call
+from calls.notices import notices_for
 from realtime.auth import PERMISSION
 
 
@@ -20,6 +23,20 @@ def live(request: HttpRequest) -> HttpResponse:
     if not request.user.has_perm(PERMISSION):
         return render(request, "realtime/not_allowed.html", status=403)
     return render(request, "realtime/live.html", {"now": int(timezone.now().timestamp() * 1000)})
+
+
+@never_cache
+def status(request: HttpRequest) -> JsonResponse:
+    """How this session stands, for a page whose socket was refused, which a browser does not tell from a lost one.
+
+    401: signed out. 403: signed in, and not permitted to view calls. 200: who it is, and the notices for this user.
+    """
+    if not request.user.is_authenticated:
+        return JsonResponse({"detail": "You are signed out."}, status=401)
+    if not request.user.has_perm(PERMISSION):
+        return JsonResponse({"detail": "You may not view calls."}, status=403)
+    notices = [asdict(notice) for notice in notices_for(request)]
+    return JsonResponse({"user": request.user.get_username(), "notices": notices})
 
 
 @staff_member_required

@@ -6,4 +6,7 @@ class WebhooksConfig(AppConfig):
     verbose_name = "Webhooks"
 
     def ready(self) -> None:
-        from webhooks import checks, signals  # noqa: F401  (registers them)
+        from calls.notices import tellers
+        from webhooks import checks, notices, signals  # noqa: F401  (registers them)
+
+        tellers.append(notices.tell)

@@ -1,4 +1,4 @@
-"""WebhookDelivery: one verified HTTP request as it came, and what became of it."""
+"""WebhookDelivery: one verified HTTP request as it came, and what became of it; and counts of the refused ones."""
 
 from __future__ import annotations
 
@@ -103,3 +103,30 @@ class WaitingName(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class RefusedRequests(models.Model):
+    """How many requests were refused with 401 in an hour for one reason. Nothing else of them is kept."""
+
+    class Reason(models.TextChoices):
+        """Why a sender was not let in: what NotAuthenticated has as `fault`."""
+
+        MISSING = "missing", "no signature"
+        MALFORMED = "malformed", "malformed signature"
+        STALE = "stale", "signature too old"
+        AHEAD = "ahead", "signature ahead of the clock"
+        WRONG = "wrong", "wrong secret"
+        TOOL_SECRET = "tool_secret", "wrong tool secret"
+        NO_SECRET = "no_secret", "no secret is set here"
+
+    hour = models.DateTimeField(help_text="When the hour began.")
+    reason = models.CharField(max_length=16, choices=Reason)
+    count = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = "refused requests"
+        ordering = ["-hour", "reason"]
+        constraints = [models.UniqueConstraint(fields=["hour", "reason"], name="refused_requests_once_an_hour")]
+
+    def __str__(self) -> str:
+        return f"{self.get_reason_display()}, {self.hour:%Y-%m-%d %H:00}"

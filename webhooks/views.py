@@ -19,9 +19,10 @@ from django.views.decorators.csrf import csrf_exempt
 from webhooks import inbox, journal, large_bodies
 from webhooks.answers import Answer
 from webhooks.batching import outcomes, turns
-from webhooks.errors import InternalError, MethodNotAllowed, TooLarge, WebhookError
+from webhooks.errors import InternalError, MethodNotAllowed, NotAuthenticated, TooLarge, WebhookError
 from webhooks.initiation import answer_initiation
 from webhooks.models import LARGE_BYTES, WebhookDelivery
+from webhooks.refusals import current_refusals
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
 # Reads a body of at most so many bytes (0: any number). Raises WebhookError: TooLarge, or that it did not come.
@@ -70,6 +71,8 @@ class WebhookView(View):
         except WebhookError as error:
             if isinstance(error, TooLarge):
                 error.details = f"Raise {cls.limit_setting} if it must be."
+            if isinstance(error, NotAuthenticated):
+                current_refusals().count(error.fault)
             entry.fail(error)
             given = Answer(error.status, error.body())
         except Exception as error:  # noqa: BLE001  (its line has it)

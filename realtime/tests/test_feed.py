@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from datetime import timedelta
 from typing import Any
@@ -17,8 +18,8 @@ from calls.models import Call
 from calls.registration import link_conversation
 from calls.turns import record_turn
 from conftest import Socket, payload
-from realtime import feed, feed_queries, publisher
-from realtime.messages import ListedCall
+from realtime import feed, feed_queries, hub, publisher
+from realtime.messages import ListedCall, Totals
 from realtime.send_queue import LIMIT_BYTES, SendQueue
 
 
@@ -212,7 +213,8 @@ async def test_a_deleted_call_leaves_the_list_by_a_snapshot(site, token, call):
     async with watching(site, token) as socket:
         await socket.next()
         await asyncio.to_thread(call.delete)
-        assert await socket.next(3) == {"type": "snapshot", "number": 2, "calls": []}
+        totals = {"in_progress": 0, "ended": 0, "counted_up_to": 10_000}
+        assert await socket.next(3) == {"type": "snapshot", "number": 2, "totals": totals, "calls": []}
 
 
 async def test_old_snapshot_and_events_make_the_new_snapshot(site, token):
@@ -267,16 +269,37 @@ async def test_whoever_may_not_view_calls_is_refused_and_who_loses_the_right_is_
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_list_is_read_in_three_queries_and_the_rows_in_one(call):
+def test_the_list_is_read_in_five_queries_and_the_rows_in_one(call):
     record_turn(call, speaker_type="agent", message_text="hi")
     with CaptureQueriesContext(
         connection,
     ) as queries:
         listed = feed_queries._listing(set())
-    assert len(queries) == 3  # in progress, ended last, newest
+    assert len(queries) == 5  # in progress, ended last, newest, and the two totals
     with CaptureQueriesContext(connection) as queries:
         list(feed_queries._with_last_turn(Call.objects.filter(pk__in=listed.calls)))
     assert len(queries) == 1
+
+
+async def test_totals_count_the_calls_that_are_not_in_the_list_too(site, token, call, monkeypatch):
+    def end(number):
+        ended = {"status": "failed", "final_sequence_number": 0, "call_end_time": timezone.now()}
+        Call.register(call_sid=f"ended_{number}", **ended)
+
+    monkeypatch.setattr(feed_queries, "ENDED_LIMIT", 2)
+    monkeypatch.setattr(hub, "HEARTBEAT_SECONDS", 0.5)
+    for number in range(3):
+        await asyncio.to_thread(end, number)
+    async with watching(site, token) as socket:
+        snapshot = await socket.next()
+        assert snapshot["totals"] == {"in_progress": 1, "ended": 3, "counted_up_to": 10_000}
+        assert len(snapshot["calls"]) == 3
+        await asyncio.to_thread(end, 3)
+        async with asyncio.timeout(10):
+            while (heard := json.loads(await socket.connection.recv())).get("totals", {}).get("ended") != 4:
+                assert heard["type"] in ("call_changed", "heartbeat")
+    monkeypatch.setattr(feed_queries, "COUNTED_UP_TO", 3)
+    assert (await feed_queries.listing(set())).totals == Totals(1, 3, 3)
 
 
 async def test_a_watcher_that_does_not_read_gets_a_snapshot_in_place_of_a_queue():
@@ -298,10 +321,11 @@ async def test_a_watcher_that_does_not_read_gets_a_snapshot_in_place_of_a_queue(
     may_write.set()
     await asyncio.sleep(0.05)
     assert one._asking == {watcher}
-    listing = feed_queries.Listing(list(range(20)), frozenset(), {})
+    totals = Totals(20, 0, feed_queries.COUNTED_UP_TO)
+    listing = feed_queries.Listing(list(range(20)), frozenset(), {}, totals)
     one._send_snapshot(watcher, listing)
     await asyncio.sleep(0.05)
-    assert written[-1].startswith(f'{{"type":"snapshot","number":{watcher.number},"calls":[')
+    assert written[-1].startswith(f'{{"type":"snapshot","number":{watcher.number},"totals":{{"in_progress":20,')
     assert not watcher.waits
 
 

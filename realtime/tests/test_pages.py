@@ -61,3 +61,15 @@ def test_the_record_of_a_call_is_for_the_staff(client, dispatcher, admin_user):
     client.force_login(admin_user)
     assert client.get("/live/record/EL%2F%C3%A4%201").url == f"/admin/calls/call/{call.pk}/change/"
     assert client.get("/live/record/none").status_code == 404
+
+
+def test_the_status_of_a_session_tells_signed_out_from_not_permitted(client, dispatcher):
+    assert client.get("/live/status/").status_code == 401
+    client.force_login(dispatcher)
+    answer = client.get("/live/status/")
+    assert answer.json()["user"] == dispatcher.username
+    assert "no-store" in answer["Cache-Control"]
+    dispatcher.user_permissions.clear()
+    assert client.get("/live/status/").status_code == 403
+    client.logout()
+    assert client.get("/live/status/").status_code == 401

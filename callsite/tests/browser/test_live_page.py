@@ -161,13 +161,6 @@ def test_a_killed_server_costs_no_turn(desk, elevenlabs, server):
     expect(page.locator("#in-progress .call")).to_have_count(2)
 
 
-def test_a_user_who_loses_the_right_is_told(desk, user):
-    page = desk.open()
-    user.user_permissions.clear()
-    expect(page.locator("#banner")).to_contain_text("out of date", timeout=10_000)
-    expect(page.locator("#network-text")).to_have_text("Not live")
-
-
 def test_the_transcript_stays_at_the_bottom_unless_the_reader_scrolled_up(desk, elevenlabs):
     call = begin()
     speak(call, 40)

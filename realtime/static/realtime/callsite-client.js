@@ -623,12 +623,15 @@ export class CallsiteClient extends Connection {
  *   last_turn: { speaker_type: "agent" | "driver", message_text: string, timestamp: string } | null,
  *   call_successful: boolean | null, transcript_summary: string, cost: number | null, failure_reason: string,
  *   created_at: string }} Call
+ * @typedef {{ in_progress: number, ended: number, counted_up_to: number }} Totals A number that equals `counted_up_to`
+ *   means that many or more.
  */
 
 /** The list of calls, live: those in progress and the latest that ended. */
 export class CallsFeed extends Connection {
   #onSnapshot;
   #onChange;
+  #onTotals;
   #number = 0;
   #asked = false;
 
@@ -636,13 +639,16 @@ export class CallsFeed extends Connection {
    * @param {ConnectionOptions & {
    *   onSnapshot: (calls: Call[]) => void,
    *   onChange: (call: Call) => void,
+   *   onTotals?: (totals: Totals) => void,
    * }} options `onSnapshot`: the whole list, which replaces what was there; it comes first, and again after a
    *   reconnection. `onChange`: one call began, went on or ended.
+   *   `onTotals`: how many calls there are, in the list or not; after each snapshot and every 20 seconds.
    */
-  constructor({ onSnapshot, onChange, ...options }) {
+  constructor({ onSnapshot, onChange, onTotals, ...options }) {
     super("/ws/calls", options);
     this.#onSnapshot = onSnapshot;
     this.#onChange = onChange;
+    this.#onTotals = onTotals;
   }
 
   /** @protected */
@@ -668,6 +674,7 @@ export class CallsFeed extends Connection {
       this.#asked = true;
       this._send({ snapshot: true });
     }
+    if (message.totals) tell(this.#onTotals, message.totals);
   }
 }
 

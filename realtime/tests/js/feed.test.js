@@ -65,6 +65,17 @@ test("the client reconnects, and the new connection counts from 1", async () => 
   assert.deepEqual(socket.news, []);
 });
 
+test("the client tells how many calls there are, where the server says it", () => {
+  const totals = (ended) => ({ in_progress: 1, ended, counted_up_to: 10_000 });
+  const told = [];
+  const counting = new CallsFeed({ url: "https://calls.example", token: "t", onSnapshot() {}, onChange() {}, onTotals: (all) => told.push(all.ended) });
+  const socket = FakeWebSocket.last.opens().says({ ...snapshot(1), totals: totals(383) }, changed(2, "a"), { ...heartbeat(2), totals: totals(384) });
+  assert.deepEqual(told, [383, 384]);
+  socket.says(snapshot(3));
+  assert.deepEqual(told, [383, 384]);
+  counting.close();
+});
+
 test("its token is renewed like the other's", async () => {
   const tokens = ["old", "new"];
   feed = new CallsFeed({ url: "https://calls.example", getToken: () => tokens.shift(), onSnapshot() {}, onChange() {} });

@@ -3,6 +3,7 @@ import { test } from "node:test";
 import * as calls from "../../static/realtime/live/calls.js";
 import { caughtUp } from "../../static/realtime/live/network.js";
 import { entries, shown } from "../../static/realtime/live/result.js";
+import { pieces } from "../../static/realtime/live/words.js";
 import { age, clock, heardAt, timeOfDay } from "../../static/realtime/live/time.js";
 
 const call = (more = {}) => ({
@@ -90,6 +91,30 @@ test("the filter wants every word, anywhere in the call", () => {
   assert.ok(calls.matches(text, "+1415555 driver 42"));
   assert.ok(calls.matches(text, ""));
   assert.ok(!calls.matches(text, "barrier open"));
+});
+
+test("a list that has not all calls says how many there are", () => {
+  assert.deepEqual(calls.countOf(12, 50, 12, 10_000), { listed: "12", all: "" });
+  assert.deepEqual(calls.countOf(49, 50, 60, 10_000), { listed: "49", all: "" }); // the total is older than the list
+  assert.deepEqual(calls.countOf(50, 50, 50, 10_000), { listed: "50", all: "" });
+  assert.deepEqual(calls.countOf(50, 50, 383, 10_000), { listed: "latest 50", all: "383" });
+  assert.deepEqual(calls.countOf(1000, 1000, 10_000, 10_000), { listed: "latest 1,000", all: "10,000+" });
+});
+
+test("what was said last in a call is told as far as it is known", () => {
+  assert.equal(calls.lastWords(call()), "Nothing said yet");
+  assert.equal(calls.lastWords(call({ last_turn: { message_text: "Hello" }, last_sequence_number: 3 })), "Hello");
+  assert.equal(calls.lastWords(calls.fromApi(call({ last_sequence_number: 3, call_duration_seconds: 7 }))), "3 turns");
+});
+
+test("each direction control is a piece of its own, and all other text stays as it is", () => {
+  for (const text of ["", "plain", "שלום 3", "a\u200db", "two\nlines"]) assert.deepEqual(pieces(text), [text]);
+  assert.deepEqual(pieces("a\u202eb\u2066"), ["a", { code: "U+202E", name: "Right-to-left override" }, "b", { code: "U+2066", name: "Left-to-right isolate" }]);
+  const controls = ["\u061c", "\u200e", "\u200f", "\u202a", "\u202b", "\u202c", "\u202d", "\u202e", "\u2066", "\u2067", "\u2068", "\u2069"];
+  const every = /\p{Bidi_Control}/gu;
+  assert.equal(controls.join("").match(every).length, 12);
+  assert.equal([...Array(0x110000).keys()].filter((code) => code < 0xd800 || code > 0xdfff).map((code) => String.fromCodePoint(code)).join("").match(every).length, 12);
+  for (const control of controls) assert.match(pieces(`x${control}`)[1].code, /^U\+(061C|20[0-9A-F]{2})$/);
 });
 
 test("what was missed is counted between two lists", () => {

@@ -99,6 +99,30 @@ export function missed(before, after) {
   return found;
 }
 
+/**
+ * @param {number} listed how many calls the list has
+ * @param {number} limit how many it may have
+ * @param {number} total how many there are
+ * @param {number} countedUpTo a total that equals it may be more
+ * @returns {{ listed: string, all: string }} `12` and nothing, `latest 50` and `383`, `latest 50` and `10,000+`
+ */
+export function countOf(listed, limit, total, countedUpTo) {
+  const shown = listed.toLocaleString("en");
+  if (listed < limit || total <= listed) return { listed: shown, all: "" };
+  return { listed: `latest ${shown}`, all: total.toLocaleString("en") + (total >= countedUpTo ? "+" : "") };
+}
+
+/** @param {any} call as the REST API has it @returns {Call} as the list has it */
+export function fromApi(call) {
+  return { ...call, duration_seconds: call.call_duration_seconds, last_turn: null };
+}
+
+/** @param {Call} call in progress @returns {string} what was said last, as far as it is known */
+export function lastWords({ last_turn, last_sequence_number }) {
+  if (last_turn) return last_turn.message_text;
+  return last_sequence_number ? counted(last_sequence_number, "turn") : "Nothing said yet";
+}
+
 /** @param {number} count @param {string} one @param {string} [many] */
 export function counted(count, one, many = `${one}s`) {
   return `${count.toLocaleString("en")} ${count === 1 ? one : many}`;

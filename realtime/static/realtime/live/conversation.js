@@ -8,14 +8,14 @@
  */
 
 import * as calls from "./calls.js";
-import { element, setText } from "./dom.js";
+import { element, setText, setWords, spoken } from "./dom.js";
 import { resultOf } from "./result.js";
 import { SILENT_SECONDS, age, clock, heardAt } from "./time.js";
 import { Turns } from "./turns.js";
 
 export class Conversation {
   #back = element("button", "back quiet");
-  heading = element("h2");
+  heading = spoken("h2");
   #meta = element("p", "meta");
   #badge = element("span", "badge");
   #clock = element("span", "clock");
@@ -28,10 +28,12 @@ export class Conversation {
   #heardAt = NaN;
   #level = Infinity; // the number up to which everything was said before
   #live = false; // it was in progress when it was opened
+  listens = true; // more may come over the connection
 
   /**
    * @param {string} identifier
-   * @param {{ client: CallsiteClient, now: () => number, staff: boolean, close: () => void, say: (text: string) => void }} page
+   * @param {{ client: CallsiteClient, now: () => number, staff: boolean, close: () => void, say: (text: string) => void,
+   *   live: () => void }} page `live`: all that was said has come
    */
   constructor(identifier, page) {
     this.identifier = identifier;
@@ -47,7 +49,7 @@ export class Conversation {
       this.turns.scroll,
       this.turns.newer,
     ];
-    setText(this.heading, identifier);
+    setWords(this.heading, identifier);
     this.#foot("Opening the call …");
   }
 
@@ -57,6 +59,7 @@ export class Conversation {
       after: 0,
       onSubscribed: (message) => {
         this.#level = message.last_sequence_number;
+        if (this.#level === 0) this.#page.live();
         this.#live = message.status === "in_progress";
         if (!this.#call) this.#fetch();
         if (this.#level === 0) turns.level();
@@ -67,13 +70,25 @@ export class Conversation {
         this.#heardAt = heardAt(turn.timestamp, live ? this.#page.now() : null);
         turns.add(turn);
         if (turn.sequence_number === this.#level) turns.level();
+        if (turn.sequence_number === this.#level) this.#page.live();
         this.tick();
       },
-      onCaughtUp: ({ missed }) => missed && turns.markCaughtUp(missed),
+      onCaughtUp: ({ missed }) => {
+        if (missed) turns.markCaughtUp(missed);
+        this.#page.live();
+      },
       onReset: () => turns.clear(),
       onCompleted: ({ call_data }) => this.#completed(call_data),
-      onError: ({ code, message }) => this.#foot(code === "CALL_NOT_FOUND" ? "There is no such call." : message, "problem"),
+      onError: ({ code, message }) => {
+        this.#foot(code === "CALL_NOT_FOUND" ? "There is no such call." : message, "problem");
+        this.#isOver();
+      },
     });
+  }
+
+  #isOver() {
+    this.listens = false;
+    this.#page.live();
   }
 
   close() {
@@ -84,15 +99,22 @@ export class Conversation {
   show(call) {
     const known = this.#call;
     this.#call = call;
-    setText(this.heading, calls.title(call));
-    const parts = [
-      [{ inbound: "from", outbound: "to" }[String(call.direction)] ?? "", calls.number(call)].filter(Boolean).join(" "),
-      calls.agent(call),
-      call.call_sid === calls.title(call) ? "" : call.call_sid,
-    ];
-    setText(this.#meta, parts.filter((part) => part && part !== calls.title(call)).join(" · "));
+    setWords(this.heading, calls.title(call));
+    this.#showMeta(call);
     if (this.#data && known?.failure_reason !== call.failure_reason) this.#showResult();
     this.tick();
+  }
+
+  /** @param {Call} call */
+  #showMeta(call) {
+    const way = { inbound: "from", outbound: "to" }[String(call.direction)] ?? "";
+    const parts = [calls.number(call), calls.agent(call), call.call_sid].filter((part) => part && part !== calls.title(call));
+    const key = [way, ...parts].join("\n");
+    if (this.#meta.dataset.key === key) return;
+    this.#meta.dataset.key = key;
+    const made = parts.flatMap((part) => [" · ", spoken("bdi", "", part)]).slice(1);
+    if (way && parts[0] === calls.number(call)) made.unshift(`${way} `);
+    this.#meta.replaceChildren(...made);
   }
 
   tick() {
@@ -115,6 +137,7 @@ export class Conversation {
   /** @param {CallData} data */
   #completed(data) {
     this.#data = data;
+    this.#isOver();
     this.#showResult();
     this.tick();
     if (this.#live) this.#page.say(`The open call has ended: ${calls.outcome(data).text}.`);
@@ -133,7 +156,7 @@ export class Conversation {
     try {
       const response = await fetch(`/api/calls/${encodeURIComponent(this.identifier)}/`, { headers: { Accept: "application/json" } });
       const call = await response.json();
-      if (response.ok && !this.#call) this.show({ ...call, duration_seconds: call.call_duration_seconds, last_turn: null });
+      if (response.ok && !this.#call) this.show(calls.fromApi(call));
     } catch {
       // its turns and its result come over the socket all the same
     }

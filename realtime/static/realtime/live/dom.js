@@ -4,6 +4,8 @@
  * @module
  */
 
+import { pieces } from "./words.js";
+
 /**
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -18,9 +20,41 @@ export function element(tag, className = "", ...children) {
   return made;
 }
 
+/**
+ * An element for text from strangers: it has its own direction, and cannot change that of its surroundings.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} [className]
+ * @param {string} [text]
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function spoken(tag, className = "", text = "") {
+  const made = element(tag, className);
+  made.dir = "auto";
+  setWords(made, text);
+  return made;
+}
+
 /** Touches the page only where the text is another. @param {Element} where @param {string} text */
 export function setText(where, text) {
   if (where.textContent !== text) where.textContent = text;
+}
+
+/** The same for text from strangers. @param {Element} where @param {string} text */
+export function setWords(where, text) {
+  const found = pieces(text);
+  if (found.length === 1 && found[0] === text) return setText(where, text);
+  const shown = found.map((piece) => (typeof piece === "string" ? piece : piece.code)).join("");
+  if (where.textContent === shown && where.firstElementChild) return;
+  where.replaceChildren(...found.map((piece) => (typeof piece === "string" ? piece : control(piece))));
+}
+
+/** @param {{ code: string, name: string }} piece */
+function control({ code, name }) {
+  const mark = element("bdi", "control", code);
+  mark.title = `${name}. It is shown here and not obeyed.`;
+  return mark;
 }
 
 /** @param {string} id @returns {HTMLElement} */
@@ -29,13 +63,12 @@ export function byId(id) {
 }
 
 /**
- * Puts children into this order, and moves only those that are not at their place. Keeps the focus.
+ * Puts children into this order, and moves only those that are not at their place.
  *
  * @param {Element} parent
  * @param {Element[]} children
  */
 export function arrange(parent, children) {
-  const focused = document.activeElement;
   let place = parent.firstElementChild;
   for (const child of children) {
     if (child === place) place = place.nextElementSibling;
@@ -45,8 +78,5 @@ export function arrange(parent, children) {
     const next = place.nextElementSibling;
     place.remove();
     place = next;
-  }
-  if (focused instanceof HTMLElement && focused !== document.activeElement && focused.isConnected) {
-    focused.focus({ preventScroll: true });
   }
 }

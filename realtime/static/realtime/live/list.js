@@ -2,14 +2,15 @@
  * The two lists, kept by key: a change touches its own row, and a row moves only when its place changes.
  *
  * @typedef {import("../callsite-client.js").Call} Call
+ * @typedef {import("../callsite-client.js").Totals} Totals
  * @module
  */
 
-import { counted, newestFirst } from "./calls.js";
+import { countOf, newestFirst } from "./calls.js";
 import { arrange, byId, setText } from "./dom.js";
 import { Row } from "./row.js";
 
-const ENDED_SHOWN = 50;
+const SHOWN = { "in-progress": 1_000, ended: 50 }; // as many as the server lists
 
 export class CallList {
   /** @type {Map<string, Row>} */
@@ -22,6 +23,7 @@ export class CallList {
   #open = null;
   #now;
   #known = false;
+  #totals = { in_progress: 0, ended: 0, counted_up_to: Infinity };
 
   /** @param {() => number} now milliseconds, by the server's clock */
   constructor(now) {
@@ -40,8 +42,24 @@ export class CallList {
 
   /** @param {Call} call */
   change(call) {
+    const known = this.#changed.get(call.call_sid)?.call ?? this.#rows.get(call.call_sid)?.call;
+    if (known?.status === "in_progress" && call.status !== "in_progress") {
+      this.#totals.in_progress -= 1;
+      this.#totals.ended += 1;
+    }
     this.#changed.set(call.call_sid, { call, arrived: this.#now() });
     this.#draw();
+  }
+
+  /** @param {Totals} totals of all calls, in the list or not; until the next ones the list counts on from them */
+  count(totals) {
+    this.#totals = { ...totals };
+    this.#draw();
+  }
+
+  /** No call is shown, whatever the filter says. */
+  get isEmpty() {
+    return this.#known && this.#rows.size === 0 && this.#changed.size === 0;
   }
 
   /** @param {string} identifier call_sid or conversation_id @returns {Call | undefined} */
@@ -90,8 +108,22 @@ export class CallList {
     this.#drawing = true;
     requestAnimationFrame(() => {
       this.#drawing = false;
-      this.#drawNow();
+      this.#keepFocus(() => this.#drawNow());
     });
+  }
+
+  /** A row that moves keeps the focus. Where it is gone, the focus goes to the row that took its place. @param {() => void} work */
+  #keepFocus(work) {
+    const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+    const place = focused?.closest(".calls") ? this.links().indexOf(/** @type {any} */ (focused)) : -1;
+    work();
+    if (place < 0 || !focused) return;
+    if (focused.isConnected && !focused.closest("[hidden]")) {
+      if (focused !== document.activeElement) focused.focus({ preventScroll: true });
+      return;
+    }
+    const links = this.links();
+    (links[Math.min(place, links.length - 1)] ?? byId("filter")).focus({ preventScroll: true });
   }
 
   #drawNow() {
@@ -106,22 +138,26 @@ export class CallList {
     const rows = [...this.#rows.values()].sort((a, b) => newestFirst(a.call, b.call));
     const running = rows.filter(({ call }) => call.status === "in_progress");
     const ended = rows.filter(({ call }) => call.status !== "in_progress");
-    for (const row of ended.splice(ENDED_SHOWN)) this.#rows.delete(row.call.call_sid);
-    arrange(byId("in-progress"), running.map((row) => row.element));
-    arrange(byId("ended"), ended.map((row) => row.element));
+    const { in_progress, ended: over } = this.#totals;
+    this.#show("in-progress", running, in_progress, "No calls in progress. A call appears here when it begins.");
+    this.#show("ended", ended, over, "No call has ended yet.");
     this.#rows.get(this.#open ?? "")?.mark(true);
-    this.#tell("in-progress", running, "No calls in progress. A call appears here when it begins.");
-    this.#tell("ended", ended, "No call has ended yet.");
-    document.title = running.length ? `(${running.length}) Live calls · callsite` : "Live calls · callsite";
+    const count = running.length < SHOWN["in-progress"] ? running.length : Math.max(running.length, in_progress);
+    document.title = count ? `(${count.toLocaleString("en")}) Live calls · callsite` : "Live calls · callsite";
   }
 
-  /** @param {string} id @param {Row[]} rows @param {string} none */
-  #tell(id, rows, none) {
+  /** @param {"in-progress" | "ended"} id @param {Row[]} rows @param {number} total @param {string} none */
+  #show(id, rows, total, none) {
+    const limit = SHOWN[id];
+    for (const row of rows.splice(limit)) this.#rows.delete(row.call.call_sid);
+    arrange(byId(id), rows.map((row) => row.element));
     const shown = rows.filter((row) => row.filter(this.#query)).length;
     const empty = byId(`${id}-empty`);
     if (!this.#known) return;
-    setText(byId(`${id}-count`), this.#query ? `${shown} of ${rows.length}` : `${rows.length}`);
-    setText(empty, rows.length ? `None of ${counted(rows.length, "call")} matches “${this.#query}”.` : none);
+    const { listed, all } = countOf(rows.length, limit, total, this.#totals.counted_up_to);
+    const looked = all ? `the ${listed}` : listed;
+    setText(byId(`${id}-count`), this.#query ? `${shown} of ${looked}` : all ? `${listed} of ${all}` : listed);
+    setText(empty, rows.length ? `None of ${looked} ${rows.length === 1 ? "call" : "calls"} matches.` : none);
     empty.hidden = shown > 0;
   }
 }

@@ -1,7 +1,10 @@
 /**
- * Whether the page is live: a lamp, a banner while the connection is lost, and what was caught up when it is back.
+ * Whether the page is live: a lamp, and a banner that says why not. There are two connections, the list's and the open
+ * call's; the page is live when each has all that it missed.
  *
  * @typedef {import("../callsite-client.js").StateChange} StateChange
+ * @typedef {import("./status.js").Status} Status
+ * @typedef {"list" | "call"} Part
  * @module
  */
 
@@ -10,6 +13,13 @@ import { byId, setText } from "./dom.js";
 
 const PATIENCE_MS = 700; // a blink needs no banner
 const GOOD_NEWS_MS = 12_000;
+const ASK_MS = 5_000; // between two questions to the server, while it does not answer
+const ASK_REFUSED_MS = 30_000; // and while it refuses the session
+const LOST = { list: "Connection lost. What you see may be out of date.", call: "Connection to the open call lost." };
+const REFUSED = {
+  "signed-out": { text: "You are signed out.", act: "Sign in again" },
+  "not-permitted": { text: "You may not view calls any more.", act: "See why" },
+};
 
 /** @param {{ turns: number, begun: number, ended: number }} missed @returns {string} */
 export function caughtUp({ turns, begun, ended }) {
@@ -21,84 +31,130 @@ export function caughtUp({ turns, begun, ended }) {
 }
 
 export class Network {
-  #retry;
-  #say;
-  #retryAt = 0;
-  #failures = 0;
+  #page;
+  /** @type {Map<Part, number>} */
+  #lost = new Map(); // to the time of the next try
+  /** @type {{ turns: number, begun: number, ended: number } | null} */
+  #missed = null;
   #shown = false; // the banner tells of a loss
-  #final = false;
-  /** @type {ReturnType<typeof setTimeout> | undefined} */
-  #timer;
+  #refused = false;
+  #asking = false;
+  #askedAt = -Infinity;
+  /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
+  /** @type {Timer} */ #lossTimer;
+  /** @type {Timer} */ #newsTimer;
 
-  /** @param {{ retry: () => void, say: (text: string) => void }} page */
-  constructor({ retry, say }) {
-    this.#retry = retry;
-    this.#say = say;
+  /**
+   * @param {{ user: string, retry: () => void, stop: () => void, reload: () => void, say: (text: string) => void,
+   *   askStatus: () => Promise<Status> }} page `retry`: both connections try now; `stop`: neither tries any more
+   */
+  constructor(page) {
+    this.#page = page;
   }
 
-  /** @param {StateChange} change of the list's connection */
-  changed({ state, code, retryInMs }) {
-    if (this.#final) return;
-    if (state === "open") this.#lamp("connecting", "Loading…");
-    if (state === "waiting") {
-      this.#retryAt = Date.now() + (retryInMs ?? 0);
-      this.#failures += 1;
+  /** @param {Part} part @param {StateChange} change */
+  changed(part, { state, code, retryInMs }) {
+    const begins = state === "waiting" || (state === "closed" && code !== undefined);
+    if (state === "open" && part === "list" && !this.#shown) this.#lamp("connecting", "Loading…");
+    if (begins && !this.#refused) {
+      this.#lost.set(part, Date.now() + (retryInMs ?? 0));
       this.#lamp("lost", "Reconnecting…");
-      this.#timer ??= setTimeout(() => this.#lost(), PATIENCE_MS);
-      if (this.#failures % 3 === 2) this.#ask();
+      if (!this.#shown) this.#lossTimer ??= setTimeout(() => this.#tellLost(), PATIENCE_MS);
+      if (state === "closed") this.#ask(true);
+      else if (this.#shown) this.#ask();
     }
-    if (state === "closed" && code) this.#refused(code === 4401 ? "You are signed out." : "The connection was closed.", "Sign in again");
     this.tick();
   }
 
-  /** The list is there. @param {{ turns: number, begun: number, ended: number } | null} missed null: the first time */
-  live(missed) {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
-    this.#failures = 0;
+  /** A connection has all that there is. @param {Part} part @param {{ turns: number, begun: number, ended: number } | null} [missed] */
+  live(part, missed = null) {
+    const wasLost = this.#lost.delete(part);
+    this.#missed = missed ?? this.#missed;
+    if (this.#lost.size || (part === "call" && !wasLost)) return;
     this.#lamp("open", "Live");
-    const some = missed && (missed.turns || missed.begun || missed.ended);
-    if (!missed || !(this.#shown || some)) return;
-    this.#shown = false;
-    this.#banner("good", caughtUp(missed));
-    this.#say(caughtUp(missed));
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      byId("banner").hidden = true;
-    }, GOOD_NEWS_MS);
+    this.#patienceIsOver();
+    const all = this.#missed;
+    this.#missed = null;
+    const some = all && (all.turns || all.begun || all.ended);
+    if (!this.#shown && !some) return;
+    this.#shown = this.#refused = false;
+    const news = all ? caughtUp(all) : "Connected again.";
+    this.#banner("good", news);
+    this.#page.say(news);
+    this.#newsTimer = setTimeout(() => (byId("banner").hidden = true), GOOD_NEWS_MS);
+  }
+
+  /** No call is open, or nothing more comes of it. */
+  forgetCall() {
+    if (this.#lost.has("call")) this.live("call");
   }
 
   tick() {
-    if (!this.#shown || this.#final) return;
-    const seconds = Math.ceil((this.#retryAt - Date.now()) / 1000);
+    if (this.#refused && !document.hidden && Date.now() - this.#askedAt > ASK_REFUSED_MS) this.#ask();
+    if (this.#refused || !this.#shown) return;
+    const seconds = Math.ceil((Math.min(...this.#lost.values()) - Date.now()) / 1000);
     const next = seconds > 0 ? `Next try in ${seconds} s.` : "Trying …";
-    this.#banner("lost", `Connection lost. What you see may be out of date. ${next}`, "Try now", this.#retry);
+    this.#banner("lost", `${LOST[this.#lost.has("list") ? "list" : "call"]} ${next}`, "Try now", this.#page.retry);
   }
 
-  #lost() {
+  /** Somebody looks at the page, or signed in elsewhere meanwhile. */
+  looked() {
+    if (this.#refused) this.#ask(true);
+  }
+
+  /** What the server said of the session, whoever asked. @param {Status} status */
+  heard(status) {
+    if (status.standing === "unknown") return;
+    if (status.standing !== "good") return this.#refuse(status.standing);
+    if (status.user !== this.#page.user) return this.#page.reload(); // another user signed in
+    if (!this.#refused) return;
+    this.#refused = false;
+    this.#lost.set("list", Date.now());
     this.#shown = true;
-    this.#say("Connection lost. What you see may be out of date.");
+    this.#page.retry();
+  }
+
+  #tellLost() {
+    this.#patienceIsOver();
+    clearTimeout(this.#newsTimer);
+    this.#shown = true;
+    this.#page.say(LOST[this.#lost.has("list") ? "list" : "call"]);
+    this.#ask();
     this.tick();
   }
 
-  /** A refused socket looks like a lost one: ask the server whether it still knows us. */
-  async #ask() {
-    try {
-      const { type, status } = await fetch(location.pathname, { method: "HEAD", redirect: "manual", cache: "no-store" });
-      if (type === "opaqueredirect") this.#refused("You are signed out.", "Sign in again");
-      if (status === 403) this.#refused("You may not view calls any more.", "See why");
-    } catch {
-      // no answer: it is the network
-    }
+  /** @param {boolean} [now] whether or not it was asked just before */
+  async #ask(now = false) {
+    const lately = Date.now() - this.#askedAt < ASK_MS;
+    if (this.#asking || (lately && !now)) return;
+    this.#asking = true;
+    const status = await this.#page.askStatus();
+    this.#asking = false;
+    this.#askedAt = Date.now();
+    this.heard(status);
+    // the server ended a connection, and the session is good after all
+    if (now && !this.#refused) setTimeout(() => this.#refused || this.#page.retry(), lately ? ASK_MS : 0);
   }
 
-  /** @param {string} text @param {string} act */
-  #refused(text, act) {
-    this.#final = true;
-    clearTimeout(this.#timer);
+  /** @param {"signed-out" | "not-permitted"} standing */
+  #refuse(standing) {
+    const { text, act } = REFUSED[standing];
+    const said = `${text} What you see is out of date.`;
+    if (!this.#refused) {
+      this.#refused = true;
+      this.#shown = true;
+      this.#patienceIsOver();
+      clearTimeout(this.#newsTimer);
+      this.#page.stop();
+      this.#page.say(said);
+    }
     this.#lamp("lost", "Not live");
-    this.#banner("lost", `${text} What you see is out of date.`, act, () => location.reload());
-    this.#say(text);
+    this.#banner(standing, said, act, this.#page.reload);
+  }
+
+  #patienceIsOver() {
+    clearTimeout(this.#lossTimer);
+    this.#lossTimer = undefined;
   }
 
   /** @param {string} state @param {string} text */
@@ -115,7 +171,9 @@ export class Network {
     banner.dataset.state = state;
     setText(byId("banner-text"), text);
     setText(button, act);
+    const focused = document.activeElement === button;
     button.hidden = !act;
+    if (focused && !act) byId("filter").focus({ preventScroll: true });
     button.onclick = action ?? null;
     banner.hidden = false;
   }

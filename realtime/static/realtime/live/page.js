@@ -1,62 +1,93 @@
 /**
- * The live page: the list from the calls feed, the open call from the client, the keyboard, and one clock for all.
+ * The live page: the list from the calls feed, the open call from the client, and one clock for all.
  *
  * @module
  */
 
 import { CallsFeed, CallsiteClient } from "../callsite-client.js";
-import { counted, missed } from "./calls.js";
+import { missed } from "./calls.js";
 import { Conversation } from "./conversation.js";
 import { byId, setText } from "./dom.js";
+import { Found } from "./found.js";
+import { Keys } from "./keys.js";
 import { CallList } from "./list.js";
+import { showMissing } from "./missing.js";
 import { Network } from "./network.js";
+import { askStatus } from "./status.js";
 
-const { now: servedAt, staff } = document.body.dataset;
+const { now: servedAt, staff, user } = document.body.dataset;
 const [navigation] = performance.getEntriesByType("navigation");
 const answeredAt = performance.timeOrigin + (/** @type {any} */ (navigation)?.responseStart ?? 0);
 const offset = servedAt ? Number(servedAt) - answeredAt : 0;
 const now = () => Date.now() + offset; // by the server's clock
+const MISSING_MS = { empty: 15_000, staff: 60_000 }; // how often the page asks what is missing
 
 const list = new CallList(now);
+const found = new Found(now, lookForMissing);
 /** @type {Conversation | null} */
 let opened = null;
 /** @type {CallsiteClient | null} */
 let client = null;
 let known = false;
-const filter = /** @type {HTMLInputElement} */ (byId("filter"));
+let lookedAt = -Infinity;
 
 /** @param {string} text to a screen reader */
 const say = (text) => setText(byId("announcer"), text);
 
+/** @param {CallsFeed | CallsiteClient | null} connection if it is lost, it tries now */
+function again(connection) {
+  if (connection?.state !== "waiting" && connection?.state !== "closed") return;
+  connection.close();
+  connection.connect();
+}
+
 const network = new Network({
+  user: user ?? "",
   say,
-  retry: () => {
-    for (const connection of [feed, client]) {
-      connection?.close();
-      connection?.connect();
-    }
-  },
+  askStatus,
+  reload: () => location.reload(),
+  retry: () => [feed, client].forEach(again),
+  stop: () => [feed, client].forEach((connection) => connection?.close()),
 });
 
 const feed = new CallsFeed({
-  onState: (change) => network.changed(change),
+  onState: (change) => {
+    network.changed("list", change);
+    if (change.state === "open") again(client);
+  },
   onSnapshot: (calls) => {
-    network.live(known ? missed(list.calls(), calls) : null);
+    network.live("list", known ? missed(list.calls(), calls) : null);
     known = true;
     list.replace(calls);
     refresh();
+    if (list.isEmpty) lookForMissing();
   },
   onChange: (call) => {
     list.change(call);
+    found.change(call);
     if (opened?.identifier === call.call_sid || opened?.identifier === call.conversation_id) opened?.show(call);
   },
+  onTotals: (totals) => list.count(totals),
 });
+
+function clientOfTurns() {
+  client ??= new CallsiteClient({
+    onState: (change) => {
+      if (opened?.listens) network.changed("call", change);
+      if (change.state === "open") again(feed);
+    },
+  });
+  again(client);
+  return client;
+}
 
 /** Shows the open call as the list now knows it. */
 function refresh() {
   const call = opened && list.find(opened.identifier);
   if (call) opened?.show(call);
-  list.mark(call?.call_sid ?? opened?.identifier ?? null);
+  const sid = call?.call_sid ?? opened?.identifier ?? null;
+  list.mark(sid);
+  found.mark(sid);
 }
 
 /** The address names the open call, so that a reload, a bookmark and the back button find it. */
@@ -65,15 +96,16 @@ function route() {
   if (identifier === (opened?.identifier ?? "")) return;
   opened?.close();
   opened = null;
+  network.forgetCall();
   document.body.classList.toggle("reading", identifier !== "");
   byId("nothing").hidden = identifier !== "";
   byId("opened").hidden = identifier === "";
   if (identifier) {
-    client ??= new CallsiteClient();
-    opened = new Conversation(identifier, { client, now, say, staff: staff !== undefined, close });
+    const page = { client: clientOfTurns(), now, say, staff: staff !== undefined, close, live: () => network.live("call") };
+    opened = new Conversation(identifier, page);
     byId("opened").replaceChildren(...opened.elements);
     opened.open();
-    if (isNarrow()) opened.heading.focus();
+    if (matchMedia("(max-width: 760px)").matches) opened.heading.focus();
   } else {
     byId("opened").replaceChildren();
   }
@@ -86,7 +118,7 @@ function close() {
   const call = list.find(from.identifier);
   history.pushState(null, "", location.pathname);
   route();
-  if (call) list.link(call.call_sid)?.focus();
+  list.link(call?.call_sid ?? from.identifier)?.focus();
 }
 
 /** @param {string} text */
@@ -98,65 +130,34 @@ function decoded(text) {
   }
 }
 
-const isNarrow = () => matchMedia("(max-width: 760px)").matches;
-
-/** @param {number} by 1: down, -1: up */
-function move(by) {
-  const links = list.links();
-  const at = links.indexOf(/** @type {any} */ (document.activeElement));
-  const open = links.findIndex((link) => link.hasAttribute("aria-current"));
-  const next = at < 0 ? Math.max(open, 0) : Math.min(Math.max(at + by, 0), links.length - 1);
-  links[next]?.focus();
-  links[next]?.scrollIntoView({ block: "nearest" });
+async function lookForMissing() {
+  lookedAt = Date.now();
+  const status = await askStatus();
+  network.heard(status);
+  if (status.standing === "good") showMissing(list.isEmpty || staff !== undefined ? status.notices : []);
 }
 
-/** @param {KeyboardEvent} event */
-function pressed(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-  const target = /** @type {HTMLElement} */ (event.target);
-  const typing = target === filter;
-  if (event.key === "/" && !typing) filter.select();
-  else if (event.key === "Escape" && typing) leaveFilter();
-  else if (event.key === "Escape" && opened) close();
-  else if (target.closest("#conversation")) return; // there the arrows scroll
-  else if (event.key === "ArrowDown") move(1);
-  else if (event.key === "ArrowUp" && !typing) move(-1);
-  else return;
-  event.preventDefault();
+function tickMissing() {
+  const every = list.isEmpty ? MISSING_MS.empty : staff === undefined ? Infinity : MISSING_MS.staff;
+  if (!list.isEmpty && staff === undefined) showMissing([]);
+  if (known && !document.hidden && Date.now() - lookedAt > every) lookForMissing();
 }
 
-function leaveFilter() {
-  if (filter.value) {
-    filter.value = "";
-    filtered();
-  } else {
-    move(0);
-  }
-}
-
-function filtered() {
-  list.filter(filter.value);
-  requestAnimationFrame(() => {
-    setText(byId("filter-found"), filter.value ? `${counted(list.links().length, "call")} found` : "");
-  });
-}
-
-filter.addEventListener("input", filtered);
-document.addEventListener("keydown", pressed);
-byId("skip").addEventListener("click", (event) => {
-  event.preventDefault();
-  (opened?.heading ?? byId("conversation")).focus();
-});
+new Keys(list, found, { opened: () => opened, close });
 byId("lists").addEventListener("click", (event) => {
   const link = /** @type {HTMLElement} */ (event.target).closest("a");
   if (link?.hasAttribute("aria-current")) opened?.heading.focus(); // enter on the open call goes to it
 });
 addEventListener("hashchange", route);
 addEventListener("popstate", route);
+addEventListener("focus", () => network.looked());
+document.addEventListener("visibilitychange", () => document.hidden || network.looked());
 setInterval(() => {
   network.tick();
   if (document.body.dataset.network === "lost") return; // nobody knows who is silent
   list.tick();
+  found.tick();
   opened?.tick();
+  tickMissing();
 }, 1000);
 route();

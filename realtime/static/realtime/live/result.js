@@ -7,7 +7,7 @@
  */
 
 import { counted, failure, named, outcome } from "./calls.js";
-import { element } from "./dom.js";
+import { element, spoken } from "./dom.js";
 import { clock, moment, timeOfDay } from "./time.js";
 
 const RESULTS = { success: ["good", "Met"], failure: ["bad", "Not met"] };
@@ -40,8 +40,8 @@ export function resultOf(data, call, { now, recordUrl }) {
   const made = element("section", "result", element("h3", "", "Result ", badge));
   made.ariaLabel = "Result of the call";
   const reason = call && failure(call);
-  if (reason) made.append(element("p", "problem", reason));
-  if (data.transcript_summary) made.append(element("p", "summary", data.transcript_summary));
+  if (reason) made.append(spoken("p", "problem", reason));
+  if (data.transcript_summary) made.append(spoken("p", "summary", data.transcript_summary));
   made.append(figures(data, now));
   const criteria = entries(data.analysis_data?.evaluation_criteria_results);
   if (criteria.length) made.append(element("h4", "", "Evaluation"), element("ul", "criteria", ...criteria.map(criterion)));
@@ -70,7 +70,7 @@ function figures(data, now) {
 
 /** @param {[string, string][]} rows */
 function list(rows) {
-  return element("dl", "figures", ...rows.map(([term, text]) => element("div", "", element("dt", "", term), element("dd", "", text))));
+  return element("dl", "figures", ...rows.map(([term, text]) => element("div", "", spoken("dt", "", term), spoken("dd", "", text))));
 }
 
 /** @param {[string, Record<string, any>]} entry */
@@ -78,7 +78,7 @@ function criterion([id, { result, rationale }]) {
   const [state, text] = RESULTS[/** @type {keyof typeof RESULTS} */ (result)] ?? ["ended", "Unknown"];
   const badge = element("span", "badge", text ?? "");
   badge.dataset.state = state;
-  const made = element("li", "", element("p", "criterion", element("b", "", named(id)), badge));
-  if (typeof rationale === "string" && rationale) made.append(element("p", "rationale", rationale));
+  const made = element("li", "", element("p", "criterion", spoken("b", "", named(id)), badge));
+  if (typeof rationale === "string" && rationale) made.append(spoken("p", "rationale", rationale));
   return made;
 }

@@ -6,19 +6,19 @@
  */
 
 import * as calls from "./calls.js";
-import { element, setText } from "./dom.js";
+import { element, setText, setWords, spoken } from "./dom.js";
 import { SILENT_SECONDS, age, clock, heardAt, timeOfDay, moment } from "./time.js";
 
 export class Row {
   element = element("li", "call");
   link = element("a");
   #lamp = element("span", "lamp");
-  #title = element("b", "title");
-  #number = element("span", "number");
-  #agent = element("span", "agent");
+  #title = spoken("b", "title");
+  #number = spoken("span", "number");
+  #agent = spoken("span", "agent");
   #clock = element("span", "clock");
   #speaker = element("span", "speaker");
-  #line = element("span", "line");
+  #line = spoken("span", "line");
   #badge = element("span", "badge");
   #age = element("span", "age");
   #heardAt = NaN;
@@ -77,12 +77,12 @@ export class Row {
     if (spoke) this.#heardAt = heardAt(turn?.timestamp, arrived);
     this.#text = calls.searchText(call);
     const number = calls.number(call);
-    setText(this.#title, calls.title(call));
-    setText(this.#number, number === calls.title(call) ? "" : number);
-    setText(this.#agent, calls.agent(call));
+    setWords(this.#title, calls.title(call));
+    setWords(this.#number, number === calls.title(call) ? "" : number);
+    setWords(this.#agent, calls.agent(call));
     if (call.status === "in_progress") {
       setText(this.#speaker, turn ? (turn.speaker_type === "agent" ? "Agent" : "Driver") : "");
-      setText(this.#line, turn ? turn.message_text : "Nothing said yet");
+      setWords(this.#line, calls.lastWords(call));
     } else {
       this.#showEnd();
     }
@@ -95,7 +95,7 @@ export class Row {
     this.element.dataset.state = name;
     setText(this.#clock, seconds === null ? "" : clock(seconds));
     setText(this.#speaker, "");
-    setText(this.#line, calls.failure(call) || call.transcript_summary || call.last_turn?.message_text || "No summary");
+    setWords(this.#line, calls.failure(call) || call.transcript_summary || call.last_turn?.message_text || "No summary");
     setText(this.#badge, text);
     setText(this.#age, timeOfDay(moment(call.call_end_time), Date.now()));
   }

@@ -6,11 +6,12 @@
  */
 
 import { counted } from "./calls.js";
-import { element, setText } from "./dom.js";
+import { element, setText, spoken } from "./dom.js";
 import { age, moment, timeOfDay } from "./time.js";
 
 const PAUSE_SECONDS = 30;
 const NEAR_PX = 48;
+const IN_A_FRAME = 30; // turns; a long call takes several frames, so that the page answers meanwhile
 
 export class Turns {
   list = element("ol", "turns");
@@ -22,8 +23,11 @@ export class Turns {
   #waiting = [];
   /** @type {Turn | null} */
   #last = null;
+  /** @type {Map<number, Element>} */
+  #marks = new Map(); // by the number of the turn that comes behind
   #unread = 0;
   #drawing = false;
+  #level = false;
 
   /** @param {() => number} now */
   constructor(now) {
@@ -49,49 +53,55 @@ export class Turns {
 
   /** Everything that was said before has come. */
   level() {
-    requestAnimationFrame(() => setTimeout(() => (this.scroll.ariaLive = "polite"), 500));
+    this.#level = true;
+    this.draw();
   }
 
   /** @param {number} missed how many of the newest turns came late */
   markCaughtUp(missed) {
-    this.#drawNow();
-    const turns = this.list.querySelectorAll(".turn");
-    const text = `Connection was lost here. ${counted(missed, "missed turn")} caught up.`;
-    turns[turns.length - missed]?.before(element("li", "mark", text));
+    const behind = (this.last?.sequence_number ?? 0) - missed + 1;
+    const mark = element("li", "mark", `Connection was lost here. ${counted(missed, "missed turn")} caught up.`);
+    const shown = this.list.querySelector(`.turn[data-number="${behind}"]`);
+    if (shown) shown.before(mark);
+    else this.#marks.set(behind, mark);
     this.draw();
   }
 
   clear() {
     this.#waiting = [];
+    this.#marks.clear();
     this.#last = null;
     this.list.replaceChildren();
     this.#read();
   }
 
-  /** Shows what waits and keeps to the bottom if the reader is there; at most once a frame. */
+  /** Shows what waits, some of it in each frame, and keeps to the bottom if the reader is there. */
   draw() {
     if (this.#drawing) return;
     this.#drawing = true;
     requestAnimationFrame(() => {
       this.#drawing = false;
       this.#drawNow();
+      if (this.#waiting.length) this.draw();
+      else if (this.#level) setTimeout(() => (this.scroll.ariaLive = "polite"), 500);
     });
   }
 
   #drawNow() {
     const stay = this.#isAtBottom();
     const made = document.createDocumentFragment();
-    const count = this.#waiting.length;
-    for (const turn of this.#waiting) {
+    const next = this.#waiting.splice(0, IN_A_FRAME);
+    for (const turn of next) {
       const pause = this.#last ? (moment(turn.timestamp) - moment(this.#last.timestamp)) / 1000 : 0;
       if (pause >= PAUSE_SECONDS) made.append(element("li", "mark", `${age(pause)} of silence`));
+      const mark = this.#marks.get(turn.sequence_number);
+      if (mark) made.append(mark);
       made.append(this.#turn(turn, this.#last?.speaker_type === turn.speaker_type && pause < PAUSE_SECONDS));
       this.#last = turn;
     }
-    this.#waiting = [];
     this.list.append(made);
     if (stay) return this.#toBottom();
-    this.#unread += count;
+    this.#unread += next.length;
     setText(this.newer, `↓ ${counted(this.#unread, "new turn")}`);
     this.newer.hidden = this.#unread === 0;
   }
@@ -101,7 +111,7 @@ export class Turns {
     const time = element("time", "", timeOfDay(moment(turn.timestamp), this.#now(), { seconds: true }));
     time.dateTime = turn.timestamp;
     const speaker = element("span", "by", turn.speaker_type === "agent" ? "Agent" : "Driver");
-    const made = element("li", "turn", element("p", "head", speaker, " ", time), element("p", "text", turn.message_text));
+    const made = element("li", "turn", element("p", "head", speaker, " ", time), spoken("p", "text", turn.message_text));
     made.dataset.speaker = turn.speaker_type;
     made.dataset.number = String(turn.sequence_number);
     if (goesOn) made.classList.add("goes-on");

@@ -1,0 +1,28 @@
+/**
+ * How the session stands. A browser does not tell a refused socket from a lost one, so the page asks over HTTP.
+ *
+ * @module
+ */
+
+const PATIENCE_MS = 8_000;
+
+/**
+ * @typedef {{ text: string, fix: string, url: string }} Notice
+ * @typedef {{ standing: "good", user: string, notices: Notice[] }
+ *   | { standing: "signed-out" | "not-permitted" | "unknown" }} Status `unknown`: there was no answer of callsite's own
+ */
+
+/** @returns {Promise<Status>} */
+export async function askStatus() {
+  try {
+    const signal = AbortSignal.timeout(PATIENCE_MS);
+    const response = await fetch("status/", { cache: "no-store", headers: { Accept: "application/json" }, signal });
+    const body = await response.json(); // a proxy's own page is no JSON
+    if (response.ok) return { standing: "good", user: body.user, notices: body.notices };
+    if (response.status === 401) return { standing: "signed-out" };
+    if (response.status === 403) return { standing: "not-permitted" };
+  } catch {
+    // it is the network, or what stands in between
+  }
+  return { standing: "unknown" };
+}
