@@ -7,12 +7,14 @@ import re
 from typing import Any
 
 from django.contrib import admin, messages
+from django.db import OperationalError
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 
 from calls.admin import changelist_link, links_from_call, pretty_json
 from calls.models import Call
+from calls.races import is_locked
 from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
 from calls.secret_texts import parsed, size_of_audio
@@ -21,6 +23,7 @@ from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
 
 BODY_SHOWN_CHARACTERS = 100_000
+HELD = "held"  # what came of a delivery whose call somebody else is changing
 _FULL_AUDIO = re.compile(r'("full_audio"\s*:\s*")([^"]*)')  # taken out first: it may be 60 MB
 
 
@@ -88,8 +91,18 @@ class WebhookDeliveryAdmin(OfCallAdmin):
 
     @admin.action(description="Apply again", permissions=["change"])
     def apply_deliveries_again(self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> None:
-        """In the order they came, each in its own transaction."""
-        outcomes = [apply_again(delivery).outcome for delivery in deliveries.order_by("id")]
-        applied = outcomes.count(WebhookDelivery.Outcome.APPLIED)
+        """In the order they came, each in its own transaction. One whose call somebody holds is left as it is."""
+        outcomes: list[str] = []
+        for delivery in deliveries.order_by("id"):
+            try:
+                outcomes.append(apply_again(delivery).outcome)
+            except OperationalError as error:
+                if not is_locked(error):
+                    raise
+                outcomes.append(HELD)
+        applied, held = outcomes.count(WebhookDelivery.Outcome.APPLIED), outcomes.count(HELD)
         level = messages.SUCCESS if applied == len(outcomes) else messages.WARNING
-        self.message_user(request, f"Applied {applied} of {len(outcomes)} deliveries.", level)
+        text = f"Applied {applied} of {len(outcomes)} deliveries."
+        if held:
+            text += f" Something else was changing the calls of {held}: apply those again in a moment."
+        self.message_user(request, text, level)

@@ -16,17 +16,22 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from calls.bounds import answered_within
 from webhooks import inbox, journal
-from webhooks.answers import Answer
+from webhooks.answers import Answer, answer_of
 from webhooks.batching import outcomes, turns
-from webhooks.errors import InternalError, MethodNotAllowed, TooLarge, WebhookError
+from webhooks.errors import DatabaseUnavailable, InternalError, MethodNotAllowed, TooLarge, WebhookError
 from webhooks.initiation import answer_initiation
 from webhooks.models import WebhookDelivery
+from webhooks.reading import identify
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
 # Reads a body of at most so many bytes (0: any number), hands each piece to the function as it comes, and returns it
 # whole. Raises WebhookError: TooLarge, or that it did not come.
 ReadBody = Callable[[int, Callable[[bytes], None]], Awaitable[bytes]]
+
+
+IDENTIFIED_BYTES = 2**20  # decoding more would hold up everybody
 
 
 class Credentials(NamedTuple):
@@ -43,6 +48,7 @@ class WebhookView(View):
     view_is_async = True
     route: ClassVar[str]
     limit_setting: ClassVar[str]  # names the setting that limits the bytes of a body
+    longest_seconds: ClassVar[float] = 9.0  # from the body's last byte to the answer, whatever hangs
 
     @staticmethod
     def expect(credentials: Credentials) -> Signature | None:
@@ -67,7 +73,13 @@ class WebhookView(View):
             if signature:
                 signature.confirm()
             entry.received(len(body))
-            given = await cls.take(body)
+            async with answered_within(cls.longest_seconds):
+                given = await cls.take(body)
+        except TimeoutError as error:
+            entry.fail(DatabaseUnavailable(error))
+            if len(body) <= IDENTIFIED_BYTES:
+                identify(cls.route, body)
+            given = answer_of(DatabaseUnavailable())
         except WebhookError as error:
             if isinstance(error, TooLarge):
                 error.details = f"Raise {cls.limit_setting} if it must be."
@@ -122,13 +134,15 @@ class ServerTool(WebhookView):
 
 
 class LiveTurn(ServerTool):
-    """One live turn."""
+    """One live turn. It waits for a lock once."""
 
     route = WebhookDelivery.Route.TRANSCRIPTION
+    longest_seconds = 6.0
 
     @staticmethod
     async def take(body: bytes) -> Answer:
-        return await turns.take(body) or await inbox.take(WebhookDelivery.Route.TRANSCRIPTION, body)
+        async with turns.taken(body) as answer:
+            return answer or await inbox.take(WebhookDelivery.Route.TRANSCRIPTION, body)
 
 
 class ConversationInit(ServerTool):

@@ -50,7 +50,7 @@ def no_row_lock() -> None:
     from calls.models import CallQuerySet
     from calls.postgres import turns
 
-    _replace(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
+    _replace(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE SKIP LOCKED", ""))
     _replace(CallQuerySet, "select_for_update", lambda calls, **_: calls)
 
 
