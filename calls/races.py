@@ -15,16 +15,18 @@ _LOCKED = {"55P03", "SQLITE_BUSY"}
 _WORTH_ANOTHER_TRY = {"40001", "40P01"}
 
 
-def persistently[Result](work: Callable[[], Result]) -> Result:
+def persistently[Result](work: Callable[[], Result], *, waits_for_locks: int = 1) -> Result:
     """Do `work`, which is one transaction, until it loses no race; raises what the last try raised.
 
-    A lock that was waited for in vain is not waited for again.
+    `waits_for_locks`: how often a lock is waited for in vain. A wait that is shorter than PostgreSQL needs to find a
+    deadlock ends one, and another may succeed.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return work()
         except (OperationalError, IntegrityError, InterfaceError) as error:
-            if attempt == ATTEMPTS or not may_work_next_time(error):
+            again = attempt < waits_for_locks if is_locked(error) else may_work_next_time(error)
+            if attempt == ATTEMPTS or not again:
                 raise
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  (no secret: spreads the tries)
     raise AssertionError("unreachable")

@@ -118,7 +118,7 @@ class CallSerializer(RowSerializer[Call]):
     def create(self, validated_data: dict[str, Any]) -> Call:
         """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
         with _names_checked():
-            call, self.is_new = persistently(lambda: registration.register(**validated_data))
+            call, self.is_new = persistently(lambda: registration.register(**validated_data), waits_for_locks=3)
         return _with_recording(call)
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
@@ -126,7 +126,9 @@ class CallSerializer(RowSerializer[Call]):
         conversation_id = validated_data.pop("conversation_id", instance.conversation_id)
         if conversation_id and conversation_id != instance.conversation_id:
             with _names_checked():
-                linked = persistently(lambda: registration.link_conversation(instance, conversation_id))
+                linked = persistently(
+                    lambda: registration.link_conversation(instance, conversation_id), waits_for_locks=3
+                )
             instance = _with_recording(linked)
         for name, value in validated_data.items():
             setattr(instance, name, value)

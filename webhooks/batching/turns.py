@@ -54,7 +54,7 @@ async def taken(body: bytes) -> AsyncIterator[Answer | None]:
         yield None
         return
     try:
-        recorded = await writer.group.put(turn)
+        recorded = await writer.write(turn)
     except (Error, TooManyWait) as error:
         identify(WebhookDelivery.Route.TRANSCRIPTION, body)
         journal.current().step = "store"
@@ -66,7 +66,7 @@ async def taken(body: bytes) -> AsyncIterator[Answer | None]:
     try:
         yield None
     finally:
-        writer.group.over(turn)
+        writer.over(turn)
 
 
 def _turn_in(body: bytes) -> NewTurn | None:
@@ -84,9 +84,17 @@ class TurnWriter:
     """The writer of one event loop."""
 
     def __init__(self) -> None:
-        self.group = InOrder[NewTurn, tuple[RecordedTurn, bool]](self._record, BATCH, _names)
+        self._group = InOrder[NewTurn, tuple[RecordedTurn, bool]](self._record, BATCH, _names)
         self.serving = False
         self._own: BoundedAsyncConnection | None = None
+
+    async def write(self, turn: NewTurn) -> Recorded:
+        """Store a turn. None: it has to be taken alone; say `over` then. Raises django.db.Error or TooManyWait."""
+        return await self._group.put(turn)
+
+    def over(self, turn: NewTurn) -> None:
+        """A turn that was taken alone has come to its end."""
+        self._group.over(turn)
 
     def begin(self) -> None:
         """The server has started, and will call `end`: from now on the writer may hold a connection."""
@@ -107,7 +115,7 @@ class TurnWriter:
             if is_away(error):
                 await self._hang_up()
             if is_locked(error) or time.monotonic() - began > BATCH_SECONDS:
-                self.group.fail_waiting(error)
+                self._group.fail_waiting(error)
             if is_away(error) or is_locked(error):
                 raise
             logger.warning("A batch of live turns failed; each is taken alone: %s", type(error).__name__)
