@@ -60,10 +60,7 @@ async def take(route: str, body: bytes) -> Answer:
 
 
 def receive(route: str, body: bytes, *, lock_timeout: str | None = None) -> Answer:
-    """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row.
-
-    `lock_timeout`: as PostgreSQL's, where that is too long.
-    """
+    """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row."""
     try:
         return journal.under(journal.current(), _receive, route, body, lock_timeout)
     except Held as held:
@@ -194,11 +191,8 @@ def _apply(delivery: WebhookDelivery) -> None:
         delivery.times_applied += delivery.outcome == Outcome.APPLIED
     except CallNotFound as error:
         entry.fail(error)
-        delivery.outcome, delivery.error, answer = (
-            Outcome.UNMATCHED,
-            error.message,
-            answer_to_unmatched(delivery, error),
-        )
+        delivery.outcome, delivery.error = Outcome.UNMATCHED, error.message
+        answer = answer_to_unmatched(delivery, error)
     except WebhookError as error:
         entry.fail(error)
         delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, answer_of(error)
