@@ -6,36 +6,49 @@ import random
 import time
 from collections.abc import Callable
 
-from django.db import Error, IntegrityError, InterfaceError, OperationalError
+from django.db import Error, IntegrityError, InterfaceError, OperationalError, connection
 
 ATTEMPTS = 5
-# serialisation failure, deadlock, lock timeout; SQLite's locked
+# lock timeout; SQLite's locked
 _LOCKED = {"55P03", "SQLITE_BUSY"}
-_WORTH_ANOTHER_TRY = {"40001", "40P01", *_LOCKED}
+# serialisation failure, deadlock
+_WORTH_ANOTHER_TRY = {"40001", "40P01"}
 
 
-def persistently[Result](work: Callable[[], Result], *, waits: bool = True) -> Result:
+def persistently[Result](work: Callable[[], Result], *, waits_for_locks: int = 1) -> Result:
     """Do `work`, which is one transaction, until it loses no race; raises what the last try raised.
 
-    Without `waits` a lock that was waited for in vain is not waited for again.
+    `waits_for_locks`: how often a lock is waited for in vain. A wait that is shorter than PostgreSQL needs to find a
+    deadlock ends one, and another may succeed.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return work()
         except (OperationalError, IntegrityError, InterfaceError) as error:
-            if attempt == ATTEMPTS or not may_work_next_time(error) or (_code(error) in _LOCKED and not waits):
+            again = attempt < waits_for_locks if is_locked(error) else may_work_next_time(error)
+            if attempt == ATTEMPTS or not again:
                 raise
             time.sleep(random.uniform(0, 0.02 * 2**attempt))  # noqa: S311  (no secret: spreads the tries)
     raise AssertionError("unreachable")
 
 
 def may_work_next_time(error: Error) -> bool:
-    """A lost race, but not a database that is away."""
-    if isinstance(error, IntegrityError):
-        return True
-    return _code(error) in _WORTH_ANOTHER_TRY
+    """A lost race, but neither a lock that somebody holds on to nor a database that is away."""
+    return isinstance(error, IntegrityError) or _code(error) in _WORTH_ANOTHER_TRY
 
 
-def _code(error: Error) -> str | None:
+def is_locked(error: BaseException) -> bool:
+    """Whether somebody held a lock for longer than we wait."""
+    return _code(error) in _LOCKED
+
+
+def limit_waits_for_locks(longest: str) -> None:
+    """Until the present transaction ends, wait only so long for each lock. SQLite has one bound for all."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [longest])
+
+
+def _code(error: BaseException) -> str | None:
     cause = error.__cause__
     return getattr(cause, "sqlstate", None) or getattr(cause, "sqlite_errorname", None)

@@ -10,6 +10,10 @@ from typing import ClassVar
 
 from django.db import close_old_connections
 
+from calls.bounds import within
+
+LONGEST_SECONDS = 40.0  # more than PostgreSQL works on one statement
+
 
 class Threads:
     """A few threads for one kind of work. Each takes at most one connection from the pool, and gives it back."""
@@ -24,15 +28,17 @@ class Threads:
     async def run[Result](self, work: Callable[[], Result]) -> Result:
         """Do `work` in a thread, in this context; what it raises is raised here.
 
-        A caller that is cancelled does not stop work that has begun.
+        A caller that is cancelled does not stop work that has begun; where it is `answered_within` some seconds, that
+        ends at its next wait for PostgreSQL. Work that has not begun never does.
         """
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, _do, work)
 
 
 def _do[Result](work: Callable[[], Result]) -> Result:
-    close_old_connections()
-    try:
-        return work()
-    finally:
+    with within(LONGEST_SECONDS):
         close_old_connections()
+        try:
+            return work()
+        finally:
+            close_old_connections()

@@ -6,17 +6,21 @@ from typing import Any, Self
 
 import psycopg
 
+from calls import bounds
 from calls.postgres import session
 
+BEGIN_SECONDS = CHECK_SECONDS = 3.0
 
-class BoundedConnection(psycopg.Connection[Any]):
-    """A connection whose every wait has a bound."""
+
+class BoundedConnection(bounds.BoundedConnection):
+    """A connection whose every wait has a bound: here, and in PostgreSQL."""
 
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> Self:
         connection = super().connect(*args, **kwargs)
         try:
-            session.begin(connection)
+            with bounds.within(BEGIN_SECONDS):
+                session.begin(connection)
         except BaseException:
             connection.close()
             raise
@@ -24,7 +28,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 def check_writable(connection: psycopg.Connection[Any]) -> None:
-    """Raise psycopg.Error for a connection that is dead, or whose session is read-only.
+    """Raise psycopg.Error for a connection that is dead or does not answer, or whose session is read-only.
 
     After a failover a session may be on a server that is or was a standby. It would refuse every write with SQLSTATE
     25006 as long as it lives. So this closes it, and the pool opens another.
@@ -33,7 +37,8 @@ def check_writable(connection: psycopg.Connection[Any]) -> None:
     if not autocommit:
         connection.set_autocommit(True)
     try:
-        row = connection.execute("SHOW transaction_read_only").fetchone()
+        with bounds.within(CHECK_SECONDS):
+            row = connection.execute("SHOW transaction_read_only").fetchone()
     finally:
         if not autocommit and not connection.broken:
             connection.set_autocommit(False)

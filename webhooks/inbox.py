@@ -2,6 +2,7 @@
 
 The effect runs in a savepoint: where it fails, it leaves nothing, and the row keeps the reason. What is answered 2xx is
 committed, together with its row. A deadlock or a serialisation failure is tried again, a bounded number of times.
+A lock that somebody holds on to is waited for once, apart from the others (`webhooks.held_calls`).
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ from prometheus_client import Counter
 from calls.models import Call
 from calls.names import hold_if_free, hold_names
 from calls.postgres.server_side import end_connection_when_idle
-from calls.races import may_work_next_time, persistently
+from calls.races import is_locked, limit_waits_for_locks, may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
 from calls.turn import NewTurn
 from webhooks import handlers, journal
 from webhooks.answers import Answer, answer_of, answer_to_unmatched, turn_answer
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
+from webhooks.held_calls import Held, current_held_calls
 from webhooks.journal import Entry
 from webhooks.machine_detection import MachineDetection
 from webhooks.models import LARGE_BYTES, WaitingName, WebhookDelivery
@@ -33,7 +35,9 @@ from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
 from webhooks.reading import identify, read
 from webhooks.tool_payloads import Initiation
 
-_threads = Threads("inbox", 8)
+_threads = Threads("inbox", 6)
+_recordings = Threads("recordings", 3)  # a storage may take seconds for each
+A_MOMENT = "50ms"  # for a lock that is given back in the ordinary course of things
 # what applying a delivery changes on its row: all but the request itself
 _RESULT = [
     *("event_type", "conversation_id", "call_sid", "call", "outcome", "answer_status", "answer_body", "error"),
@@ -47,19 +51,32 @@ Route = WebhookDelivery.Route
 
 
 async def take(route: str, body: bytes) -> Answer:
-    """`receive`, in a thread of the inbox's own."""
-    return await _threads.run(lambda: receive(route, body))
+    """`receive`, in a thread of the inbox's own; nobody waits there for a call that somebody holds."""
+    if b'"post_call_audio"' in body[:4096] or b'"post_call_audio"' in body[-4096:]:
+        return await _recordings.run(lambda: receive(route, body))
+    try:
+        return await _threads.run(lambda: journal.under(journal.current(), _receive, route, body, A_MOMENT))
+    except Held as held:
+        if connection.vendor != "postgresql":  # it has waited already
+            raise DatabaseUnavailable(held.error) from held
+        return await current_held_calls().wait(held.name, lambda: receive(route, body))
 
 
-def receive(route: str, body: bytes) -> Answer:
+def receive(route: str, body: bytes, *, lock_timeout: str | None = None) -> Answer:
     """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row."""
-    return journal.under(journal.current(), _receive, route, body)
+    try:
+        return journal.under(journal.current(), _receive, route, body, lock_timeout)
+    except Held as held:
+        away = DatabaseUnavailable(held.error)
+        journal.current().fail(away)
+        return answer_of(away)
 
 
-def _receive(route: str, body: bytes) -> Answer:
+def _receive(route: str, body: bytes, lock_timeout: str | None) -> Answer:
+    """Raises Held: then nothing was done."""
     entry = journal.current()
     try:
-        delivery = persistently(lambda: _take(route, body))
+        delivery = persistently(lambda: _take(route, body, lock_timeout))
         entry.kept(delivery)
     except Error as error:
         away = DatabaseUnavailable(error)
@@ -96,37 +113,45 @@ def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
         return locked
 
 
-def _take(route: str, body: bytes) -> WebhookDelivery:
+def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
     entry = journal.current()
     entry.step = "connect"
-    with transaction.atomic():
-        entry.step = "recognise"
-        delivery = _known_or_new(route, body)
-        if delivery.pk is None or delivery.outcome in (Outcome.UNMATCHED, Outcome.FAILED):
-            _apply(delivery)
-        else:
-            entry.repeated(delivery)
-        entry.step = "store"
-        if route != Route.TRANSCRIPTION or delivery.outcome != Outcome.APPLIED:
-            _keep(delivery)  # but a stored turn is its own record
-        return delivery
+    digest = hashlib.sha256(body).hexdigest()
+    delivery: WebhookDelivery | None = None
+    try:
+        with transaction.atomic():
+            if lock_timeout is not None:
+                limit_waits_for_locks(lock_timeout)
+            entry.step = "recognise"
+            delivery = _known_or_new(route, body, digest)
+            if delivery.pk is None or delivery.outcome in (Outcome.UNMATCHED, Outcome.FAILED):
+                _apply(delivery)
+            else:
+                entry.repeated(delivery)
+            entry.step = "store"
+            if route != Route.TRANSCRIPTION or delivery.outcome != Outcome.APPLIED:
+                _keep(delivery)  # but a stored turn is its own record
+            return delivery
+    except OperationalError as error:
+        if is_locked(error):
+            raise Held(next(iter(delivery.names if delivery else ()), digest), error) from error
+        raise
 
 
 def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
     """Keep what could not be applied because others always came first; the sender was told to come again."""
     with transaction.atomic():
-        delivery = _known_or_new(route, body)
+        delivery = _known_or_new(route, body, hashlib.sha256(body).hexdigest())
         if delivery.pk is None:
-            delivery.outcome, delivery.error = Outcome.FAILED, "Gave up after locks or conflicts."
+            delivery.outcome, delivery.error = Outcome.FAILED, "Gave up after conflicts."
             answer = answer_of(DatabaseUnavailable())
             delivery.answer_status, delivery.answer_body = answer.status, answer.body
         _keep(delivery)
         return delivery
 
 
-def _known_or_new(route: str, body: bytes) -> WebhookDelivery:
+def _known_or_new(route: str, body: bytes, digest: str) -> WebhookDelivery:
     """The row of the same bytes, locked, or a new one. Who waits for a call locks its identifiers before the row."""
-    digest = hashlib.sha256(body).hexdigest()
     rows = WebhookDelivery.objects.defer("body")
     if route == Route.POST_CALL and (known := rows.filter(route=route, digest=digest).first()):
         if known.outcome == Outcome.UNMATCHED:
@@ -173,11 +198,8 @@ def _apply(delivery: WebhookDelivery) -> None:
         delivery.times_applied += delivery.outcome == Outcome.APPLIED
     except CallNotFound as error:
         entry.fail(error)
-        delivery.outcome, delivery.error, answer = (
-            Outcome.UNMATCHED,
-            error.message,
-            answer_to_unmatched(delivery, error),
-        )
+        delivery.outcome, delivery.error = Outcome.UNMATCHED, error.message
+        answer = answer_to_unmatched(delivery, error)
     except WebhookError as error:
         entry.fail(error)
         delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, answer_of(error)

@@ -10,9 +10,11 @@ import asyncio
 import hashlib
 import logging
 import time
+from contextvars import Context
 
 from prometheus_client import Counter
 
+from calls.bounds import answered_within
 from calls.per_loop import PerLoop
 from calls.threads import Threads
 from webhooks import journal
@@ -27,6 +29,8 @@ from webhooks.tool_payloads import parse_initiation
 
 logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 1.5
+TRY_SECONDS = 3.0  # of a later try
+LOCK_TIMEOUT = "500ms"
 RETRY_SECONDS = (0.5, 10.0)  # between two rounds: the first pause, doubled up to the last
 KEPT, KEPT_SECONDS = 10_000, 600.0
 FAILED_OPEN = Counter(
@@ -39,7 +43,7 @@ async def answer_initiation(body: bytes) -> Answer:
     """Register the call and answer its variables; where that fails or takes too long, answer without a row."""
     entry = journal.current()
     try:
-        async with asyncio.timeout(ANSWER_SECONDS):
+        async with answered_within(ANSWER_SECONDS):
             answer = await _register(body)
     except TimeoutError as error:
         entry.fail(DatabaseUnavailable(error))
@@ -60,7 +64,7 @@ async def answer_initiation(body: bytes) -> Answer:
 
 
 async def _register(body: bytes) -> Answer:
-    return await _threads.run(lambda: receive(WebhookDelivery.Route.CONVERSATION_INIT, body))
+    return await _threads.run(lambda: receive(WebhookDelivery.Route.CONVERSATION_INIT, body, lock_timeout=LOCK_TIMEOUT))
 
 
 def _named_call(body: bytes) -> str:
@@ -89,7 +93,8 @@ class Retries:
             return
         self.waiting.setdefault(hashlib.sha256(body).digest(), (body, time.monotonic()))
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._try_all())
+            # in a context of its own: what bounded the request does not bound this
+            self._task = asyncio.get_running_loop().create_task(self._try_all(), context=Context())
 
     async def _try_all(self) -> None:
         pause, longest = RETRY_SECONDS
@@ -107,7 +112,8 @@ class Retries:
     async def _succeeds(self, body: bytes) -> bool:
         entry = journal.begin(WebhookDelivery.Route.CONVERSATION_INIT, again="it could not be registered in time")
         try:
-            answer = await _register(body)
+            async with answered_within(TRY_SECONDS):
+                answer = await _register(body)
         except Exception:
             logger.exception("The registration of a call failed once more")
             return False

@@ -16,17 +16,29 @@ from django.utils.decorators import method_decorator
 from django.views import View
 from django.views.decorators.csrf import csrf_exempt
 
+from calls.bounds import answered_within
 from webhooks import inbox, journal, large_bodies
-from webhooks.answers import Answer
+from webhooks.answers import Answer, answer_of
 from webhooks.batching import outcomes, turns
-from webhooks.errors import InternalError, MethodNotAllowed, NotAuthenticated, TooLarge, WebhookError
+from webhooks.errors import (
+    DatabaseUnavailable,
+    InternalError,
+    MethodNotAllowed,
+    NotAuthenticated,
+    TooLarge,
+    WebhookError,
+)
 from webhooks.initiation import answer_initiation
 from webhooks.models import LARGE_BYTES, WebhookDelivery
+from webhooks.reading import identify
 from webhooks.refusals import current_refusals
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
 # Reads a body of at most so many bytes (0: any number). Raises WebhookError: TooLarge, or that it did not come.
 ReadBody = Callable[[int], Awaitable[bytes]]
+
+
+IDENTIFIED_BYTES = 2**20  # decoding more would hold up everybody
 
 
 class Credentials(NamedTuple):
@@ -43,6 +55,7 @@ class WebhookView(View):
     view_is_async = True
     route: ClassVar[str]
     limit_setting: ClassVar[str]  # names the setting that limits the bytes of a body
+    longest_seconds: ClassVar[float] = 9.0  # from the body's last byte to the answer, whatever hangs
 
     @staticmethod
     def expect(credentials: Credentials) -> Signature | None:
@@ -67,7 +80,13 @@ class WebhookView(View):
             if signature:
                 await large_bodies.aside(body, signature.confirm)
             entry.received(len(body))
-            given = await cls.take(body)
+            async with answered_within(cls.longest_seconds):
+                given = await cls.take(body)
+        except TimeoutError as error:
+            entry.fail(DatabaseUnavailable(error))
+            if len(body) <= IDENTIFIED_BYTES:
+                identify(cls.route, body)
+            given = answer_of(DatabaseUnavailable())
         except WebhookError as error:
             if isinstance(error, TooLarge):
                 error.details = f"Raise {cls.limit_setting} if it must be."
@@ -125,13 +144,15 @@ class ServerTool(WebhookView):
 
 
 class LiveTurn(ServerTool):
-    """One live turn."""
+    """One live turn. It waits for a lock once."""
 
     route = WebhookDelivery.Route.TRANSCRIPTION
+    longest_seconds = 6.0
 
     @staticmethod
     async def take(body: bytes) -> Answer:
-        return await turns.take(body) or await inbox.take(WebhookDelivery.Route.TRANSCRIPTION, body)
+        async with turns.taken(body) as answer:
+            return answer or await inbox.take(WebhookDelivery.Route.TRANSCRIPTION, body)
 
 
 class ConversationInit(ServerTool):

@@ -20,8 +20,9 @@ from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 from calls.turns import announce
 
 # One row for each turn whose call is named just so. Others (a former name, a name to learn, two calls, another agent)
-# return no row: they need `calls.turns`. `locked` waits for the calls' rows and has their newest state. `known` has the
-# turn_ids of the statement's snapshot; a concurrent insert fails on the unique constraint, and is tried again.
+# return no row: they need `calls.turns`. Nor do turns of a call that somebody else holds: nobody waits for it here.
+# `locked` has the newest state of the rest. `known` has the turn_ids of the statement's snapshot; a concurrent insert
+# fails on the unique constraint, and is tried again.
 RECORD_TURNS = """
     WITH given AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(turns)s) AS turn (
@@ -32,7 +33,7 @@ RECORD_TURNS = """
         SELECT id, call_sid, conversation_id, agent_id, has_history, status, last_sequence_number FROM calls_call
         WHERE call_sid = ANY (ARRAY(SELECT call_sid FROM given))
            OR conversation_id = ANY (ARRAY(SELECT conversation_id FROM given))
-        ORDER BY id FOR NO KEY UPDATE
+        ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
     ), with_call AS MATERIALIZED (
         SELECT given.*, locked.id AS call_id FROM given LEFT JOIN locked
         ON (given.call_sid IS NULL OR locked.call_sid = given.call_sid)

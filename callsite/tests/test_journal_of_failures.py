@@ -110,7 +110,7 @@ def test_a_turn_that_the_inbox_stores_is_no_error(site, call, log, monkeypatch):
     async def fail(*_):
         raise LookupError("Unspeakable words")
 
-    monkeypatch.setattr(TurnWriter, "write", fail)
+    monkeypatch.setattr("webhooks.batching.turns.record_turns", fail)
     assert site.turn(call_sid=call.call_sid, speaker="agent", message="Unspeakable words").status_code == 201
     assert log() == []
     (batch,) = log("webhooks.batching.turns")

@@ -101,7 +101,11 @@ SAFEGUARDS = {
         ),
     ),
     "a repeat is known by its digest": (
-        (webhooks_inbox, "_known_or_new", lambda route, body: webhooks_inbox.new_delivery(route, body, "0" * 64)),
+        (
+            webhooks_inbox,
+            "_known_or_new",
+            lambda route, body, _: webhooks_inbox.new_delivery(route, body, "0" * 64),
+        ),
         (test_deliveries.test_what_is_not_applied_is_kept_as_well_and_counted_when_it_comes_again, REFUSED),
     ),
     "a turn_id is stored once": (

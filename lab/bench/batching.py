@@ -130,6 +130,10 @@ async def main() -> None:
         draw = turn_bodies(numbers, rng)
         return [draw() for _ in range(4 * CALLS)]
 
+    async def take_turn(body: bytes) -> Any:
+        async with turns.taken(body) as answer:
+            return answer
+
     publisher.attach(asyncio.get_running_loop())
     turns.current_writer().begin()
     outcome_ways = {
@@ -138,7 +142,7 @@ async def main() -> None:
         "one by one": one_by_one("post-call"),
     }
     turn_ways = {
-        "batched by 64": batched(turns.take, 64),
+        "batched by 64": batched(take_turn, 64),
         "the same by the ORM": turns_by_orm,
         "one by one": one_by_one("transcription"),
     }

@@ -50,8 +50,15 @@ def no_row_lock() -> None:
     from calls.models import CallQuerySet
     from calls.postgres import turns
 
-    _replace(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
+    _replace(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE SKIP LOCKED", ""))
     _replace(CallQuerySet, "select_for_update", lambda calls, **_: calls)
+
+
+def wait_in_batch() -> None:
+    """A batch of turns waits for a call that somebody holds."""
+    from calls.postgres import turns
+
+    _replace(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("SKIP LOCKED", ""))
 
 
 def answer_first() -> None:
@@ -94,6 +101,7 @@ MECHANISMS: dict[str, Callable[[], None]] = {
     "gap-fill": no_gap_fill,
     "dedupe": no_dedupe,
     "row-lock": no_row_lock,
+    "skip-locked": wait_in_batch,
     "store-first": answer_first,
     "bounded-send_queue": no_bound,
     "watch-of-listeners": no_watch,

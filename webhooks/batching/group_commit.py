@@ -7,31 +7,52 @@ commit.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import Context
+
+type Entry[Item, Outcome] = tuple[Item, asyncio.Future[Outcome]]
 
 
 class GroupCommit[Item, Outcome]:
     """Hands items, in the order in which they came, to `write`. One call of `write` ends before the next begins.
 
     `write` gets at most `batch` items and returns one outcome per item. If it raises, each of its items gets the error.
+    An item whose caller has gone is not written.
     """
 
     def __init__(self, write: Callable[[list[Item]], Awaitable[list[Outcome]]], batch: int) -> None:
         self._write, self._batch = write, batch
-        self._waiting: list[tuple[Item, asyncio.Future[Outcome]]] = []
+        self._waiting: list[Entry[Item, Outcome]] = []
         self._task: asyncio.Task[None] | None = None
 
     async def put(self, item: Item) -> Outcome:
         """Write the item with the next batch; return its outcome, or raise the error of its batch."""
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
-        self._waiting.append((item, future))
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._write_all())
+        self._line_up(item, future)
         return await future
+
+    def fail_waiting(self, error: Exception) -> None:
+        """Raise the error of the present batch for those too that wait for the next: they would wait as long again."""
+        waiting, self._waiting = self._waiting, []
+        for _, future in waiting:
+            if not future.done():
+                future.set_exception(error)
+
+    def _line_up(self, item: Item, future: asyncio.Future[Outcome]) -> None:
+        self._waiting.append((item, future))
+        self._begin()
+
+    def _begin(self) -> None:
+        if self._task is None or self._task.done():
+            # in a context of its own: what bounds the first request does not bound those after it
+            self._task = asyncio.get_running_loop().create_task(self._write_all(), context=Context())
 
     async def _write_all(self) -> None:
         while self._waiting:
             batch, self._waiting = self._waiting[: self._batch], self._waiting[self._batch :]
+            batch = [entry for entry in batch if not entry[1].done()]
+            if not batch:
+                continue
             try:
                 outcomes = await self._write([item for item, _ in batch])
             except Exception as error:  # noqa: BLE001  (any error: each caller waits for an outcome)
@@ -39,6 +60,9 @@ class GroupCommit[Item, Outcome]:
                     if not future.done():
                         future.set_exception(error)
                 continue
-            for (_, future), outcome in zip(batch, outcomes, strict=True):
-                if not future.done():
-                    future.set_result(outcome)
+            self._settle(batch, outcomes)
+
+    def _settle(self, batch: Sequence[Entry[Item, Outcome]], outcomes: Sequence[Outcome]) -> None:
+        for (_, future), outcome in zip(batch, outcomes, strict=True):
+            if not future.done():
+                future.set_result(outcome)

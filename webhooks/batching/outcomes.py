@@ -21,9 +21,11 @@ from django.db import connection, transaction
 from django.utils import timezone
 from structlog.contextvars import bound_contextvars
 
+from calls.bounds import within
 from calls.per_loop import PerLoop
 from calls.postgres import names
 from calls.postgres.outcomes import update_post_call_data
+from calls.races import is_locked
 from calls.threads import Threads
 from webhooks import journal
 from webhooks.answers import Answer
@@ -40,27 +42,30 @@ from webhooks.reading import read
 logger = logging.getLogger(__name__)
 ROUTE = WebhookDelivery.Route.POST_CALL
 BATCH, MAX_BYTES = 32, 512 * 1024
+BATCH_SECONDS = 8.0
 _thread = Threads("post-call-batch", 1)
 
 
 async def take(body: bytes) -> Answer | None:
     """Apply a verified webhook together with those that come meanwhile.
 
-    None: nothing was done. Raises DatabaseUnavailable where the database is away: the inbox would wait for it again.
+    None: nothing was done. Raises DatabaseUnavailable where the database is away or a table is locked: the inbox would
+    wait for it again.
     """
     if connection.vendor != "postgresql" or len(body) > MAX_BYTES:
         return None
     try:
         return await _group().put((body, journal.current()))
     except Exception as error:
-        if is_away(error):
-            raise DatabaseUnavailable from error
+        if is_away(error) or is_locked(error):
+            raise DatabaseUnavailable(error) from error
         logger.warning("A batch of outcomes failed; each is taken alone: %s", type(error).__name__)
         return None
 
 
 async def _take_in_thread(items: list[tuple[bytes, Entry]]) -> list[Answer | None]:
-    return await _thread.run(lambda: _take(items))
+    with within(BATCH_SECONDS):
+        return await _thread.run(lambda: _take(items))
 
 
 _group = PerLoop(lambda: GroupCommit(_take_in_thread, BATCH))

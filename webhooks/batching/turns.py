@@ -1,8 +1,10 @@
 """Group commit of live turns, over a connection to PostgreSQL that the event loop has for itself.
 
-One batch at a time, so turns of a call keep the order in which they came. A thread would have to be woken for every
-batch, and would fight with the loop for the interpreter. It works in a server that announces its start and its end
-(ASGI's lifespan); elsewhere, and on SQLite, the inbox takes every turn.
+One batch at a time, so turns of a call keep the order in which they came. A call that somebody holds costs itself
+alone: its turn goes through the inbox, which waits, and later ones of the call wait behind that one. A call is known
+here by the names that its turns carry. A thread would have to be woken for every batch, and would fight with the loop
+for the interpreter. It works in a server that announces its start and its end (ASGI's lifespan); elsewhere, and on
+SQLite, the inbox takes every turn.
 
 It buys: a turn costs 21 µs of CPU in a batch of 64, and 2.4 ms through the inbox in one thread; of PostgreSQL's 36 µs
 and 0.8 ms (`python -m lab.bench.batching`, without HTTP).
@@ -10,19 +12,23 @@ and 0.8 ms (`python -m lab.bench.batching`, without HTTP).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import select
+import time
+from collections.abc import AsyncIterator
 
-import psycopg
-from django.db import connection
+from django.db import Error, connection
 
+from calls.bounds import BoundedAsyncConnection, within
 from calls.per_loop import PerLoop
 from calls.postgres.session import begin_with_one_plan
 from calls.postgres.turns import record_turns
-from calls.turn import NewTurn, Recorded
+from calls.races import is_locked
+from calls.turn import NewTurn, Recorded, RecordedTurn
 from webhooks import journal
 from webhooks.answers import Answer, turn_answer
-from webhooks.batching.group_commit import GroupCommit
+from webhooks.batching.in_order import InOrder, TooManyWait
 from webhooks.errors import DatabaseUnavailable, InvalidPayload, is_away
 from webhooks.models import WebhookDelivery
 from webhooks.reading import identify
@@ -31,48 +37,64 @@ from webhooks.tool_payloads import parse_live
 
 logger = logging.getLogger(__name__)
 BATCH = 256
+BATCH_SECONDS = 5.5  # more than PostgreSQL waits for a lock
 
 
-async def take(body: bytes) -> Answer | None:
-    """Store a live turn whose call exists, together with those that come meanwhile.
+@contextlib.asynccontextmanager
+async def taken(body: bytes) -> AsyncIterator[Answer | None]:
+    """Store a live turn whose call exists and is free, together with those that come meanwhile.
 
-    None: the body is no turn, there is no such call, or the batch failed and stored nothing. Raises
-    DatabaseUnavailable if the database is away: callsite cannot know whether the turn is stored.
+    None: the body is no turn, there is no such call, somebody holds it, or the batch failed and stored nothing. Until
+    the block ends, later turns of its call wait behind this one. Raises DatabaseUnavailable if the database is away or
+    the table locked, as the inbox would wait for it again: callsite cannot know whether the turn is stored.
     """
     writer = current_writer()
-    if not writer.serving:
-        return None
+    turn = _turn_in(body) if writer.serving else None
+    if turn is None:
+        yield None
+        return
     try:
-        turn = parse_live(decode(body))
-        if not isinstance(turn, NewTurn):
-            return None
         recorded = await writer.write(turn)
-    except InvalidPayload:
-        return None
-    except Exception as error:
-        if is_away(error):
-            identify(WebhookDelivery.Route.TRANSCRIPTION, body)
-            journal.current().step = "store"
-            raise DatabaseUnavailable from error
-        logger.warning("A batch of live turns failed; each is taken alone: %s", type(error).__name__)
-        return None
-    if recorded is None:
-        return None
-    journal.current().turn = recorded
-    return turn_answer(*recorded)
+    except (Error, TooManyWait) as error:
+        identify(WebhookDelivery.Route.TRANSCRIPTION, body)
+        journal.current().step = "store"
+        raise DatabaseUnavailable(error) from error
+    if recorded is not None:
+        journal.current().turn = recorded
+        yield turn_answer(*recorded)
+        return
+    try:
+        yield None
+    finally:
+        writer.over(turn)
+
+
+def _turn_in(body: bytes) -> NewTurn | None:
+    with contextlib.suppress(InvalidPayload):
+        turn = parse_live(decode(body))
+        return turn if isinstance(turn, NewTurn) else None
+    return None
+
+
+def _names(turn: NewTurn) -> list[str]:
+    return [name for name in (turn.call_sid, turn.conversation_id) if name]
 
 
 class TurnWriter:
     """The writer of one event loop."""
 
     def __init__(self) -> None:
-        self._group = GroupCommit[NewTurn, Recorded](self._record, BATCH)
+        self._group = InOrder[NewTurn, tuple[RecordedTurn, bool]](self._record, BATCH, _names)
         self.serving = False
-        self._own: psycopg.AsyncConnection | None = None
+        self._own: BoundedAsyncConnection | None = None
 
     async def write(self, turn: NewTurn) -> Recorded:
-        """Store a turn; return None if there is no such call. Raises the error of its batch."""
+        """Store a turn. None: it has to be taken alone; say `over` then. Raises django.db.Error or TooManyWait."""
         return await self._group.put(turn)
+
+    def over(self, turn: NewTurn) -> None:
+        """A turn that was taken alone has come to its end."""
+        self._group.over(turn)
 
     def begin(self) -> None:
         """The server has started, and will call `end`: from now on the writer may hold a connection."""
@@ -84,15 +106,22 @@ class TurnWriter:
         await self._hang_up()
 
     async def _record(self, turns: list[NewTurn]) -> list[Recorded]:
+        """What became of each turn; None: it is not stored, and has to be taken alone."""
+        began = time.monotonic()
         try:
-            with connection.wrap_database_errors:
+            with within(BATCH_SECONDS), connection.wrap_database_errors:
                 return list(await record_turns(await self._connection(), turns))
         except Exception as error:
             if is_away(error):
                 await self._hang_up()
-            raise
+            if is_locked(error) or time.monotonic() - began > BATCH_SECONDS:
+                self._group.fail_waiting(error)
+            if is_away(error) or is_locked(error):
+                raise
+            logger.warning("A batch of live turns failed; each is taken alone: %s", type(error).__name__)
+            return [None] * len(turns)
 
-    async def _connection(self) -> psycopg.AsyncConnection:
+    async def _connection(self) -> BoundedAsyncConnection:
         """Return a live connection; reopen one that PostgreSQL closed while it was idle."""
         if self._own is not None and _can_be_read(self._own.fileno()):
             await self._hang_up()  # no query is open, so the only thing to read is the end of the connection
@@ -101,7 +130,7 @@ class TurnWriter:
             parameters = connection.get_connection_params() | {"autocommit": True, "prepare_threshold": 0}
             for ours in ("cursor_factory", "context"):  # Django's, for its own cursors
                 del parameters[ours]
-            own = await psycopg.AsyncConnection.connect(**parameters)
+            own = await BoundedAsyncConnection.connect(**parameters)
             try:
                 await begin_with_one_plan(own)
             except BaseException:

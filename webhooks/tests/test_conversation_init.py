@@ -151,7 +151,7 @@ def quick(monkeypatch):
 
 
 def test_a_call_is_answered_without_a_database_and_registered_when_it_is_back(site, monkeypatch, quick):
-    def away(route, body):
+    def away(route, body, lock_timeout):
         raise OperationalError("made by the test")
 
     with monkeypatch.context() as patch:

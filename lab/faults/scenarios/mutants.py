@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from lab.faults.history import Finding
-from lab.faults.scenarios import kill, lossy, order, stuck, who
+from lab.faults.scenarios import kill, lossy, order, stuck, waits, who
 from lab.faults.site import Site
 from lab.faults.table import Row
 
@@ -23,6 +23,7 @@ PROOFS: dict[str, tuple[Callable[[Site, Path], Awaitable[list[Row]]], set[str]]]
         order.run,
         {"answered otherwise", "turns are not 1..n", "half-written", "states", "missing", "not asked for"},
     ),
+    "skip-locked": (waits.run, {"answered slowly"}),
     "store-first": (kill.run, {"acknowledged but missing"}),
     "bounded-send_queue": (stuck.run, {"memory"}),
 }

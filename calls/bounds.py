@@ -1,0 +1,83 @@
+"""How long the present work may take. What waits for PostgreSQL asks here, so a server that says nothing holds nobody.
+
+PostgreSQL's own time-outs (`calls.postgres.session`) bound what it does itself, such as waiting for a lock. They do not
+help where its host or its processes stand still.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import math
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextvars import ContextVar
+from typing import Any
+
+import psycopg
+from psycopg.abc import PQGen
+
+_ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
+
+
+@contextlib.contextmanager
+def within(seconds: float) -> Iterator[None]:
+    """From now on, and in threads that work for this context, no wait for PostgreSQL goes beyond so many seconds.
+
+    Afterwards each attempt to use the connection raises, so what is not committed by then never is.
+    """
+    token = _ends_at.set(min(time.monotonic() + seconds, _ends_at.get()))
+    try:
+        yield
+    finally:
+        _ends_at.reset(token)
+
+
+@contextlib.asynccontextmanager
+async def answered_within(seconds: float) -> AsyncIterator[None]:
+    """The same for a coroutine, which is cancelled then. Raises TimeoutError."""
+    with within(seconds):
+        async with asyncio.timeout(seconds):
+            yield
+
+
+class BoundedConnection(psycopg.Connection[Any]):
+    """A connection that waits no longer than the present work may take, and is closed then."""
+
+    def wait[Result](self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
+        try:
+            return super().wait(gen, interval, _seconds_left(timeout))
+        except psycopg.OperationalError:
+            if _is_over():
+                self.close()
+            raise
+
+
+class BoundedAsyncConnection(psycopg.AsyncConnection[Any]):
+    """The same for an event loop."""
+
+    async def wait[Result](  # psycopg's own signature
+        self,
+        gen: PQGen[Result],
+        interval: float = 0.1,
+        timeout: float | None = None,  # noqa: ASYNC109
+    ) -> Result:
+        try:
+            return await super().wait(gen, interval, _seconds_left(timeout))
+        except psycopg.OperationalError:
+            if _is_over():
+                await self.close()
+            raise
+
+
+def _seconds_left(timeout: float | None) -> float | None:
+    if _ends_at.get() == math.inf:
+        return timeout
+    if _is_over():
+        raise psycopg.OperationalError("no time is left to ask PostgreSQL")
+    left = _ends_at.get() - time.monotonic()
+    return left if timeout is None else min(left, timeout)
+
+
+def _is_over() -> bool:
+    return time.monotonic() >= _ends_at.get()
