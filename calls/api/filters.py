@@ -7,7 +7,10 @@ from typing import ClassVar
 import django_filters
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
+from calls.api.moments import MomentFilter
 from calls.models import Call
 from calls.search.query import matching
 
@@ -22,11 +25,11 @@ class CallFilter(django_filters.FilterSet):
 
     status = django_filters.ChoiceFilter(choices=Call.Status.choices)
     direction = django_filters.ChoiceFilter(choices=Call.Direction.choices)
-    driver_id = django_filters.CharFilter()
-    agent_id = django_filters.CharFilter()
-    call_successful = django_filters.BooleanFilter()
-    started_after = django_filters.IsoDateTimeFilter(method="filter_started_after")
-    started_before = django_filters.IsoDateTimeFilter(method="filter_started_before")
+    driver_id = django_filters.CharFilter(help_text="The whole driver ID.")
+    agent_id = django_filters.CharFilter(help_text="The whole agent ID.")
+    call_successful = django_filters.BooleanFilter(help_text="Whether the goal was reached, as the analysis judges.")
+    started_after = MomentFilter(method="filter_started_after", help_text="That time or later; ISO 8601.")
+    started_before = MomentFilter(method="filter_started_before", help_text="Before that time; ISO 8601.")
     search = django_filters.CharFilter(
         method="filter_search",
         help_text="Words of identifiers, agent, numbers, summary and transcript; the last may be the beginning of one.",
@@ -36,9 +39,11 @@ class CallFilter(django_filters.FilterSet):
         model = Call
         fields: ClassVar[list[str]] = []
 
+    @extend_schema_field(OpenApiTypes.DATETIME)
     def filter_started_after(self, calls: QuerySet[Call], name: str, value: object) -> QuerySet[Call]:
         return calls.annotate(started=STARTED).filter(started__gte=value)
 
+    @extend_schema_field(OpenApiTypes.DATETIME)
     def filter_started_before(self, calls: QuerySet[Call], name: str, value: object) -> QuerySet[Call]:
         return calls.annotate(started=STARTED).filter(started__lt=value)
 
