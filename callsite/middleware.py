@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
-from django.core.exceptions import TooManyFieldsSent
+from django.core.exceptions import SuspiciousOperation, TooManyFieldsSent
 from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
+
+logger = logging.getLogger(__name__)
 
 
 def give_connection_back(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -26,24 +29,33 @@ def give_connection_back(get_response: Callable[[HttpRequest], HttpResponse]) ->
     return answer
 
 
-def refuse_nul(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Refuse what no column holds, the character NUL: in the path with 404, in the query with 400."""
+class PlainRefusals:
+    """Refuse in plain words, without a traceback in the log, what no column holds and what Django finds suspicious."""
 
-    def answer(request: HttpRequest) -> HttpResponse:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        """The character NUL, which PostgreSQL stores nowhere: in the path 404, in the query 400."""
         if "\x00" in request.path:
             return _refusal(request, 404, {"detail": "Not found. The address has the character NUL (%00)."})
         try:
             parameters = list(request.GET.lists())
-        except TooManyFieldsSent:  # the page that Django shows while DEBUG is on would raise it again
+        except TooManyFieldsSent:
             return _refusal(request, 400, {"detail": "The query has too many parameters."})
         for name, values in parameters:
             if "\x00" in name:
                 return _refusal(request, 400, {"detail": "The name of a parameter has the character NUL (%00)."})
             if any("\x00" in value for value in values):
                 return _refusal(request, 400, {name: ["Null characters are not allowed. Remove the %00."]})
-        return get_response(request)
+        return self._get_response(request)
 
-    return answer
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Such as a look-up that a list of the admin does not allow: strangers could fill the log with tracebacks."""
+        if not isinstance(exception, SuspiciousOperation):
+            return None
+        logger.warning("Refused a suspicious request: %s", type(exception).__name__)
+        return _refusal(request, 400, {"detail": f"{exception}. Use the links and fields of the page."})
 
 
 def _refusal(request: HttpRequest, status: int, errors: dict[str, str | list[str]]) -> HttpResponse:

@@ -96,6 +96,11 @@ calls_described = extend_schema_view(
         summary="List and search calls",
         description="Calls that match all filters, the newest first; with `started_after` or `started_before`, "
         "those that began last.",
+        parameters=[
+            OpenApiParameter("started_after", OpenApiTypes.DATETIME, description="Began at that time or later."),
+            OpenApiParameter("started_before", OpenApiTypes.DATETIME, description="Began before that time."),
+            OpenApiParameter("call_successful", OpenApiTypes.BOOL, description="Reached its goal, by the analysis."),
+        ],
         examples=[answer("An ended call", ENDED)],
     ),
     create=extend_schema(

@@ -7,14 +7,18 @@ from typing import ClassVar
 import django_filters
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import extend_schema_field
 
 from calls.api.moments import MomentFilter
 from calls.models import Call
 from calls.search.query import matching
 
 STARTED = Coalesce("call_start_time", "created_at")
+
+SUCCESS = {"true": True, "false": False, "True": True, "False": False}
+
+
+class SuccessFilter(django_filters.TypedChoiceFilter):
+    """Refuses a word that is neither; django-filter's own BooleanFilter takes it for no filter."""
 
 
 class CallFilter(django_filters.FilterSet):
@@ -27,9 +31,12 @@ class CallFilter(django_filters.FilterSet):
     direction = django_filters.ChoiceFilter(choices=Call.Direction.choices)
     driver_id = django_filters.CharFilter(help_text="The whole driver ID.")
     agent_id = django_filters.CharFilter(help_text="The whole agent ID.")
-    call_successful = django_filters.BooleanFilter(help_text="Whether the goal was reached, as the analysis judges.")
-    started_after = MomentFilter(method="filter_started_after", help_text="That time or later; ISO 8601.")
-    started_before = MomentFilter(method="filter_started_before", help_text="Before that time; ISO 8601.")
+    call_successful = SuccessFilter(
+        choices=[(word, word) for word in SUCCESS],
+        coerce=SUCCESS.get,
+    )
+    started_after = MomentFilter(method="filter_started_after")
+    started_before = MomentFilter(method="filter_started_before")
     search = django_filters.CharFilter(
         method="filter_search",
         help_text="Words of identifiers, agent, numbers, summary and transcript; the last may be the beginning of one.",
@@ -39,11 +46,9 @@ class CallFilter(django_filters.FilterSet):
         model = Call
         fields: ClassVar[list[str]] = []
 
-    @extend_schema_field(OpenApiTypes.DATETIME)
     def filter_started_after(self, calls: QuerySet[Call], name: str, value: object) -> QuerySet[Call]:
         return calls.annotate(started=STARTED).filter(started__gte=value)
 
-    @extend_schema_field(OpenApiTypes.DATETIME)
     def filter_started_before(self, calls: QuerySet[Call], name: str, value: object) -> QuerySet[Call]:
         return calls.annotate(started=STARTED).filter(started__lt=value)
 

@@ -38,7 +38,7 @@ class SchemaView(KnownParameters, SpectacularAPIView):
         language = request.query_params.get("lang", settings.LANGUAGE_CODE)
         if language not in LANGUAGES:
             raise serializers.ValidationError({"lang": ["There is no such language. Leave it out, or give en."]})
-        renderer = request.accepted_renderer  # type: ignore[attr-defined]  # its types lack it
+        renderer = request.accepted_renderer
         disposition = f'inline; filename="callsite.{renderer.format}"'
         headers = {"Content-Type": renderer.media_type, "Content-Disposition": disposition}
         return HttpResponse(document(language, renderer), headers=headers)

@@ -61,3 +61,9 @@ def test_the_record_of_a_call_is_for_the_staff(client, dispatcher, admin_user):
     client.force_login(admin_user)
     assert client.get("/live/record/EL%2F%C3%A4%201").url == f"/admin/calls/call/{call.pk}/change/"
     assert client.get("/live/record/none").status_code == 404
+
+
+def test_staff_who_may_not_view_calls_do_not_learn_which_exist(client):
+    Call.register(call_sid="EL_1")
+    client.force_login(get_user_model().objects.create_user("bob", is_staff=True))
+    assert {client.get(f"/live/record/{name}").status_code for name in ("EL_1", "none")} == {403}
