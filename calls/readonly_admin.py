@@ -7,12 +7,15 @@ from operator import or_
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 
 COUNTED = 5_000
+OF_FILTERS = ("__id__exact", "__exact", "__isnull", "__gte", "__lt")  # the look-ups that Django's own filters make
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
@@ -24,22 +27,35 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
         return len(rows.order_by().values_list("pk")[:COUNTED])
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Staff can look at rows, and cannot add, change or delete them. Search takes whole identifiers.
+class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The URL of a list takes what its filters and the links to it make, and whole identifiers.
 
-    The URL of a list accepts its filters and its identifiers only. With Django's other look-ups, such as
-    `?final_transcript__icontains=`, staff could guess the secrets that a page masks, letter by letter.
+    With Django's other look-ups, such as `?final_transcript__icontains=`, staff could guess the secrets that a page
+    masks, letter by letter; and `__regex` and `__year` take values at which the database raises an error.
     """
 
-    show_full_result_count = False
-    list_per_page = 50
-    paginator = CappedPaginator
     links: tuple[str, ...] = ()  # more look-ups, which pages of the admin link to
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         filters = {getattr(one, "parameter_name", one) for one in self.list_filter}
         identifiers = {name.removesuffix("__exact") for name in (*self.search_fields, *self.links)}
-        return lookup.partition("__")[0] in filters or lookup.removesuffix("__exact") in identifiers
+        filtered = next((lookup.removesuffix(end) for end in OF_FILTERS if lookup.endswith(end)), lookup)
+        return filtered in filters or lookup.removesuffix("__exact") in identifiers
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """SQLite keeps times in UTC, where the first and the last day of the calendar may lie outside of it."""
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class ReadOnlyAdmin(KnownLookups):
+    """Staff can look at rows, and cannot add, change or delete them. Search takes whole identifiers."""
+
+    show_full_result_count = False
+    list_per_page = 50
+    paginator = CappedPaginator
 
     def get_search_results(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> tuple[QuerySet[Any], bool]:
         """The text is one identifier, with its spaces and quotes. Django's search would make words of it."""

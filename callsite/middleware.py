@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
-from django.db import Error, connection, connections
+from django.core.exceptions import SuspiciousOperation, TooManyFieldsSent
+from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from psycopg.pq import TransactionStatus
-
-from calls.bounds import within
-from calls.races import is_locked
-from webhooks.errors import is_away
 
 logger = logging.getLogger(__name__)
-LONGEST_SECONDS = 40.0  # more than PostgreSQL works on one statement
-LOCK_TIMEOUT = "300ms"
-HELD = "Somebody else is changing this at the moment. Nothing was saved; try again in a few seconds."
-AWAY = "The database does not answer at the moment. Try again in a few seconds."
 
 
 def give_connection_back(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -50,42 +40,38 @@ def keep_out_of_caches(get_response: Callable[[HttpRequest], HttpResponse]) -> C
     return answer
 
 
-class BoundedWaits:
-    """A page never waits long for the database: a lock or a database that is away is answered 503.
-
-    Pages and API have few places (`callsite.page_door`). One call that somebody holds must not fill them.
-    """
+class PlainRefusals:
+    """Refuse in plain words, without a traceback in the log, what no column holds and what Django finds suspicious."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with within(LONGEST_SECONDS), _impatient():
-            return self._get_response(request)
+        """The character NUL, which PostgreSQL stores nowhere: in the path 404, in the query 400."""
+        if "\x00" in request.path:
+            return _refusal(request, 404, {"detail": "Not found. The address has the character NUL (%00)."})
+        try:
+            parameters = list(request.GET.lists())
+        except TooManyFieldsSent:
+            return _refusal(request, 400, {"detail": "The query has too many parameters."})
+        for name, values in parameters:
+            if "\x00" in name:
+                return _refusal(request, 400, {"detail": "The name of a parameter has the character NUL (%00)."})
+            if any("\x00" in value for value in values):
+                return _refusal(request, 400, {name: ["Null characters are not allowed. Remove the %00."]})
+        return self._get_response(request)
 
-    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
-        if not isinstance(error, Error) or not (is_locked(error) or is_away(error)):
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        """Such as a look-up that a list of the admin does not allow: strangers could fill the log with tracebacks."""
+        if not isinstance(exception, SuspiciousOperation):
             return None
-        logger.warning("Answered 503: %s", "somebody holds a lock" if is_locked(error) else "the database is away")
-        text = HELD if is_locked(error) else AWAY
-        headers = {"Retry-After": "5", "Cache-Control": "no-store"}
-        if request.path.startswith("/api/"):
-            return JsonResponse({"detail": text}, status=503, headers=headers)
-        return HttpResponse(f"{text}\n", status=503, content_type="text/plain; charset=utf-8", headers=headers)
+        logger.warning("Refused a suspicious request: %s", type(exception).__name__)
+        return _refusal(request, 400, {"detail": f"{exception}. Use the links and fields of the page."})
 
 
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """Each transaction that begins meanwhile waits for a lock only LOCK_TIMEOUT."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with connection.execute_wrapper(_begin_impatiently):
-        yield
-
-
-def _begin_impatiently(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    inside: Any = connection.connection
-    if connection.in_atomic_block and inside.info.transaction_status == TransactionStatus.IDLE:
-        inside.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")  # the first statement of the transaction
-    return execute(sql, params, many, context)
+def _refusal(request: HttpRequest, status: int, errors: dict[str, str | list[str]]) -> HttpResponse:
+    """Under /api/ as DRF refuses, else as text."""
+    if request.path.startswith("/api/"):
+        return JsonResponse(errors, status=status)
+    lines = (text if isinstance(text, str) else f"{name}: {' '.join(text)}" for name, text in errors.items())
+    return HttpResponse("\n".join(lines), status=status, content_type="text/plain; charset=utf-8")

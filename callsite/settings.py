@@ -53,11 +53,12 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "callsite.middleware.give_connection_back",  # first, so it runs last when the response is made
-    "callsite.middleware.BoundedWaits",
+    "callsite.bounded_pages.BoundedWaits",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "callsite.middleware.keep_out_of_caches",  # behind WhiteNoise: static files may be cached
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
+    "callsite.middleware.PlainRefusals",  # before the first that reads a row
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -101,6 +102,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+SESSION_ENGINE = "callsite.sessions"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "live"
 
@@ -191,16 +193,22 @@ SIMPLE_JWT = {
     "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
     "REFRESH_TOKEN_LIFETIME": timedelta(hours=12),
     "CHECK_REVOKE_TOKEN": True,  # a changed password ends the tokens of the old one
-    "TOKEN_REFRESH_SERIALIZER": "calls.api.tokens.TokenRefreshSerializer",
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "callsite",
-    "DESCRIPTION": "Calls that ElevenLabs Agents made or took: their state, turns, outcome and recording.",
+    "DESCRIPTION": "Calls that ElevenLabs Agents made or took: their state, turns, outcome and recording.\n\n"
+    "Unknown query parameters, unknown fields and fields that can only be read are refused with 400. "
+    "Times are ISO 8601, answered in UTC. A call is addressed by any name that it has or had.",
     "VERSION": __version__,
     "SERVE_INCLUDE_SCHEMA": False,
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "COMPONENT_SPLIT_REQUEST": True,
     "ENUM_NAME_OVERRIDES": {"CallStatus": "calls.models.Call.Status"},
+    "POSTPROCESSING_HOOKS": [
+        "drf_spectacular.hooks.postprocess_schema_enums",
+        "calls.api.refusals.describe_refusals",
+    ],
 }
 
 # --- Security ---------------------------------------------------------------------------------------------

@@ -15,3 +15,5 @@ urlpatterns = [
     path("", include("callsite.health")),
     path("admin/", admin.site.urls),
 ]
+
+handler404 = "callsite.not_found.not_found"

@@ -42,6 +42,8 @@ def status(request: HttpRequest) -> JsonResponse:
 @staff_member_required
 def record(request: HttpRequest, call_sid: str) -> HttpResponse:
     """A call's record in the admin, which knows calls by another key than the page does."""
+    if not request.user.has_perm(PERMISSION):  # not even whether the call exists
+        return render(request, "realtime/not_allowed.html", status=403)
     call = Call.objects.only("pk", "call_sid").named(call_sid)
     if call is None:
         raise Http404("There is no such call.")

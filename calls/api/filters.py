@@ -8,10 +8,17 @@ import django_filters
 from django.db.models import QuerySet
 from django.db.models.functions import Coalesce
 
+from calls.api.moments import MomentFilter
 from calls.models import Call
 from calls.search.query import matching
 
 STARTED = Coalesce("call_start_time", "created_at")
+
+SUCCESS = {"true": True, "false": False, "True": True, "False": False}
+
+
+class SuccessFilter(django_filters.TypedChoiceFilter):
+    """Refuses a word that is neither; django-filter's own BooleanFilter takes it for no filter."""
 
 
 class CallFilter(django_filters.FilterSet):
@@ -22,11 +29,14 @@ class CallFilter(django_filters.FilterSet):
 
     status = django_filters.ChoiceFilter(choices=Call.Status.choices)
     direction = django_filters.ChoiceFilter(choices=Call.Direction.choices)
-    driver_id = django_filters.CharFilter()
-    agent_id = django_filters.CharFilter()
-    call_successful = django_filters.BooleanFilter()
-    started_after = django_filters.IsoDateTimeFilter(method="filter_started_after")
-    started_before = django_filters.IsoDateTimeFilter(method="filter_started_before")
+    driver_id = django_filters.CharFilter(help_text="The whole driver ID.")
+    agent_id = django_filters.CharFilter(help_text="The whole agent ID.")
+    call_successful = SuccessFilter(
+        choices=[(word, word) for word in SUCCESS],
+        coerce=SUCCESS.get,
+    )
+    started_after = MomentFilter(method="filter_started_after")
+    started_before = MomentFilter(method="filter_started_before")
     search = django_filters.CharFilter(
         method="filter_search",
         help_text="Words of identifiers, agent, numbers, summary and transcript; the last may be the beginning of one.",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db.models import Model, QuerySet
-from django.utils.dateparse import parse_datetime
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import Cursor, CursorPagination
 from rest_framework.request import Request
 from rest_framework.views import APIView
+
+from calls.api.moments import moment_of
+
+KEY_DIGITS = 19  # of the largest key
 
 
 class NewestFirst(CursorPagination):
@@ -17,6 +22,8 @@ class NewestFirst(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
+    page_size_query_description = "How many calls a page has: 1 to 200."
+    cursor_query_description = "Where the page begins. Follow `next` and `previous` of a page; do not make one up."
 
     def get_ordering(self, request: Request, queryset: QuerySet[Model], view: APIView) -> tuple[str, ...]:
         return ("-started", "-id") if "started" in queryset.query.annotations else ("-id",)
@@ -26,17 +33,17 @@ class NewestFirst(CursorPagination):
         cursor = super().decode_cursor(request)
         if cursor is not None and cursor.position is not None:
             position = str(cursor.position)
-            if not (_is_key(position) if self.ordering[0] == "-id" else _is_moment(position)):
+            if not (_is_key(position) if self.ordering[0] == "-id" else moment_of(position)):
                 raise NotFound(self.invalid_cursor_message)
         return cursor
 
+    def get_paginated_response_schema(self, schema: dict[str, Any]) -> dict[str, Any]:
+        described: dict[str, Any] = super().get_paginated_response_schema(schema)
+        for name in ("next", "previous"):
+            link = {"description": f"The address of the {name} page; null where there is none."}
+            described["properties"][name] |= link | {"example": "https://callsite.example/api/calls/?cursor=cD00ODY%3D"}
+        return described
+
 
 def _is_key(text: str) -> bool:
-    return text.isascii() and text.isdecimal()
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        return parse_datetime(text) is not None
-    except ValueError:
-        return False
+    return text.isascii() and text.isdecimal() and len(text) <= KEY_DIGITS

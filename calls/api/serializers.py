@@ -16,6 +16,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from calls import registration
+from calls.api.known_names import KnownFields
 from calls.heard_live import HeardLive, heard_live
 from calls.json_values import iso, json_number
 from calls.models import Call, CallRecording, CallTranscription
@@ -28,7 +29,7 @@ class NumberField(serializers.Field):  # type: ignore[type-arg]
     """A Decimal as a JSON number; whole numbers have no fraction. Read-only."""
 
     def __init__(self) -> None:
-        super().__init__(read_only=True)
+        super().__init__(read_only=True, allow_null=True)
 
     def to_representation(self, value: Decimal) -> int | float | None:
         return json_number(value)
@@ -41,8 +42,9 @@ class MomentField(serializers.DateTimeField):
         return iso(value)
 
 
+@extend_schema_field({"type": "object", "additionalProperties": True})
 class RedactedJSONField(serializers.JSONField):
-    """JSON that ElevenLabs sent, with its secrets masked. Read-only."""
+    """A JSON object that ElevenLabs sent, with its secrets masked. Read-only."""
 
     def to_representation(self, value: Any) -> Any:
         return redacted(value)
@@ -81,7 +83,7 @@ class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
         }
 
 
-class CallSerializer(RowSerializer[Call]):
+class CallSerializer(KnownFields, RowSerializer[Call]):
     """A call. Clients cannot write the fields that ElevenLabs' webhooks fill."""
 
     # an identifier is kept as it was given, as that of a webhook is
@@ -94,6 +96,7 @@ class CallSerializer(RowSerializer[Call]):
     cost_usd = NumberField()
     transcript_summary = RedactedTextField(read_only=True)
     failure_reason = RedactedTextField(read_only=True)
+    answered_by = serializers.ChoiceField(Call.AnsweredBy.choices, allow_blank=True, read_only=True)
     has_recording = serializers.BooleanField(read_only=True)
 
     class Meta:

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 from django.urls import path
-from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
+from drf_spectacular.views import SpectacularSwaggerSplitView
 from rest_framework.permissions import AllowAny
-from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from calls.api.cross_origin import readable_from_other_sites
 from calls.api.parts import part_or_call
+from calls.api.schema import SchemaView
+from calls.api.tokens import TokenRefreshView, TokenView
 from calls.api.views import CallViewSet
 
 call = CallViewSet.as_view({"get": "retrieve", "patch": "partial_update"})
@@ -20,12 +21,16 @@ urlpatterns = [
     path("calls/<path:identifier>/transcript/", transcript, name="call-transcript"),
     path("calls/<path:identifier>/recording/", recording, name="call-recording"),
     path("calls/<path:identifier>/", call, name="call-detail"),
-    path("token/", TokenObtainPairView.as_view(), name="token"),
+    path("token/", TokenView.as_view(), name="token"),
     path("token/refresh/", TokenRefreshView.as_view(), name="token-refresh"),
-    path("schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="schema"),
+    path("schema/", SchemaView.as_view(), name="schema"),
     path(
         "docs/",
-        SpectacularSwaggerSplitView.as_view(permission_classes=[AllowAny], template_name="calls/api_docs.html"),
+        SpectacularSwaggerSplitView.as_view(
+            permission_classes=[AllowAny],
+            template_name="calls/api_docs.html",
+            http_method_names=["get", "head"],  # there is no page for others
+        ),
         name="docs",
     ),
 ]

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, cast
 
 from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from calls.api.described import calls_described, recording_described, transcript_described
 from calls.api.filters import CallFilter
+from calls.api.known_names import KnownParameters
 from calls.api.ranges import ranged_response
 from calls.api.serializers import CallSerializer, TranscriptSerializer
 from calls.models import Call, CallQuerySet, CallRecording, CallTranscription
@@ -24,7 +25,9 @@ class AfterSerializer(serializers.Serializer[Any]):
     after = serializers.IntegerField(min_value=0, max_value=2**31 - 1, default=0)
 
 
+@calls_described
 class CallViewSet(
+    KnownParameters,
     mixins.CreateModelMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,
@@ -37,6 +40,10 @@ class CallViewSet(
     filterset_class = CallFilter
     http_method_names = ["get", "post", "patch", "head", "options"]
     lookup_url_kwarg = "identifier"
+    parameters_of = {"list": (*CallFilter.base_filters, "cursor", "page_size"), "transcript": ("after",)}
+
+    def parameters(self) -> Iterable[str]:
+        return self.parameters_of.get(self.action or "", ())
 
     def get_queryset(self) -> QuerySet[Call]:
         recordings = CallRecording.objects.filter(call=OuterRef("pk"))
@@ -67,7 +74,7 @@ class CallViewSet(
         except Call.DoesNotExist:  # deleted meanwhile
             raise Http404("There is no call with this call_sid or conversation_id.") from None
 
-    @extend_schema(parameters=[OpenApiParameter("after", int)], responses=TranscriptSerializer, filters=False)
+    @transcript_described
     def transcript(self, request: Request, identifier: str) -> Response:
         """Live turns above `after`, in order, the final transcript, and how much of it was heard live."""
         asked = AfterSerializer(data=request.query_params)
@@ -78,7 +85,7 @@ class CallViewSet(
         call = self._found(Call.objects.only(*fields, "final_transcript").prefetch_related(prefetch))
         return Response(TranscriptSerializer(call).data)
 
-    @extend_schema(responses={(200, "audio/mpeg"): OpenApiTypes.BINARY}, filters=False)
+    @recording_described
     def recording(self, request: Request, identifier: str) -> HttpResponseBase:
         """Return the audio, an MP3. Range requests work, and If-Range with the ETag."""
         call = self._found(Call.objects.defer("final_transcript").select_related("recording"))

@@ -39,11 +39,12 @@ def test_what_is_given_is_kept_and_what_elevenlabs_tells_cannot_be_given(writer)
     given = {"call_sid": "EL_1", "conversation_id": "conv_1", "driver_id": "D", "agent_id": "A", "direction": "inbound"}
     given |= {"from_number": "+1", "to_number": "+2", "call_start_time": "2025-01-01T00:00:00Z"}
     told = {"status": "completed", "call_successful": True, "cost": 5, "last_sequence_number": 9, "metadata_json": {}}
-    response = writer.post("/api/calls/", given | told, "json")
+    refused = writer.post("/api/calls/", given | told, "json")
+    assert (refused.status_code, set(refused.json())) == (400, set(told))
+    assert not Call.objects.exists()
+    response = writer.post("/api/calls/", given, "json")
     assert response.status_code == 201
     assert {name: response.json()[name] for name in given} == given
-    call = Call.objects.get()
-    assert (call.status, call.call_successful, call.cost, call.last_sequence_number) == ("in_progress", None, None, 0)
 
 
 @pytest.mark.parametrize(
@@ -143,7 +144,12 @@ def test_a_patch_that_is_wrong_is_refused(writer, db, body):
     assert list(response.json()) == list(body)
 
 
-def test_the_status_cannot_be_patched(writer, db):
+def test_what_cannot_be_written_or_is_not_known_is_refused_by_name(writer, db):
     Call.register(call_sid="EL_1")
-    assert writer.patch("/api/calls/EL_1/", {"status": "completed", "cost": 1}, "json").status_code == 200
+    body = {"status": "completed", "cost": 1, "driver": "D", "driver_id": "D"}
+    for answer in (writer.patch("/api/calls/EL_1/", body, "json"), writer.post("/api/calls/", body, "json")):
+        assert (answer.status_code, set(answer.json())) == (400, {"status", "cost", "driver"})
+        assert "can be read only" in answer.json()["status"][0]
+        assert "driver_id" in answer.json()["driver"][0], "it says which there are"
+    assert Call.objects.get().driver_id == ""
     assert (Call.objects.get().status, Call.objects.get().cost) == ("in_progress", None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import UTC, datetime
 
 import pytest
@@ -59,8 +60,20 @@ def test_a_filter_finds_what_it_says(reader, calls, query, wanted):
     assert sids(reader.get(f"/api/calls/?{query}")) == wanted
 
 
+NO_TIMES = [
+    "started_after=yesterday",
+    "started_after=0001-01-01T00:00:00%2B14:00",
+    "started_before=9999-12-31T23:59:59-14:00",
+    "started_before=99999999999999999999-01-01",
+]
+
+
 @pytest.mark.parametrize(
-    "query", ["status=ringing", "direction=up", "started_after=yesterday", "driver_id=%00", "search=a%00b"]
+    "query",
+    [
+        *("status=ringing", "direction=up", "call_successful=2", "driver_id=%00", "search=a%00b", "cursor=%00"),
+        *("nosuch=1", "Status=failed", *NO_TIMES),
+    ],
 )
 def test_a_filter_that_means_nothing_is_refused(reader, calls, query):
     response = reader.get(f"/api/calls/?{query}")
@@ -89,7 +102,12 @@ def test_a_page_has_fifty_calls_or_up_to_two_hundred(reader, db, query, count):
     assert len(sids(reader.get(f"/api/calls/{query}"))) == count
 
 
-@pytest.mark.parametrize("cursor", ["x", "%00", "cD0x", "cD1cdWQ4MDA=", "bz05OTk5OTk5OTk5OTk="])
+DIGITS = base64.b64encode(b"p=" + b"9" * 5_000).decode()
+LAST_DAY = base64.b64encode(b"p=9999-12-31T23:59:59-14:00").decode() + "&started_after=2020-01-01"
+EARLY = base64.b64encode(b"p=2025-01-01").decode() + "&started_after=2020-01-01"  # no zone
+
+
+@pytest.mark.parametrize("cursor", ["x", "cD0x", "cD1cdWQ4MDA=", "bz05OTk5OTk5OTk5OTk=", DIGITS, LAST_DAY, EARLY])
 def test_a_broken_cursor_is_an_answer_and_not_an_error(reader, calls, cursor):
     assert reader.get(f"/api/calls/?cursor={cursor}").status_code in (200, 404)
 

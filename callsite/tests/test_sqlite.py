@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from calls.redaction import redacted
 from callsite.tests.conftest import PASSWORD, sqlite_env_in
+from callsite.tests.hostile_requests import Visitor, visit
 from conftest import ElevenLabs, Socket, payload
 from lab.stack.webserver import WebServer
 
@@ -150,3 +153,21 @@ def test_the_list_is_filtered_and_searched(api, call):
     query = f"search={call['call_sid'].lower()}&status=in_progress&started_after=2020-01-01T00:00:00Z"
     found = api("GET", f"/api/calls/?{query}").json()["results"]
     assert [one["call_sid"] for one in found] == [call["call_sid"]]
+
+
+def test_no_address_query_or_header_is_answered_by_a_fault(web, elevenlabs, call):
+    """callsite/tests/test_hostile_requests.py asks PostgreSQL the same."""
+    assert elevenlabs.post_call(payload("audio_small_mp3", call["conversation_id"])).status_code == 200
+    with httpx.Client(base_url=web.url, timeout=30, trust_env=False) as browser:
+        csrf = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', browser.get("/login/").text)[1]
+        login = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": csrf}
+        assert browser.post("/login/", data=login).status_code == 302
+        cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
+        visitor = Visitor(browser, {"Cookie": cookie, "X-CSRFToken": csrf, "Content-Type": "application/json"})
+        for day in ("9999-12-31+23:59:59-14:00", "0001-01-01T00:00:00%2B14:00"):
+            assert visitor.ask("GET", f"/admin/calls/call/?created_at__gte={day}") == 302, "to the list without it"
+        for under in ("/api/calls/", "/admin/calls/call/", "/admin/auth/user/"):
+            visit(visitor, call["call_sid"], seed=1, each=1, under=under)
+        assert visitor.ask("GET", f"/api/calls/{call['call_sid']}/recording/") == 200, "it was signed in to the end"
+    assert visitor.faults == []
+    assert "Traceback" not in web.log

@@ -73,3 +73,9 @@ def test_the_status_of_a_session_tells_signed_out_from_not_permitted(client, dis
     assert client.get("/live/status/").status_code == 403
     client.logout()
     assert client.get("/live/status/").status_code == 401
+
+
+def test_staff_who_may_not_view_calls_do_not_learn_which_exist(client):
+    Call.register(call_sid="EL_1")
+    client.force_login(get_user_model().objects.create_user("bob", is_staff=True))
+    assert {client.get(f"/live/record/{name}").status_code for name in ("EL_1", "none")} == {403}

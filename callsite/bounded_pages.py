@@ -1,0 +1,63 @@
+"""How long a page or the API waits for the database."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import Error, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from psycopg.pq import TransactionStatus
+
+from calls.bounds import within
+from calls.races import is_locked
+from webhooks.errors import is_away
+
+logger = logging.getLogger(__name__)
+LONGEST_SECONDS = 40.0  # more than PostgreSQL works on one statement
+LOCK_TIMEOUT = "300ms"
+HELD = "Somebody else is changing this at the moment. Nothing was saved; try again in a few seconds."
+AWAY = "The database does not answer at the moment. Try again in a few seconds."
+
+
+class BoundedWaits:
+    """A page never waits long for the database: a lock or a database that is away is answered 503.
+
+    Pages and API have few places (`callsite.page_door`). One call that somebody holds must not fill them.
+    """
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        with within(LONGEST_SECONDS), _impatient():
+            return self._get_response(request)
+
+    def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
+        if not isinstance(error, Error) or not (is_locked(error) or is_away(error)):
+            return None
+        logger.warning("Answered 503: %s", "somebody holds a lock" if is_locked(error) else "the database is away")
+        text = HELD if is_locked(error) else AWAY
+        headers = {"Retry-After": "5", "Cache-Control": "no-store"}
+        if request.path.startswith("/api/"):
+            return JsonResponse({"detail": text}, status=503, headers=headers)
+        return HttpResponse(f"{text}\n", status=503, content_type="text/plain; charset=utf-8", headers=headers)
+
+
+@contextmanager
+def _impatient() -> Iterator[None]:
+    """Each transaction that begins meanwhile waits for a lock only LOCK_TIMEOUT."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    with connection.execute_wrapper(_begin_impatiently):
+        yield
+
+
+def _begin_impatiently(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
+    inside: Any = connection.connection
+    if connection.in_atomic_block and inside.info.transaction_status == TransactionStatus.IDLE:
+        inside.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")  # the first statement of the transaction
+    return execute(sql, params, many, context)

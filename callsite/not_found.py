@@ -1,0 +1,13 @@
+"""The answer to an address that leads nowhere."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views.defaults import page_not_found
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Django's page, but JSON under /api/."""
+    if request.path.startswith("/api/"):
+        return JsonResponse({"detail": "Not found. /api/docs/ lists the addresses of the API."}, status=404)
+    return page_not_found(request, exception)

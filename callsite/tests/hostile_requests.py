@@ -1,0 +1,114 @@
+"""Requests as no browser sends them: each parameter of each route, with values that no column holds.
+
+The routes are those of the URLconf, the parameters of a list in the admin those of its model. The same seed gives the
+same requests.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from dataclasses import dataclass, field
+from urllib.parse import quote
+
+import httpx
+from django.contrib import admin
+from django.contrib.admindocs.views import extract_views_from_urlpatterns, simplify_regex
+from django.urls import get_resolver
+
+VALUES = [
+    *("%00", "a%00b", "%01", "%1F", "%7F", "%0A", "%0D%0AX-Injected:%20yes", "%09", "%E2%80%AE", "%C2%85"),
+    *("%FF", "%ED%A0%80", "%C0%80", "%F0%9F%98%80", "%D9%A1", "%C4%B0", "%EF%BC%91", "%", "%zz", "%25%30%30"),
+    *("9" * 20, "-" + "9" * 20, "9" * 5_000, "-1", "0", "1.5", "1e999", "NaN", "0x10", "1_0", "true", "None", ""),
+    *("(", "[", "*", "%5C", "%27", "%22", "%3Cscript%3E", "..%2F..%2Fetc%2Fpasswd", "{}", "{{7*7}}", "x" * 3_000),
+    *("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "0001-01-01%2000:00:00%2B23:59", "2025-02-30"),
+    *("9999-12-31", "0000-00-00", "2025-01-01T00:00:00.1234567891234", "24:00", "99999999999999999999-01-01"),
+    *("cD05OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "cD0lMDA=", "cD05OTk5LTEyLTMxVDIzOjU5OjU5LTE0OjAw", "bz05OTk5OTk5OTk5OTk5"),
+]
+LOOKUPS = ["", "__exact", "__gte", "__lt", "__isnull", "__in", "__range", "__year", "__date", "__regex", "__icontains"]
+OF_LISTS = ["q", "o", "p", "e", "all", "_facets", "_popup", "_to_field", "_changelist_filters", "nosuch", "pk"]
+OF_PAGES = ["next", "lang", "version", "script", "format", "language", "term", "app_label", "model_name", "field_name"]
+OF_API = [
+    *("status", "driver_id", "agent_id", "direction", "call_successful", "started_after", "started_before", "search"),
+    *("cursor", "page_size", "after", "format", "lang", "version", "nosuch"),
+]
+HEADERS = {
+    "Range": ["bytes=", "bytes=-", "bytes=5-1", "bytes=0-" + "9" * 5_000, "bytes=0-1,3-4", "items=\xff", "bytes=\xb2-"],
+    "If-Range": ['"x"', "Mon, 99 Foo 99999999999 99:99:99 GMT", "\xff"],
+    "If-None-Match": ["*", '"', 'W/"\xff"', "x" * 5_000],
+    "If-Modified-Since": ["Mon, 99 Foo 99999999999 99:99:99 GMT", "0", "Fri, 31 Dec 9999 23:59:59 GMT"],
+    "Accept": ["a/b/c;;=,;q=", "application/json; indent=" + "9" * 5_000, "text/html;q=\xff"],
+    "Accept-Language": ["de;q=x,\xff", "x" * 5_000, "*;q=9e999"],
+    "Accept-Encoding": ["\xff", "gzip;q=-1"],
+    "Content-Type": ["application/json; charset=\xff", "multipart/form-data; boundary=", "text/plain;charset=idna"],
+    "Authorization": ["Bearer \xff", "Bearer a b c", "Bearer", "Basic \xff", "Bearer " + "e30." * 1_000, "\xff"],
+    "Cookie": ['sessionid="abcdefgh\\000"', 'csrftoken="\\000"', 'messages="\\000"', "\xff=\xff; =; a"],
+    "Origin": ["http://[::1", "null", "\xff"],
+    "Referer": ["http://[::1", "\xff"],
+    "X-CSRFToken": ["\xff", "x" * 5_000],
+    "X-Forwarded-For": ["\xff", "999.999.999.999"],
+    "X-HTTP-Method-Override": ["DELETE", "\xff"],
+}  # fmt: skip
+
+
+@dataclass
+class Visitor:
+    """Somebody with a session of the site. What must not come of a request is kept in `faults`."""
+
+    client: httpx.Client
+    headers: dict[str, str]
+    faults: list[str] = field(default_factory=list)
+    asked: int = 0
+
+    def ask(self, method: str, path: str, headers: dict[str, str] | None = None, **body) -> int:
+        self.asked += 1
+        sent = {name: value.encode("latin-1") for name, value in (self.headers | (headers or {})).items()}
+        try:
+            answer = self.client.request(method, path, headers=sent, **body)
+        except httpx.HTTPError as error:
+            self.faults.append(f"{type(error).__name__}: {method} {path[:200]} {headers} {body}")
+            return 0
+        if answer.status_code >= 500 or "X-Injected" in answer.headers:
+            self.faults.append(f"{answer.status_code}: {method} {path[:200]} {headers} {body}")
+        return answer.status_code
+
+
+def routes() -> list[str]:
+    """Each address of the site, with `<name>` where a value stands."""
+    patterns = extract_views_from_urlpatterns(get_resolver().url_patterns)
+    return sorted({re.sub(r"<\w+:", "<", simplify_regex(regex)) for _, regex, _, _ in patterns})
+
+
+def parameters(route: str) -> list[str]:
+    """Query keys that the route knows, and some that it does not."""
+    if route.startswith("/api/calls/"):
+        return OF_API
+    for model, model_admin in admin.site._registry.items():
+        if route == f"/admin/{model._meta.app_label}/{model._meta.model_name}/":
+            names = [one.name for one in model._meta.get_fields()]
+            filters = [getattr(one, "parameter_name", one) for one in model_admin.list_filter]
+            return [*filters * 3, *names, "call__id", "call__final_transcript", "user__password", *OF_LISTS]
+    return OF_PAGES
+
+
+def visit(visitor: Visitor, call_sid: str, *, seed: int, each: int, under: str = "/") -> None:
+    """Ask for each parameter `each` times, for each place in a path four times as often, and with each header."""
+    chance = random.Random(seed)
+    for route in routes():
+        if not route.startswith(under):
+            continue
+        here = re.sub(r"<\w+>", quote(call_sid, safe=""), route)
+        if "<" in route:
+            for value in chance.sample(VALUES, 4 * each):
+                visitor.ask("GET", re.sub(r"<\w+>", value, route))
+        for name in parameters(route):
+            for value in chance.sample(VALUES, each):
+                lookup = chance.choice(LOOKUPS) if route.startswith("/admin/") and name not in OF_LISTS else ""
+                visitor.ask("GET", f"{here}?{name}{lookup}={value}")
+        visitor.ask("GET", f"{here}?{chance.choice(VALUES)}={chance.choice(VALUES)}&{'a&' * 2_000}")
+        for method in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", *(["POST"] if "logout" not in route else [])):
+            visitor.ask(method, f"{here}?x={chance.choice(VALUES)}", content=b'{"a": "\x00"}')
+    for header, values in HEADERS.items() if under == "/" else ():
+        for value in values:
+            for path in ("/live/", "/api/schema/", "/admin/", "/login/", f"/api/calls/{call_sid}/recording/"):
+                visitor.ask(chance.choice(["GET", "POST"]), path, headers={header: value})
