@@ -74,7 +74,7 @@ def _store(
     CallTranscription.objects.bulk_update(stands_for.values(), ["history_position"])
     CallTranscription.objects.bulk_create(created)
     if new:
-        numbers = {"last_sequence_number": call.last_sequence_number, "has_history": True}
+        numbers = {"last_sequence_number": call.last_sequence_number, "words_behind": True, "has_history": True}
         Call.objects.filter(pk=call.pk).update(**numbers, updated_at=timezone.now())
     transaction.on_commit(lambda: announce([(as_recorded(row, call), True) for row in created]), robust=True)
     return len(created)
