@@ -50,7 +50,7 @@ class Command(BaseCommand):
             return held
         for start in range(ends["first"], ends["last"] + 1, WINDOW):
             window = self.wanted.filter(pk__gte=start, pk__lt=start + WINDOW).order_by("pk")
-            for keys in batched(window.values_list("pk", flat=True), AT_ONCE, strict=False):
+            for keys in batched(window.values_list("pk", flat=True), AT_ONCE):
                 held |= set(keys) - self._write(keys)
                 if time.monotonic() - self.reported > REPORT_SECONDS:
                     self.reported = time.monotonic()
