@@ -47,8 +47,11 @@ def record_histories(histories: Sequence[NewHistory], *, create: bool = False) -
         counts = [_take(transcript, call, history) for history in histories]
         if transcript.save(call):
             names = ("last_sequence_number", "has_history", "numbering")
-            numbers = {name: getattr(call, name) for name in names}
-            Call.objects.filter(pk=call.pk).update(**numbers, updated_at=timezone.now())
+            changed: dict[str, object] = {name: getattr(call, name) for name in names}
+            changed |= {"words_behind": True, "updated_at": timezone.now()}
+            if transcript.renumbered:
+                changed["words_upto"] = 0  # its number means other turns now
+            Call.objects.filter(pk=call.pk).update(**changed)
             transaction.on_commit(lambda: _tell(transcript, call), robust=True)
         return call, counts
 

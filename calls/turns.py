@@ -95,8 +95,8 @@ class _Batch:
         for untold in self._untold.values():
             untold.save()
         for call in {row.call for row in created}:
-            numbers = {"last_sequence_number": call.last_sequence_number, "updated_at": self._now}
-            Call.objects.filter(pk=call.pk).update(**numbers)
+            numbers = {"last_sequence_number": call.last_sequence_number, "words_behind": True}
+            Call.objects.filter(pk=call.pk).update(**numbers, updated_at=self._now)
         return [result and (as_recorded(*result[:2]), result[2]) for result in results]
 
     def _take(self, turn: NewTurn, call: Call, created: list[CallTranscription]) -> _Taken:

@@ -39,7 +39,8 @@ class CallFilter(django_filters.FilterSet):
     started_before = MomentFilter(method="filter_started_before")
     search = django_filters.CharFilter(
         method="filter_search",
-        help_text="Words of identifiers, agent, numbers, summary and transcript; the last may be the beginning of one.",
+        help_text="All these words stand in names, agent, numbers, failure, summary, transcript or live turns. The last"
+        " may be the beginning of a word; numbers may be typed in any way. Case does not count, accents do.",
     )
 
     class Meta:

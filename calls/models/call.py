@@ -14,8 +14,8 @@ from django.db.models.functions import Coalesce
 from calls.models import effects
 from calls.models.lookups import CallManager
 from calls.outcome import CallData, CallFailure, Parties
-from calls.redaction import redacted
-from calls.search.words import FIELDS, SOURCES, WordsField, distinct_words
+from calls.search.gathering import WRITTEN, gather_words
+from calls.search.words import SOURCES, VERSION, WordsField
 
 IDENTIFIER_MAX_LENGTH = 255
 
@@ -105,6 +105,14 @@ class Call(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     search_words = WordsField(null=True, editable=False)
+    # of rows that were there before the column, the database says version 0, and not behind
+    words_version = models.PositiveSmallIntegerField(default=VERSION, db_default=0, editable=False)
+    words_upto = models.PositiveIntegerField(
+        default=0, db_default=0, editable=False, help_text="Its turns up to this number are among its words."
+    )
+    words_behind = models.BooleanField(
+        default=True, db_default=False, editable=False, help_text="There may be turns that are not among its words."
+    )
 
     former_status: str | None = None  # what it was before a verb ended it; not stored
     is_locked = False  # its row was read and locked in the present transaction; not stored
@@ -142,30 +150,30 @@ class Call(models.Model):
             models.Index(fields=["call_successful", "-id"], name="call_successful"),
             models.Index(Coalesce("call_start_time", "created_at"), name="call_started"),
             models.Index(fields=["-call_end_time", "-id"], name="call_ended"),
+            models.Index(fields=["-id"], name="call_words_behind", condition=Q(words_behind=True)),
         ]
 
     def __str__(self) -> str:
         return self.call_sid
 
     def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        """Save, with the words that are searched, and let the listeners of `post_save` act in the same transaction."""
-        if update_fields is None:
-            self.search_words = distinct_words(self.searched_texts())
-        else:
-            update_fields = self._with_words(update_fields)
+        """Save, with the words that are searched, and let the listeners of `post_save` act in the same transaction.
+
+        Whoever changes what is searched of a stored call holds its row's lock: its turns are among its words.
+        """
         with transaction.atomic(savepoint=False):
+            if update_fields is None:
+                gather_words([self])
+            else:
+                update_fields = list(update_fields)
+                if not SOURCES.isdisjoint(update_fields):
+                    gather_words([self])
+                    update_fields += WRITTEN
             super().save(update_fields=update_fields, **kwargs)
 
     @property
     def ended(self) -> bool:
         return self.status != self.Status.IN_PROGRESS
-
-    def searched_texts(self) -> list[str]:
-        """What search looks in: some fields and what was said, with secrets masked, so that nobody guesses those."""
-        transcript = self.final_transcript if isinstance(self.final_transcript, list) else []
-        said = [item.get("message") for item in transcript if isinstance(item, dict)]
-        told = [getattr(self, name) or "" for name in FIELDS]
-        return redacted([*told, *(text for text in said if isinstance(text, str))])
 
     # --- verbs: each owns its transaction and its lock, and may be repeated ---------------------------------
 
@@ -227,14 +235,6 @@ class Call(models.Model):
                 call.answered_by = answered_by
                 call.save(update_fields=["answered_by", "updated_at"])
             return call
-
-    def _with_words(self, names: Iterable[str]) -> list[str]:
-        """Fields that are to be saved; where one of them changes the words, with these, as they are now."""
-        names = list(names)
-        if SOURCES.isdisjoint(names):
-            return names
-        self.search_words = distinct_words(self.searched_texts())
-        return [*names, "search_words"]
 
     def locked(self) -> Call:
         """This call as it is now, its row locked until the transaction ends.

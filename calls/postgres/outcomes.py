@@ -18,6 +18,7 @@ from django.utils import timezone
 from calls.models import Call, effects
 from calls.outcome import CallData
 from calls.postgres.server_side import execute
+from calls.search.gathering import WRITTEN, gather_words
 
 # The columns that an outcome may change. These travel in one JSON text …
 PLAIN_COLUMNS = {
@@ -39,6 +40,9 @@ PLAIN_COLUMNS = {
     "final_sequence_number": "integer",
     "transcription_time": "timestamptz",
     "updated_at": "timestamptz",
+    "words_version": "smallint",
+    "words_upto": "integer",
+    "words_behind": "boolean",
 }
 # … together with the words, a list there and a tsvector in the table. These travel beside it, in an array each:
 # inside of it PostgreSQL would parse them twice.
@@ -68,7 +72,8 @@ def update_post_call_data(outcomes: Mapping[str, CallData]) -> dict[str, Call]:
         free = Call.objects.select_for_update(no_key=True, skip_locked=True).order_by("pk")
         calls = list(free.filter(conversation_id__in=outcomes, transcription_time=None))
         changed = {call: effects.take_post_call_data(call, outcomes[str(call.conversation_id)]) for call in calls}
-        _update({call: call._with_words([*names, "updated_at"]) for call, names in changed.items()})
+        gather_words(calls)
+        _update({call: [*names, *WRITTEN, "updated_at"] for call, names in changed.items()})
     return {str(call.conversation_id): call for call in calls}
 
 

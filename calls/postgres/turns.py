@@ -51,7 +51,7 @@ RECORD_TURNS = """
         FROM placed JOIN locked ON locked.id = call_id
         WHERE place = first_place AND place NOT IN (SELECT place FROM known)
     ), updated AS (
-        UPDATE calls_call SET last_sequence_number = newest.number, updated_at = %(now)s
+        UPDATE calls_call SET last_sequence_number = newest.number, words_behind = true, updated_at = %(now)s
         FROM (SELECT DISTINCT ON (call_id) call_id, number FROM fresh ORDER BY call_id, number DESC) AS newest
         WHERE calls_call.id = newest.call_id
     ), stored AS (

@@ -1,22 +1,23 @@
-"""Search: find the calls that have all words of a text in identifiers, agent, numbers, failure, summary or transcript.
+"""Search: find the calls that have all words of a text in their names, agent, numbers, failure, summary or transcript.
 
-PostgreSQL looks the words up in an index (`calls.search.words`), so the cost does not grow with the table; the last
-word may be the beginning of a word. The index covers final transcripts. Turns of calls in progress are compared as
-plain text, in the newest of these calls. SQLite compares all texts as plain text, call by call.
+Words are the same on every database, while a call runs and when it has ended (`calls.search.words`). PostgreSQL looks
+them up in an index, so the cost does not grow with the table; SQLite reads the words of each call. What was said since
+the words of a call were last written is compared here (`calls.search.unwritten`).
 """
 
 from __future__ import annotations
 
-import json
+from collections import defaultdict
 
 from django.db import connection
-from django.db.models import BooleanField, Exists, OuterRef, Q, QuerySet
+from django.db.models import BooleanField, Q, QuerySet
 from django.db.models.expressions import RawSQL
 
-from calls.models import Call, CallTranscription
-from calls.search.words import FIELDS, keeps_words, words
+from calls.models import Call
+from calls.search.terms import All, AnyOf, Term, Word, asked, without
+from calls.search.unwritten import unwritten_words
+from calls.search.words import keeps_words
 
-IN_PROGRESS_SEARCHED = 200
 # For common words, scanning the newest calls first fills a page quickly. For others, force the index look-up: with
 # LIMIT the planner misjudges rare words and scans the table.
 FREQUENT, OF_NEWEST = 10, 1000
@@ -26,49 +27,66 @@ NEWEST_THAT_MATCH = """
 """
 MATCHES = "calls_call.search_words @@ %s::tsquery"
 MATCHES_BY_INDEX = "calls_call.id = ANY (ARRAY(SELECT id FROM calls_call WHERE search_words @@ %s::tsquery))"
+NAMES = ("call_sid", "conversation_id", "driver_id", "agent_id")
 
 
 def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
     """Return the calls that match the text."""
     text = text.replace("\x00", "")
+    wanted = asked(text)
+    if not wanted.terms:  # a name may be made of signs alone
+        return calls.filter(Q(*((name, text.strip()) for name in NAMES), _connector=Q.OR)) if text else calls.none()
+    return calls.filter(_written(wanted, by_index=not _is_frequent(wanted)) | Q(pk__in=_with_unwritten(wanted)))
+
+
+def _with_unwritten(wanted: All) -> list[int]:
+    """Calls that have some of the words only in what was said since theirs were written."""
+    missing: defaultdict[Term | None, list[int]] = defaultdict(list)
+    for call, words in unwritten_words().items():
+        if (left := without(wanted, words)) != wanted:
+            missing[left].append(call)
+    found = missing.pop(None, [])
+    for left, calls in missing.items():
+        if left is not None:
+            found += Call.objects.filter(_written(left), pk__in=calls).order_by().values_list("pk", flat=True)
+    return found
+
+
+def _written(wanted: Term, *, by_index: bool = False) -> Q:
+    """The condition for the words that are stored."""
+    if keeps_words(connection):
+        sql, parameters = (MATCHES_BY_INDEX if by_index else MATCHES), [_tsquery(wanted)]
+    else:
+        sql, parameters = _plain(wanted)
+    return Q(RawSQL(sql, parameters, output_field=BooleanField()))  # noqa: S611  (the texts are parameters)
+
+
+def _is_frequent(wanted: All) -> bool:
     if not keeps_words(connection):
-        return calls.filter(_plain(text))
-    query = _words_query(text)
-    if not query:
-        return calls.none()
-    condition = MATCHES if _is_frequent(query) else MATCHES_BY_INDEX
-    found = Q(RawSQL(condition, [query], output_field=BooleanField()))  # noqa: S611  (the text is a parameter)
-    if spoken := _spoken_just_now(text):
-        found |= Q(pk__in=spoken)
-    return calls.filter(found)
-
-
-def _words_query(text: str) -> str:
-    """Return a tsquery for all words, the last one as a prefix. Words are letters and digits: none needs escaping."""
-    found = words(text)
-    return " & ".join(f"'{word}'" for word in found) + ":*" if found else ""
-
-
-def _is_frequent(query: str) -> bool:
+        return False
     with connection.cursor() as cursor:
-        cursor.execute(NEWEST_THAT_MATCH, [OF_NEWEST, query])
+        cursor.execute(NEWEST_THAT_MATCH, [OF_NEWEST, _tsquery(wanted)])
         matches: int = cursor.fetchone()[0]
         return matches >= FREQUENT
 
 
-def _spoken_just_now(text: str) -> list[int]:
-    newest = Call.objects.filter(status=Call.Status.IN_PROGRESS).order_by("-pk").values("pk")[:IN_PROGRESS_SEARCHED]
-    turns = CallTranscription.objects.filter(call__in=newest, message_text__icontains=text)
-    return list(turns.order_by().values_list("call", flat=True).distinct())
+def _tsquery(term: Term) -> str:
+    """The same as a tsquery. No word has a quote or a backslash: none needs escaping."""
+    match term:
+        case Word(text, is_beginning):
+            return f"'{text}'" + ":*" * is_beginning
+        case All(terms):
+            return f"({' & '.join(map(_tsquery, terms))})"
+        case AnyOf(terms):
+            return f"({' | '.join(map(_tsquery, terms))})"
 
 
-def _plain(text: str) -> Q:
-    """Search without an index. The database also looks into tool calls, so Python checks the shown texts again."""
-    escaped = json.dumps(text)[1:-1]  # as the JSON holds it
-    anywhere = Q(final_transcript__icontains=escaped)
-    for field in FIELDS:
-        anywhere |= Q(**{f"{field}__icontains": text})
-    candidates = Call.objects.filter(anywhere).only(*FIELDS, "final_transcript").iterator(100)
-    found = [call.pk for call in candidates if any(text.lower() in shown.lower() for shown in call.searched_texts())]
-    turns = CallTranscription.objects.filter(call=OuterRef("pk"), message_text__icontains=text)
-    return Q(Exists(turns)) | Q(pk__in=found)
+def _plain(term: Term) -> tuple[str, list[str]]:
+    """The same as a condition on a text that has a space around each word."""
+    match term:
+        case Word(text, is_beginning):
+            return "instr(calls_call.search_words, %s) > 0", [f" {text}" + " " * (not is_beginning)]
+        case All(terms) | AnyOf(terms):
+            parts = [_plain(part) for part in terms]
+            sql = (" AND " if isinstance(term, All) else " OR ").join(part for part, _ in parts)
+            return f"({sql})", [parameter for _, parameters in parts for parameter in parameters]

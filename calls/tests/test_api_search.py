@@ -1,17 +1,19 @@
-"""`search`: whole words, wherever they stand; what was said as well as who and about what."""
+"""`search`: whole words, wherever they stand. callsite/tests/test_search.py has all languages and both databases."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from calls.models import Call
 from calls.outcome import CallData
+from calls.search import unwritten
+from calls.search.gathering import gather_words
 from calls.search.query import FREQUENT
-from calls.search.words import distinct_words, words
+from calls.search.words import words
 from calls.tests.test_api_list import sids
 from calls.turns import record_turn
 
@@ -32,7 +34,7 @@ def ended(sid, *said, **more):
         *("EL_one", "el_o", "conv_01jy-EL_one", "DRV.7", "+49301234", "49301234", "4930", "agreed"),
     ],
 )
-def test_a_call_is_found_by_words(reader, on_postgresql, text):
+def test_a_call_is_found_by_words(reader, db, text):
     said = (
         "Hello.How much is the DEMURRAGE charge?",
         "Übergabe at gate A4/B7, the cold-chain <b>truck</b>",
@@ -49,7 +51,7 @@ def test_a_call_is_found_by_words(reader, on_postgresql, text):
     "text",
     ["emurrage", "demurrage xylophone", "demurr charge", "'", "''", "\\", "' | 'x", "!demurrage & x", "%", "*", ":*"],
 )
-def test_what_is_not_there_is_not_found(reader, on_postgresql, text):
+def test_what_is_not_there_is_not_found(reader, db, text):
     ended("EL_one", "the demurrage charge")
     assert sids(reader.get("/api/calls/", {"search": text})) == []
 
@@ -64,7 +66,7 @@ def test_whatever_a_transcript_is_it_stops_no_webhook(reader, db, transcript):
 
 
 def test_of_a_very_long_call_the_beginning_is_searched(reader, on_postgresql):
-    words = [f"w{n:06}ä" for n in range(300_000)]  # more than a tsvector can hold
+    words = [f"w{n:06}ä配達の変更" for n in range(300_000)]  # more than a tsvector can hold
     ended("EL_long", " ".join(words))
     assert sids(reader.get("/api/calls/", {"search": words[10_000]})) == ["EL_long"]
     assert sids(reader.get("/api/calls/", {"search": words[-1]})) == []
@@ -78,9 +80,8 @@ def test_the_words_of_a_call_are_those_of_its_text_each_once():
     ]
     said = [*texts[:2], None, 7, *texts]
     call = Call(call_sid="EL_1", final_transcript=[{"message": text} for text in said])
-    assert distinct_words(call.searched_texts()) == sorted(
-        {"el", "1", *(word for text in texts for word in words(text))}
-    )
+    gather_words([call])
+    assert call.search_words == sorted({"el", "1", *(word for text in texts for word in words(text))})
 
 
 def test_a_call_in_progress_is_found_by_what_was_just_said(reader, db):
@@ -88,6 +89,53 @@ def test_a_call_in_progress_is_found_by_what_was_just_said(reader, db):
     record_turn(call, speaker_type="driver", message_text="The demurrage, please")
     assert sids(reader.get("/api/calls/?search=demurrage")) == ["EL_now"]
     assert sids(reader.get("/api/calls/?search=demurrage&status=completed")) == []
+
+
+def test_a_search_that_reads_many_turns_writes_their_words_and_the_next_one_reads_none(reader, db, monkeypatch):
+    monkeypatch.setattr(unwritten, "MANY", 10)
+    spoken, silent = Call.register(call_sid="EL_spoken"), Call.register(call_sid="EL_silent")
+    for n in range(11):
+        record_turn(spoken, speaker_type="driver", message_text=f"demurrage{n}")
+    assert sids(reader.get("/api/calls/?search=demurrage10")) == ["EL_spoken"]
+    assert unwritten.unwritten_words() == {}
+    assert sids(reader.get("/api/calls/?search=demurrage10 demurrage1")) == ["EL_spoken"]
+    record_turn(spoken, speaker_type="agent", message_text="afterwards")
+    record_turn(silent, speaker_type="agent", message_text="afterwards")
+    assert list(unwritten.unwritten_words().values()) == [{"afterwards"}] * 2
+    assert sids(reader.get("/api/calls/?search=demurrage10 after")) == ["EL_spoken"]
+    assert sids(reader.get("/api/calls/?search=afterwards")) == ["EL_silent", "EL_spoken"]
+
+
+def test_calls_in_which_nobody_speaks_are_not_looked_at_for_ever(reader, db, monkeypatch):
+    monkeypatch.setattr(unwritten, "MANY", 2)
+    calls = [Call.register(call_sid=f"EL_{n}") for n in range(4)]
+    Call.objects.filter(pk__in=[call.pk for call in calls[1:]]).update(updated_at=NOON)
+    reader.get("/api/calls/?search=demurrage")
+    assert [call.pk for call in Call.objects.filter(words_behind=True)] == [calls[0].pk]
+    record_turn(calls[3], speaker_type="agent", message_text="demurrage")
+    assert sids(reader.get("/api/calls/?search=demurrage")) == ["EL_3"]
+
+
+def test_a_search_is_answered_where_it_cannot_write(reader, db, monkeypatch):
+    def fail(*_):
+        raise OperationalError("made by the test")
+
+    monkeypatch.setattr(unwritten, "MANY", 0)
+    monkeypatch.setattr(unwritten, "write_words", fail)
+    record_turn(Call.register(call_sid="EL_1"), speaker_type="agent", message_text="demurrage")
+    assert sids(reader.get("/api/calls/?search=demurrage")) == ["EL_1"]
+
+
+def test_a_secret_that_was_said_is_found_neither_live_nor_afterwards(reader, db, settings):
+    settings.REDACTED_NAMES = ["door_code"]
+    text = "Open https://x.example/?door_code=quagmire4711 with Bearer zeppelin.yardarm12345 please"
+    call = Call.register(call_sid="EL_1")
+    record_turn(call, speaker_type="agent", message_text=text)
+    for _ in range(2):
+        assert sids(reader.get("/api/calls/?search=door_code")) == sids(reader.get("/api/calls/?search=please"))
+        for guess in ("q", "quagmire4711", "zepp", "yardarm12345", "yard"):
+            assert sids(reader.get("/api/calls/", {"search": guess})) == [], guess
+        call.update_post_call_data(CallData(event_time=NOON, final_transcript=[{"role": "agent", "message": text}]))
 
 
 def test_a_changed_call_is_found_by_its_new_words(reader, db):

@@ -138,6 +138,8 @@ def final_state(call: CallIds) -> str:
         "updated_at",
         "final_sequence_number",
         "search_words",
+        "words_upto",
+        "words_behind",
     }
     state = {
         field.attname: str(getattr(row, field.attname))

@@ -12,7 +12,7 @@ from webhooks.models import WebhookDelivery
 
 DEPENDS_ON_ARRIVAL = {
     *("id", "call_sid", "conversation_id", "created_at", "updated_at"),
-    "search_words",  # the identifiers are among them
+    *("search_words", "words_upto", "words_behind"),  # the identifiers are among them, and turns until the end
     "final_sequence_number",  # whether the turn came before the end
 }
 

@@ -15,6 +15,11 @@ from lab.bench.servers import Infrastructure
 from lab.stack.webserver import CHECKOUT, WebServer
 
 BUSY_CALLS = 1000  # calls that the webhooks are about, spread evenly over the table
+# Calls in which somebody speaks: searches read their turns.
+SPOKEN = """
+    UPDATE calls_call SET words_behind = true, words_upto = 0
+    WHERE id IN (SELECT id FROM calls_call WHERE status = 'in_progress' ORDER BY id DESC LIMIT 20)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +75,7 @@ def sites(infrastructure: Infrastructure, sizes: list[int], turns: int) -> Itera
         _manage(infrastructure, calls, "migrate", "--verbosity", "0")
         words = ("seed_calls", "--calls", str(calls), "--turns", str(turns), "--yes-i-mean-it", "--skip-checks")
         print(_manage(infrastructure, calls, *words).strip(), file=sys.stderr, flush=True)
+        infrastructure.sql(SPOKEN, database_name(calls))
         infrastructure.sql("VACUUM ANALYZE", database_name(calls))
     infrastructure.sql("CHECKPOINT")
     with ExitStack() as stack:

@@ -91,6 +91,11 @@ def _order(site: Site, rng: random.Random) -> str:
     return f"ORD-{_number(site, rng)}"
 
 
+def _typed(site: Site, rng: random.Random) -> str:
+    digits = f"{_number(site, rng) % 10_000_000:07}"
+    return f"(555) {digits[:3]}-{digits[3:]}"
+
+
 def _sid(site: Site, rng: random.Random) -> str:
     return f"CA{_number(site, rng):032}"
 
@@ -127,6 +132,7 @@ PAGES = (
     Page("API search: a common word", _api(search="pallet")),
     Page("API search: nothing is found", _api(search="xylophone")),
     Page("API search: a call_sid", _api(search=_sid)),
+    Page("API search: a telephone number, as it is typed", _api(search=_typed)),
     Page("admin calls: first page", _always(CALLS)),
     Page("admin calls: last page", lambda site, rng: f"{CALLS}?p={max(1, min(site.calls, COUNTED) // 50)}"),
     Page("admin calls: failed", _always(f"{CALLS}?status__exact=failed")),

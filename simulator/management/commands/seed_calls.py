@@ -134,10 +134,11 @@ class Seeding:
             "transcript_summary": summary,
             "failure_reason": "no-answer" if status == "failed" else "",
         }
-        said = spoken if status == "completed" else []
         call = self.tables[Call].row(
             **texts,
-            search_words=" ".join(f"'{word}'" for word in distinct_words([*texts.values(), *said])),
+            search_words=" ".join(f"'{word}'" for word in distinct_words([*texts.values(), *spoken])),
+            words_upto=len(spoken),
+            words_behind="f",
             id=number,
             status=status,
             direction="outbound" if draw() < 0.7 else "inbound",

@@ -1,0 +1,50 @@
+"""The words of a call, gathered from all that search looks in."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from django.apps import apps
+from django.db.models import Value
+
+from calls.redaction import redacted
+from calls.search.words import FIELDS, VERSION, distinct_words
+
+if TYPE_CHECKING:
+    from calls.models import Call
+
+# the fields that are set here
+WRITTEN = ("search_words", "words_version", "words_upto", "words_behind")
+
+
+def gather_words(calls: Sequence[Call]) -> None:
+    """Set the words of calls, with what was said live; whoever calls this holds the rows' locks, and saves.
+
+    Secrets are masked first, so that nobody guesses them.
+    """
+    told = _names_and_turns([call.pk for call in calls if not call._state.adding])
+    for call in calls:
+        rows = sorted(told[call.pk])
+        call.words_upto = rows[-1][0] if rows else 0
+        call.words_version, call.words_behind = VERSION, not call.ended
+        call.search_words = distinct_words(redacted([*_texts(call), *(text for _, text in rows)]))
+
+
+def _texts(call: Call) -> list[str]:
+    transcript = call.final_transcript if isinstance(call.final_transcript, list) else []
+    said = [item.get("message") for item in transcript if isinstance(item, dict)]
+    return [*(getattr(call, name) or "" for name in FIELDS), *(text for text in said if isinstance(text, str))]
+
+
+def _names_and_turns(calls: Sequence[int]) -> defaultdict[int, list[tuple[int, str]]]:
+    """Former names (as number 0) and turns of calls, each with its number."""
+    found: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
+    if calls:
+        names = apps.get_model("calls", "CallAlias").objects.filter(call__in=calls).order_by()
+        turns = apps.get_model("calls", "CallTranscription").objects.filter(call__in=calls).order_by()
+        rows = names.annotate(number=Value(0)).values_list("call_id", "number", "name")
+        for call, number, text in rows.union(turns.values_list("call_id", "sequence_number", "message_text"), all=True):
+            found[call].append((number, text))
+    return found

@@ -1,0 +1,64 @@
+"""Telephone numbers, found however they are typed: +49 151 …, 0049151…, (0151) …, with dashes, or as plain digits.
+
+A number is stored under marked words: `+` and all digits, `~` and the digits as they are dialled within the country
+(its code has one to three digits), `=` where the country was not told. A search looks for their beginnings.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+_BETWEEN = r"+\d ().\-/\u2010-\u2015"
+_SAID = re.compile(rf"[+(\d][{_BETWEEN}]{{5,30}}\d", re.ASCII)
+_ASKED = re.compile(rf"[+(\d][{_BETWEEN}]{{0,30}}\d", re.ASCII)
+_NO_DIGIT = re.compile(r"\D")
+SHORTEST, LONGEST = 7, 15
+SHORTEST_PREFIX = 3
+CODES = (1, 2, 3)  # digits of a country's code
+
+
+def numbers_in(text: str) -> Iterator[str]:
+    """The marked words of each number in a folded text."""
+    for span in _spans(_SAID, text):
+        international, digits = _read(span[0])
+        if not SHORTEST <= len(digits) <= LONGEST:
+            continue
+        if international is not False:
+            yield f"+{digits}"
+            yield from (f"~{digits[code:]}" for code in CODES)
+        if international is not True:
+            yield from (f"={digits}", f"~{digits}")
+
+
+def asked_numbers(text: str) -> list[re.Match[str]]:
+    """What may be a number, or its beginning, in a folded search."""
+    return list(_spans(_ASKED, text))
+
+
+def beginnings(span: str) -> list[str]:
+    """The marked words by which the number, or its beginning, is found; none where it looks like no number."""
+    international, digits = _read(span)
+    if len(digits) > LONGEST or len(digits) < (SHORTEST if international is None else SHORTEST_PREFIX):
+        return []
+    if international:
+        return [f"+{digits}", *(f"={digits[code:]}" for code in CODES if len(digits) - code >= SHORTEST - 1)]
+    return [f"~{digits}"] if international is False else [f"+{digits}", f"~{digits}"]
+
+
+def _read(span: str) -> tuple[bool | None, str]:
+    """Whether the country is told (None: nobody knows), and the digits without what says so."""
+    plus = span.lstrip("( ").startswith("+")
+    digits = _NO_DIGIT.sub("", span)
+    if plus or digits.startswith("00"):
+        digits = _NO_DIGIT.sub("", span.replace("(0)", ""))  # +49 (0)151 …
+        return True, digits if plus else digits.removeprefix("00")
+    return (False, digits[1:]) if digits.startswith("0") else (None, digits)
+
+
+def _spans(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    """The matches that are no part of a word."""
+    for span in pattern.finditer(text):
+        before, after = text[span.start() - 1 : span.start()], text[span.end() : span.end() + 1]
+        if not (before.isalnum() or after.isalnum() or before == "_" or after == "_"):
+            yield span
