@@ -86,3 +86,10 @@ def test_a_verdict_waits_for_its_call_and_makes_none(site, transactional_db, set
     call = Call.register(conversation_id="conv_later")
     call.refresh_from_db()
     assert (call.answered_by, WebhookDelivery.objects.get().outcome) == ("machine", "applied")
+
+
+def test_a_word_in_a_dynamic_variable_is_no_verdict():
+    data = {"conversation_id": "conv_1", "dynamic_variables": {"driver": "Fax"}, "AnsweredBy": "machine_start"}
+    assert machine_detection(data).answered_by == "machine"
+    del data["AnsweredBy"]
+    assert machine_detection(data).answered_by == ""
