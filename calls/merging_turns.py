@@ -9,10 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from calls.models import Call, CallTranscription
-from calls.sentences import aligned, joined, same
-from calls.transcript import in_histories, number_anew, sentence_of
-
-_HISTORY_FIELDS = ["history_position", "told_singly", "from_history", "turn_id"]
+from calls.pairing import sentence_of, stand_for_both
+from calls.sentences import joined, same
+from calls.transcript import HISTORY_FIELDS, Transcript, arranged, in_histories, number_anew
 
 
 def merge_turns(stays: Call, goes: Call) -> None:
@@ -45,7 +44,7 @@ def _merge(stays: Call, turns: list[CallTranscription]) -> None:
     CallTranscription.objects.filter(pk__in=both.dropped).delete()
     number_anew(stays, kept, kept)
     if in_histories(kept):
-        CallTranscription.objects.bulk_update(kept, _HISTORY_FIELDS, batch_size=500)
+        CallTranscription.objects.bulk_update(kept, HISTORY_FIELDS, batch_size=500)
     if both.dropped or any(before[turn.pk] != turn.sequence_number for turn in kept):
         stays.numbering += 1
 
@@ -56,12 +55,8 @@ class _Both:
     def __init__(self, turns: Sequence[CallTranscription]) -> None:
         self._turns = turns
         self._came = {turn.pk: number for number, turn in enumerate(turns)}
-        self.dropped = dict[int, CallTranscription]()  # by key, what stays in its place
-        # by call, the last turn that came both ways: single turns before it are told, or never will be
-        self._last_told_singly: dict[int, CallTranscription | None] = {
-            call: next((turn for turn in reversed(in_histories(self._of(call))) if turn.told_singly), None)
-            for call in {turn.call_id for turn in turns}
-        }
+        self._strays = list[CallTranscription]()
+        self.dropped = set[int]()  # keys
 
     def join_histories(self) -> None:
         """As if the histories of both had come to one. Where they have nothing in common, the longer one has places.
@@ -69,11 +64,12 @@ class _Both:
         The turns of the other are without a place then, as single turns are: a longer history finds them.
         """
         first, second = sorted(
-            (in_histories(self._of(call)) for call in self._last_told_singly),
+            (in_histories(self._of(call)) for call in {turn.call_id for turn in self._turns}),
             key=len,
             reverse=True,
         )
-        whole = joined([sentence_of(turn) for turn in first], [sentence_of(turn) for turn in second], least=1)
+        whole = joined([sentence_of(turn) for turn in first], [sentence_of(turn) for turn in second])
+        self._strays = list(second)
         for turn in second:
             turn.history_position = None
         for position, (i, j) in enumerate(whole or ()):
@@ -84,29 +80,9 @@ class _Both:
 
     def pair_singles(self) -> None:
         """A single turn of one call stands for the sentence that histories told to the other alone."""
-        for call, last in self._last_told_singly.items():
-            came, behind = -1, -1
-            standing = last and self.dropped.get(last.pk, last)
-            if last is not None and standing is not None and standing.history_position is not None:
-                came, behind = self._came[last.pk], standing.history_position
-            singles = [
-                turn
-                for turn in self._of(call)
-                if turn.told_singly and turn.history_position is None and self._came[turn.pk] > came
-            ]
-            told_elsewhere = {kept.pk for pk, kept in self.dropped.items()}
-            untold = [
-                turn
-                for turn in in_histories(self._kept())
-                if turn.call_id != call
-                and not turn.told_singly
-                and turn.pk not in told_elsewhere
-                and (turn.history_position or 0) > behind
-            ]
-            for i, j in aligned([sentence_of(turn) for turn in untold], [sentence_of(turn) for turn in singles]):
-                place = untold[i].history_position
-                self._drop_later(untold[i], singles[j])
-                self.dropped.get(untold[i].pk, untold[i]).history_position = place
+        transcript = Transcript(self._kept())
+        transcript.pair([*transcript.told], [sentence_of(turn) for turn in transcript.told])
+        self.dropped |= {turn.pk for turn in transcript.doubles}
 
     def drop_repeated_turn_ids(self) -> None:
         """The later one of two with one `turn_id` goes, but for a sentence of the histories with a place of its own."""
@@ -118,10 +94,10 @@ class _Both:
             if first is turn:
                 continue
             if turn.history_position is None:
-                self.dropped[turn.pk] = first
+                self.dropped.add(turn.pk)
             elif first.history_position is None and same(sentence_of(first), sentence_of(turn)):
                 first.history_position, first.from_history = turn.history_position, turn.from_history
-                self.dropped[turn.pk] = first
+                self.dropped.add(turn.pk)
             else:
                 turn.turn_id = None
 
@@ -131,8 +107,8 @@ class _Both:
         told = in_histories(kept)
         for position, turn in enumerate(told):
             turn.history_position = position
-        in_turn = iter(told)
-        return [turn if turn.history_position is None else next(in_turn) for turn in kept]
+        strays = [turn for turn in self._strays if turn.history_position is None and turn.pk not in self.dropped]
+        return arranged(arranged(kept, told), strays)
 
     def _drop_later(self, one: CallTranscription, other: CallTranscription) -> bool:
         """Drop the one that came later, if both are one sentence: not where both came singly, so were said twice."""
@@ -140,11 +116,9 @@ class _Both:
             return False
         if one.told_singly and other.told_singly and (one.turn_id is None or one.turn_id != other.turn_id):
             return False
-        kept, gone = sorted((one, other), key=lambda turn: self._came[turn.pk])
-        kept.told_singly = one.told_singly or other.told_singly
-        kept.from_history = one.from_history or other.from_history
-        kept.turn_id = kept.turn_id or gone.turn_id
-        self.dropped[gone.pk] = kept
+        kept, double = sorted((one, other), key=lambda turn: self._came[turn.pk])
+        stand_for_both(kept, double)
+        self.dropped.add(double.pk)
         return True
 
     def _of(self, call: int) -> list[CallTranscription]:

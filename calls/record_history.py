@@ -46,7 +46,7 @@ def record_histories(histories: Sequence[NewHistory], *, create: bool = False) -
         transcript = Transcript(call.transcriptions.order_by("sequence_number"))
         counts = [_take(transcript, call, history) for history in histories]
         if transcript.save(call):
-            names = ("last_sequence_number", "has_history", "numbering")
+            names = ("last_sequence_number", "final_sequence_number", "has_history", "numbering")
             changed: dict[str, object] = {name: getattr(call, name) for name in names}
             changed |= {"words_behind": True, "updated_at": timezone.now()}
             if transcript.renumbered:

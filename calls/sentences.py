@@ -39,8 +39,10 @@ def letters(text: str) -> str:
     return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
 
 
-def aligned(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[int, int]]:
+def aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, to_the_end: bool = True) -> list[tuple[int, int]]:
     """Pairs of places with the same sentence, in the order of both, as many as there can be.
+
+    Both end alike where they can. If not `to_the_end`, `other` goes on later, so its sentences take the first places.
 
     Where the two differ in their middle, WINDOW sentences of each are compared at a time. There, what has moved by more
     than half a window finds no pair.
@@ -48,6 +50,7 @@ def aligned(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[in
     shorter = min(len(one), len(other))
     head = next((n for n in range(shorter) if not same(one[n], other[n])), shorter)
     tail = next((n for n in range(shorter - head) if not same(one[-1 - n], other[-1 - n])), shorter - head)
+    tail = tail if to_the_end else 0
     middle = _aligned_by_windows(one[head : len(one) - tail], other[head : len(other) - tail])
     return [
         *((n, n) for n in range(head)),
@@ -94,14 +97,15 @@ def _aligned(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[i
 Place = tuple[int | None, int | None]
 
 
-def joined(stored: Sequence[Sentence], told: Sequence[Sentence], *, least: int = 2) -> list[Place] | None:
+def joined(stored: Sequence[Sentence], told: Sequence[Sentence]) -> list[Place] | None:
     """Two tellings of one conversation as one: for each sentence, its place in either. None: nothing in common.
 
     `stored` comes from earlier histories. Each telling is a piece of the conversation without holes, whose front may be
     cut. So `told` is laid along `stored`:
 
     1. both from their first sentence, where they agree wherever both tell something;
-    2. where their overlap is longest, of `least` sentences or all that is stored, and they agree in all of it;
+    2. where their overlap is longest and they agree in all of it: of two sentences, of all that is stored, or of one
+       that is like no other;
     3. from their first sentence, if that is the same. Where their last common place agrees, they are matched by
        position; else what they agree in is paired, and what lies between two pairs by position.
 
@@ -111,7 +115,7 @@ def joined(stored: Sequence[Sentence], told: Sequence[Sentence], *, least: int =
     """
     if not stored or not told:
         return [*((i, None) for i in range(len(stored))), *((None, j) for j in range(len(told)))]
-    offset = _offset(stored, told, least)
+    offset = _offset(stored, told)
     if offset is not None:
         return [
             (i if 0 <= i < len(stored) else None, i - offset if 0 <= i - offset < len(told) else None)
@@ -129,7 +133,7 @@ def joined(stored: Sequence[Sentence], told: Sequence[Sentence], *, least: int =
     return whole
 
 
-def _offset(stored: Sequence[Sentence], told: Sequence[Sentence], least: int) -> int | None:
+def _offset(stored: Sequence[Sentence], told: Sequence[Sentence]) -> int | None:
     """The place in `stored` of the first sentence of `told`; below 0 where `told` begins before it."""
     common = min(len(stored), len(told))
     if all(map(same, stored[:common], told[:common])):
@@ -139,15 +143,19 @@ def _offset(stored: Sequence[Sentence], told: Sequence[Sentence], least: int) ->
         range(1 - len(told), len(stored)), key=lambda at: (-_overlap(at, stored, told), at < 0, abs(at))
     ):
         length = _overlap(offset, stored, told)
-        if length < min(least, len(stored)) or left < 0:
+        if left < 0:
             break
         i, j = max(offset, 0), max(-offset, 0)
         agree = next((n for n in range(length) if not same(stored[i + n], told[j + n])), length)
-        if agree == length:
+        if agree == length and (length >= min(2, len(stored)) or _is_unique(stored[i], stored, told)):
             return offset
         left -= agree + 1
     by_position = same(stored[0], told[0]) and same(stored[common - 1], told[common - 1])
     return 0 if by_position else None
+
+
+def _is_unique(sentence: Sentence, stored: Sequence[Sentence], told: Sequence[Sentence]) -> bool:
+    return sum(same(sentence, other) for other in (*stored, *told)) == 2
 
 
 def _overlap(offset: int, stored: Sequence[Sentence], told: Sequence[Sentence]) -> int:

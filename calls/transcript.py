@@ -1,7 +1,7 @@
 """The turns of one call in memory: in the order of their numbers, and in the order in which histories tell them.
 
 A turn has a place in the histories (`history_position`), or none yet. `from_history`: a history told it first.
-`told_singly`: it came by itself, first or once more.
+`told_singly`: it came by itself, first or (at `single_came_at`) once more.
 """
 
 from __future__ import annotations
@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterable, Sequence
 from django.db.models import F
 
 from calls.models import Call, CallTranscription
-from calls.sentences import Sentence, aligned, joined
+from calls.pairing import Places, pairs, reopen, sentence_of, stand_for_both
+from calls.sentences import Sentence, joined
 
-OPEN = 50  # of the turns that came both ways: those whose place in the histories a longer history may correct
+HISTORY_FIELDS = ["history_position", "told_singly", "from_history", "single_came_at", "turn_id"]
 _APART = 1_000_000_000  # further than any call is long: numbers that turns have while they are numbered anew
 
 
@@ -25,7 +26,8 @@ class Transcript:
         self.told = in_histories(self.turns)
         self.new: list[CallTranscription] = []
         self.renumbered = False
-        self._before = {turn.pk: turn.history_position for turn in self.turns}
+        self.doubles: list[CallTranscription] = []
+        self._before = {turn.pk: _values(turn) for turn in self.turns}
 
     def take_history(
         self, sentences: Sequence[Sentence], make: Callable[[Sentence], CallTranscription], *, at_end: bool = False
@@ -38,12 +40,14 @@ class Transcript:
         whole = joined([sentence_of(turn) for turn in self.told], sentences)
         if whole is None:
             return None
-        if all(i is not None for i, _ in whole):
+        if len(whole) == len(self.told) == len(self.turns):
             return 0
-        places = [None if i is None else self.told[i] for i, _ in whole]
+        places: Places = [None if i is None else self.told[i] for i, _ in whole]
         said = [None if j is None else sentences[j] for _, j in whole]
         known = max((place for place, turn in enumerate(places) if turn is not None), default=-1)
-        self._pair(places, said)
+        stored = [None if turn is None else sentence_of(turn) for turn in places]
+        reopen(places, said)
+        self.pair(places, [text for one, other in zip(said, stored, strict=True) if (text := one or other)])
         count, last = 0, list[CallTranscription]()
         for place in reversed(range(len(places))):
             sentence = said[place]
@@ -62,44 +66,44 @@ class Transcript:
         self.told = [turn for turn in places if turn is not None]
         for position, turn in enumerate(self.told):
             turn.history_position = position
+        if not at_end:
+            turns = arranged(self.turns, [turn for turn in self.told if turn.from_history])
+            self.renumbered = self.renumbered or turns != self.turns
+            self.turns = turns
         return count
 
-    def _pair(self, places: list[CallTranscription | None], said: Sequence[Sentence | None]) -> None:
-        """A single turn stands for the one sentence that is the same, in order; all that do, to be as many as can be.
+    def pair(self, places: Places, said: Sequence[Sentence]) -> None:
+        """Give turns without a place the one of the same sentence; where another turn has it, the first stays."""
+        for place, turn in list(pairs(places, said, self.turns, self.told)):
+            places[place] = self._one(places[place], turn)
 
-        Those that were paired lately are paired anew: a short sentence may have been taken for a later one like it.
-        """
-        both = [turn for turn in self.told if turn.told_singly]
-        settled, lately = both[:-OPEN], both[-OPEN:]
-        floor = max((turn.sequence_number for turn in settled), default=0)
-        opened = {turn.pk for turn in lately if not turn.from_history}
-        free: list[int] = []
-        for place, turn in enumerate(places):
-            if said[place] is not None and (turn is None or turn.pk in opened):
-                free.append(place)
-            elif turn is not None:
-                opened.discard(turn.pk)
-        singles = [
-            turn
-            for turn in self.turns
-            if turn.pk in opened or (turn.history_position is None and turn.sequence_number > floor)
-        ]
-        if not singles:
-            return
-        for place in free:
-            if (turn := places[place]) is not None:
-                turn.history_position, places[place] = None, None
-        wanted = [sentence for place in free if (sentence := said[place]) is not None]
-        for n, single in aligned(wanted, [sentence_of(turn) for turn in singles]):
-            places[free[n]] = singles[single]
+    def _one(self, told: CallTranscription | None, other: CallTranscription) -> CallTranscription:
+        """What stays of two turns that are one sentence: the first."""
+        if told is None:
+            return other
+        kept, double = sorted((told, other), key=self.turns.index)
+        kept.history_position = told.history_position
+        stand_for_both(kept, double)
+        self.turns.remove(double)
+        if double.pk is None:
+            self.new.remove(double)
+        else:
+            self.doubles.append(double)
+        self.renumbered = True
+        return kept
 
     def save(self, call: Call) -> bool:
         """Number and store what is new, note what changed; whether there was anything. The caller saves the call."""
-        changed = [turn for turn in self.turns if turn.pk and turn.history_position != self._before[turn.pk]]
-        if not (self.new or changed):
+        changed = [turn for turn in self.turns if turn.pk and _values(turn) != self._before[turn.pk]]
+        if not (self.new or changed or self.doubles):
             return False
         call.has_history = True
-        CallTranscription.objects.bulk_update(changed, ["history_position"], batch_size=500)
+        if call.final_sequence_number is not None:
+            call.final_sequence_number -= sum(
+                turn.sequence_number <= call.final_sequence_number for turn in self.doubles
+            )
+        CallTranscription.objects.filter(pk__in=[turn.pk for turn in self.doubles]).delete()
+        CallTranscription.objects.bulk_update(changed, HISTORY_FIELDS, batch_size=500)
         if self.renumbered:
             number_anew(call, [turn for turn in self.turns if turn.pk], self.turns)
             call.numbering += 1
@@ -109,6 +113,13 @@ class Transcript:
                 turn.sequence_number = call.last_sequence_number
         CallTranscription.objects.bulk_create(self.new)
         return True
+
+
+def arranged(turns: Sequence[CallTranscription], order: Sequence[CallTranscription]) -> list[CallTranscription]:
+    """The turns, those in `order` among them in that order."""
+    those = {id(turn) for turn in order}
+    in_turn = iter(order)
+    return [next(in_turn) if id(turn) in those else turn for turn in turns]
 
 
 def number_anew(call: Call, stored: Sequence[CallTranscription], turns: Sequence[CallTranscription]) -> None:
@@ -126,9 +137,9 @@ def in_histories(turns: Iterable[CallTranscription]) -> list[CallTranscription]:
     return sorted((turn for turn in turns if turn.history_position is not None), key=_position)
 
 
-def sentence_of(turn: CallTranscription) -> Sentence:
-    return Sentence(turn.speaker_type, turn.message_text)
-
-
 def _position(turn: CallTranscription) -> int:
     return turn.history_position or 0
+
+
+def _values(turn: CallTranscription) -> list[object]:
+    return [getattr(turn, name) for name in HISTORY_FIELDS]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.db.models import F, Q
+from django.utils import timezone
 
 from calls.models import Call, CallTranscription
 from calls.sentences import Sentence, same
@@ -21,6 +22,7 @@ class Untold:
     """
 
     def __init__(self, call: Call, count: int) -> None:
+        self._now = timezone.now()
         turns = call.transcriptions
         singles = turns.filter(told_singly=True).order_by("-sequence_number")
         both = singles.filter(history_position__isnull=False).only("sequence_number", "history_position").first()
@@ -39,7 +41,7 @@ class Untold:
         looked_at = () if self._blocked else enumerate(self._untold[:LOOKED_AT])
         for place, row in looked_at:
             if same(Sentence(row.speaker_type, row.message_text), sentence):
-                row.told_singly, row.turn_id = True, turn.turn_id
+                row.told_singly, row.turn_id, row.single_came_at = True, turn.turn_id, turn.arrived_at or self._now
                 self._untold = self._untold[place + 1 :]
                 self._any_both = True
                 self.told.append(row)
@@ -48,4 +50,4 @@ class Untold:
         return None
 
     def save(self) -> None:
-        CallTranscription.objects.bulk_update(self.told, ["told_singly", "turn_id"], batch_size=500)
+        CallTranscription.objects.bulk_update(self.told, ["told_singly", "turn_id", "single_came_at"], batch_size=500)

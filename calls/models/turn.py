@@ -29,6 +29,9 @@ class CallTranscription(models.Model):
         null=True, blank=True, editable=False, help_text="Its place in the histories that the agent sends."
     )
     told_singly = models.BooleanField(default=True, editable=False, help_text="It came by itself too.")
+    single_came_at = models.DateTimeField(
+        null=True, blank=True, editable=False, help_text="When it came by itself, if a history had told it before."
+    )
     from_history = models.BooleanField(
         default=False, db_default=False, editable=False, help_text="A history told it first."
     )

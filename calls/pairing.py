@@ -1,0 +1,95 @@
+"""Which single turns are which sentences of the histories, for a call whose turns came both ways."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from itertools import pairwise
+
+from calls.models import CallTranscription
+from calls.sentences import Sentence, aligned, same
+
+OPEN = 50  # of the turns that came both ways: those whose place in the histories a longer history may correct
+_FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
+
+Places = list[CallTranscription | None]  # the turn of each sentence that histories told; None: it has none yet
+
+
+def came_singly(turn: CallTranscription) -> datetime:
+    return turn.single_came_at or turn.created_at
+
+
+def reopen(places: Places, said: Sequence[Sentence | None]) -> None:
+    """Take single turns that were paired lately, with what is `said` once more, from their places.
+
+    They are paired anew: a short sentence may have been taken for a later one like it.
+    """
+    both = [place for place, turn in enumerate(places) if turn is not None and turn.told_singly]
+    for place in both[-OPEN:]:
+        turn, sentence = places[place], said[place]
+        if turn and sentence and not turn.from_history and same(sentence_of(turn), sentence):
+            turn.history_position = places[place] = None
+
+
+def pairs(
+    places: Sequence[CallTranscription | None],
+    said: Sequence[Sentence],
+    turns: Sequence[CallTranscription],
+    told: Sequence[CallTranscription],
+) -> Iterator[tuple[int, CallTranscription]]:
+    """Places for those of the `turns` that have none, by the same sentence and in order; for as many as can be.
+
+    Single turns come in the order in which they were said, so those that have a place part the others. A place whose
+    sentence histories alone told is for turns that find no other: its single turn may have come while an earlier one
+    had no place. A turn that came before one that was `told` by a history was told too: one that is left over may have
+    been passed by a repeated sentence that has the wrong place, so it takes any.
+    """
+    unplaced = [turn for turn in turns if turn.history_position is None]
+    strays = [turn for turn in unplaced if turn.from_history]  # told by histories that had nothing in common
+    singles = sorted((turn for turn in unplaced if not turn.from_history), key=came_singly)
+    if not unplaced:
+        return
+    fixed = [(place, came_singly(turn)) for place, turn in enumerate(places) if turn is not None and turn.told_singly]
+    fixed = [(-1, _FIRST), *fixed, (len(places), _LAST)][-OPEN - 2 :]
+    free = [place for place, turn in enumerate(places) if turn is None]
+    alone = [place for place, turn in enumerate(places) if turn is not None and not turn.told_singly][-2 * OPEN :]
+    for place, turn in _best(free, alone, said, strays):
+        if turn.told_singly:
+            free, alone = [p for p in free if p != place], [p for p in alone if p != place]
+        yield place, turn
+    last = max((came_singly(turn) for turn in told if turn.told_singly), default=_FIRST)
+    for (begin, since), (end, until) in [*pairwise(fixed), ((-1, _FIRST), (len(places), last))]:
+        between = [turn for turn in singles if since <= came_singly(turn) <= until]
+        free_here, alone_here = ([place for place in kind if begin < place < end] for kind in (free, alone))
+        for place, turn in _best(free_here, alone_here, said, between) if between else ():
+            singles.remove(turn)
+            free, alone = [p for p in free if p != place], [p for p in alone if p != place]
+            yield place, turn
+
+
+def _best(
+    free: Sequence[int], alone: Sequence[int], said: Sequence[Sentence], turns: Sequence[CallTranscription]
+) -> list[tuple[int, CallTranscription]]:
+    """Pairs of `free` places and turns; of `alone` places too, where that makes more pairs."""
+    told = [sentence_of(turn) for turn in turns]
+    found = aligned([said[place] for place in free], told, to_the_end=False)
+    spots = free
+    if len(found) < len(turns) and alone:
+        every = sorted([*free, *alone])
+        more = aligned([said[place] for place in every], told, to_the_end=False)
+        if len(more) > len(found):
+            found, spots = more, every
+    return [(spots[n], turns[m]) for n, m in found]
+
+
+def stand_for_both(kept: CallTranscription, double: CallTranscription) -> None:
+    """Two turns are one sentence: the one that stays has what is known of both."""
+    single = kept if kept.told_singly else double
+    kept.single_came_at = came_singly(single) if single.told_singly else None
+    kept.told_singly = single.told_singly
+    kept.from_history = kept.from_history or double.from_history
+    kept.turn_id = kept.turn_id or double.turn_id
+
+
+def sentence_of(turn: CallTranscription) -> Sentence:
+    return Sentence(turn.speaker_type, turn.message_text)
