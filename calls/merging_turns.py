@@ -68,7 +68,7 @@ class _Both:
             key=len,
             reverse=True,
         )
-        whole = joined([sentence_of(turn) for turn in first], [sentence_of(turn) for turn in second])
+        whole = joined([sentence_of(turn) for turn in first], [sentence_of(turn) for turn in second], least=1)
         self._strays = list(second)
         for turn in second:
             turn.history_position = None

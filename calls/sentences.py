@@ -97,15 +97,15 @@ def _aligned(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[i
 Place = tuple[int | None, int | None]
 
 
-def joined(stored: Sequence[Sentence], told: Sequence[Sentence]) -> list[Place] | None:
+def joined(stored: Sequence[Sentence], told: Sequence[Sentence], *, least: int = 2) -> list[Place] | None:
     """Two tellings of one conversation as one: for each sentence, its place in either. None: nothing in common.
 
     `stored` comes from earlier histories. Each telling is a piece of the conversation without holes, whose front may be
     cut. So `told` is laid along `stored`:
 
     1. both from their first sentence, where they agree wherever both tell something;
-    2. where their overlap is longest and they agree in all of it: of two sentences, of all that is stored, or of one
-       that is like no other;
+    2. where their overlap is longest and they agree in all of it: of two sentences, or of all that is stored; or, where
+       `least` is 1, of one that is like no other;
     3. from their first sentence, if that is the same. Where their last common place agrees, they are matched by
        position; else what they agree in is paired, and what lies between two pairs by position.
 
@@ -115,7 +115,7 @@ def joined(stored: Sequence[Sentence], told: Sequence[Sentence]) -> list[Place] 
     """
     if not stored or not told:
         return [*((i, None) for i in range(len(stored))), *((None, j) for j in range(len(told)))]
-    offset = _offset(stored, told)
+    offset = _offset(stored, told, least)
     if offset is not None:
         return [
             (i if 0 <= i < len(stored) else None, i - offset if 0 <= i - offset < len(told) else None)
@@ -133,7 +133,7 @@ def joined(stored: Sequence[Sentence], told: Sequence[Sentence]) -> list[Place] 
     return whole
 
 
-def _offset(stored: Sequence[Sentence], told: Sequence[Sentence]) -> int | None:
+def _offset(stored: Sequence[Sentence], told: Sequence[Sentence], least: int) -> int | None:
     """The place in `stored` of the first sentence of `told`; below 0 where `told` begins before it."""
     common = min(len(stored), len(told))
     if all(map(same, stored[:common], told[:common])):
@@ -147,7 +147,7 @@ def _offset(stored: Sequence[Sentence], told: Sequence[Sentence]) -> int | None:
             break
         i, j = max(offset, 0), max(-offset, 0)
         agree = next((n for n in range(length) if not same(stored[i + n], told[j + n])), length)
-        if agree == length and (length >= min(2, len(stored)) or _is_unique(stored[i], stored, told)):
+        if agree == length and (length >= min(2, len(stored)) or (least == 1 and _is_unique(stored[i], stored, told))):
             return offset
         left -= agree + 1
     by_position = same(stored[0], told[0]) and same(stored[common - 1], told[common - 1])

@@ -200,6 +200,5 @@ def test_what_a_history_tells_beyond_the_stored_ones():
     assert new_in(stored, say("a", "b", "c", "d", "e")) == say("e")
     assert new_in(stored, say("c", "d", "e", "f")) == say("e", "f")
     assert new_in(stored, say("b", "c")) == []
-    assert new_in(stored, say("d", "e")) == say("e")
-    assert new_in(say("a", "b", "c", "b"), say("b", "e")) is None, "one that repeats is no overlap"
+    assert new_in(stored, say("d", "e")) is None, "one sentence is no overlap"
     assert new_in(stored, say("x", "y")) is None
