@@ -1,0 +1,285 @@
+"""Five wrong passwords lock a user name at an address, at all three doors, and nobody else."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import re
+from datetime import timedelta
+from itertools import count
+
+import httpx
+import pytest
+from axes.models import AccessAttempt
+from django.conf import settings as django_settings
+from django.contrib.auth.hashers import MD5PasswordHasher
+from django.db.models import F
+from django.test import RequestFactory
+
+from callsite import expired_rows
+from callsite.sign_in_locks import UNKNOWN_ADDRESS, Lock, address_of
+from callsite.tests.conftest import PASSWORD, sqlite_env_in
+from callsite.tests.test_nginx import OLD, Nginx, nginx, proxy  # noqa: F401  (fixtures)
+from lab.stack.webserver import WebServer
+
+DOORS = ["/login/", "/admin/login/", "/api/token/"]
+LIMIT = django_settings.AXES_FAILURE_LIMIT
+numbers = count(1)
+
+
+class Visitor(contextlib.AbstractContextManager):
+    """Somebody at an address of this machine, who knocks at the doors."""
+
+    def __init__(self, url, address="127.0.0.1", **headers):
+        transport = httpx.HTTPTransport(local_address=address)
+        self.http = httpx.Client(base_url=url, transport=transport, headers=headers, timeout=30)
+
+    def knock(self, door, name, password="wrong"):
+        # each time as another program
+        headers = {"User-Agent": f"program {next(numbers)}", "Referer": str(self.http.base_url)}
+        form = {"username": name, "password": password}
+        if door == "/api/token/":
+            return self.http.post(door, json=form, headers=headers)
+        form["csrfmiddlewaretoken"] = self.http.get("/login/", headers=headers).cookies["csrftoken"]
+        return self.http.post(door, data=form, headers=headers)
+
+    def lock(self, door, name):
+        """Fail as often as it takes, and give what each attempt was answered."""
+        return [self.knock(door, name).status_code for _ in range(LIMIT)]
+
+    def __exit__(self, *_):
+        self.http.close()
+
+
+@pytest.fixture
+def visitor():
+    with contextlib.ExitStack() as visitors:
+        yield lambda *who, **headers: visitors.enter_context(Visitor(*who, **headers))
+
+
+def is_good(response):
+    return response.status_code == 200 if "/api/" in str(response.url) else response.status_code == 302
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_the_sixth_attempt_is_refused_though_its_password_is_good_and_says_when_to_come_back(
+    site, visitor, dispatcher, door
+):
+    ada = visitor(site.url)
+    wrong = 401 if door == "/api/token/" else 200
+    assert ada.lock(door, dispatcher.username) == [wrong] * LIMIT
+    refused = ada.knock(door, dispatcher.username, "dispatcher")
+    assert refused.status_code == 429
+    assert 890 <= int(refused.headers["Retry-After"]) <= 900
+    if door == "/api/token/":
+        assert refused.json() == {"detail": "Too many attempts. Try again in 15 minutes."}
+    else:
+        assert "Too many attempts. Try again in 15 minutes." in refused.text
+        assert "do not match" not in refused.text
+        assert "default-src 'none'" in refused.headers["Content-Security-Policy"]
+    assert "no-store" in refused.headers["Cache-Control"]
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_lock_holds_at_all_doors(site, visitor, dispatcher, door):
+    ada = visitor(site.url)
+    ada.lock(door, dispatcher.username)
+    assert [ada.knock(other, dispatcher.username, "dispatcher").status_code for other in DOORS] == [429] * 3
+
+
+def test_another_address_and_another_name_are_not_locked(site, visitor, dispatcher, admin_user):
+    visitor(site.url).lock("/login/", dispatcher.username)
+    assert is_good(visitor(site.url, "127.0.0.2").knock("/login/", dispatcher.username, "dispatcher"))
+    assert is_good(visitor(site.url).knock("/login/", admin_user.username, "password"))
+
+
+def test_a_name_that_nobody_has_is_locked_alike(site, visitor, dispatcher):
+    ada = visitor(site.url)
+    for name in (dispatcher.username, "nobody", "x" * 1000, "ünï\u202e"):
+        answers = [ada.knock("/api/token/", name) for _ in range(LIMIT + 1)]
+        assert [answer.status_code for answer in answers] == [401] * LIMIT + [429]
+        assert {answer.text for answer in answers[:LIMIT]} == {
+            '{"detail":"No active account found with the given credentials"}'
+        }
+
+
+def test_a_lock_ends_by_itself_although_somebody_goes_on_trying(site, visitor, dispatcher):
+    ada = visitor(site.url)
+    ada.lock("/api/token/", dispatcher.username)
+    pass_time(minutes=10)
+    assert 290 <= int(ada.knock("/api/token/", dispatcher.username).headers["Retry-After"]) <= 300
+    pass_time(minutes=5)
+    assert ada.knock("/api/token/", dispatcher.username).status_code == 401
+    assert is_good(ada.knock("/api/token/", dispatcher.username, "dispatcher")), "counting began anew"
+
+
+def pass_time(**time):
+    AccessAttempt.objects.update(attempt_time=F("attempt_time") - timedelta(**time))
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_a_good_password_ends_the_count(site, visitor, dispatcher, door):
+    ada = visitor(site.url)
+    for _ in range(3):
+        for _ in range(LIMIT - 1):
+            assert ada.knock(door, dispatcher.username).status_code in (200, 401)
+        assert is_good(ada.knock(door, dispatcher.username, "dispatcher"))
+        ada.http.cookies.clear()
+
+
+def test_failures_of_long_ago_do_not_count(site, visitor, dispatcher, monkeypatch):
+    monkeypatch.setattr(expired_rows, "AT_ONCE", 0)  # the sweep has not come to them
+    ada = visitor(site.url)
+    for _ in range(LIMIT - 1):
+        ada.knock("/api/token/", dispatcher.username)
+    pass_time(minutes=16)
+    for _ in range(LIMIT):
+        assert ada.knock("/api/token/", dispatcher.username).status_code == 401
+    assert ada.knock("/api/token/", dispatcher.username).status_code == 429
+
+
+# --- what it costs ------------------------------------------------------------------------------------------
+
+
+class CountingHasher(MD5PasswordHasher):
+    algorithm = "counting"
+    hashes = 0
+
+    def encode(self, password, salt):
+        CountingHasher.hashes += 1
+        return super().encode(password, salt)
+
+
+@pytest.mark.parametrize("door", DOORS)
+def test_an_attempt_that_is_refused_hashes_no_password_and_writes_no_row(site, visitor, settings, dispatcher, door):
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    ada = visitor(site.url)
+    ada.lock(door, "nobody")
+    CountingHasher.hashes, before = 0, list(AccessAttempt.objects.values())
+    assert {ada.knock(door, "nobody").status_code for _ in range(3)} == {429}
+    assert CountingHasher.hashes == 0
+    assert list(AccessAttempt.objects.values()) == before
+    ada.knock(door, "somebody")
+    assert CountingHasher.hashes == 1, "and the others are counted"
+
+
+def test_the_table_keeps_no_names_and_one_row_for_a_name_at_an_address(site, visitor, dispatcher):
+    ada = visitor(site.url)
+    for door in DOORS:
+        ada.knock(door, dispatcher.username)
+    [row] = AccessAttempt.objects.values()
+    assert row["failures_since_start"] == 3
+    assert dispatcher.username not in str(row)
+    assert "wrong" not in str(row)
+    assert not [value for name, value in row.items() if name.endswith("_data") and value]
+
+
+def test_old_rows_go_some_with_each_failure(site, visitor, monkeypatch):
+    monkeypatch.setattr(expired_rows, "AT_ONCE", 20)
+    common = {"ip_address": "127.0.0.9", "user_agent": "", "failures_since_start": 1}
+    AccessAttempt.objects.bulk_create(AccessAttempt(username=f"{n}", **common) for n in range(50))
+    pass_time(minutes=16)
+    AccessAttempt.objects.create(username="young", **common)
+    left = []
+    for name in "abcd":
+        visitor(site.url).knock("/api/token/", name)
+        left.append(AccessAttempt.objects.count())
+    assert left == [32, 13, 4, 5]
+    assert AccessAttempt.objects.filter(username="young").exists()
+
+
+def test_each_attempt_has_one_line_in_the_log(site, visitor, dispatcher, log):
+    ada = visitor(site.url)
+    for _ in range(LIMIT + 2):
+        ada.knock("/api/token/", dispatcher.username)
+    lines = [json.loads(line) for line in log.text().splitlines()]
+    lines = [line for line in lines if not line["logger"].startswith("uvicorn")]
+    assert [line.get("locked") for line in lines] == [None] * LIMIT + [True] * 2
+    assert {(line["logger"], line["event"], line["user_id"], line["address"]) for line in lines} == {
+        ("callsite.sign_ins", "Sign-in failed", dispatcher.pk, "127.0.0.1")
+    }
+
+
+# --- the address --------------------------------------------------------------------------------------------
+
+
+def test_behind_the_shipped_proxy_the_address_is_the_clients_own_whatever_it_says(proxy, visitor, dispatcher):  # noqa: F811
+    forged = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+    for n, door in enumerate(DOORS):
+        ada, bob = visitor(proxy.url, f"127.0.1.{n}"), visitor(proxy.url, f"127.0.2.{n}")
+        liar = visitor(proxy.url, f"127.0.1.{n}", **forged)
+        for _ in range(LIMIT):
+            forged["X-Forwarded-For"] = f"203.0.113.{next(numbers) % 256}"
+            liar.http.headers.update(forged)
+            assert liar.knock(door, dispatcher.username).status_code in (200, 401)
+        assert liar.knock(door, dispatcher.username, "dispatcher").status_code == 429
+        assert ada.knock(door, dispatcher.username, "dispatcher").status_code == 429
+        assert is_good(bob.knock(door, dispatcher.username, "dispatcher"))
+
+
+def test_behind_a_tls_proxy_that_nginx_is_told_of_the_address_is_what_that_one_saw(nginx, site, visitor, dispatcher):  # noqa: F811
+    text = re.sub(r"# (set_real_ip_from|real_ip_header|real_ip_recursive) ", r"\1 ", OLD).replace(
+        "192.0.2.1", "127.0.0.7"
+    )
+    with Nginx(nginx, text, site.port) as front:
+        for claimed in ("203.0.113.9", "198.51.100.1, 203.0.113.9"):  # what a client sent stands before it
+            told = visitor(front.url, "127.0.0.7", **{"X-Forwarded-For": claimed})
+            assert told.knock("/api/token/", dispatcher.username).status_code == 401
+        stranger = visitor(front.url, "127.0.0.8", **{"X-Forwarded-For": "203.0.113.9"})
+        assert stranger.knock("/api/token/", dispatcher.username).status_code == 401
+    rows = AccessAttempt.objects.values_list("ip_address", "failures_since_start")
+    assert sorted(rows) == [("127.0.0.8", 1), ("203.0.113.9", 2)]
+
+
+def test_a_client_that_is_no_trusted_proxy_does_not_choose_its_address(site, visitor, dispatcher):
+    ada = visitor(site.url, "127.0.0.3")  # FORWARDED_ALLOW_IPS is 127.0.0.1
+    for n in range(LIMIT):
+        ada.http.headers["X-Forwarded-For"] = f"203.0.113.{n}"
+        assert ada.knock("/api/token/", dispatcher.username).status_code == 401
+    assert ada.knock("/api/token/", dispatcher.username).status_code == 429
+    [row] = AccessAttempt.objects.values()
+    assert row["ip_address"] == "127.0.0.3"
+
+
+@pytest.mark.parametrize("chosen", ["x", "2001:db8::1%eth0", "", "1.2.3.4, x"])
+def test_an_address_that_a_proxy_garbles_is_no_fault(site, visitor, dispatcher, chosen):
+    """127.0.0.1 is a proxy that is believed."""
+    ada = visitor(site.url, **{"X-Forwarded-For": chosen})
+    assert ada.lock("/api/token/", dispatcher.username) == [401] * LIMIT
+    assert ada.knock("/api/token/", dispatcher.username).status_code == 429
+
+
+@pytest.mark.parametrize(
+    ("remote", "counted"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2::9", "2001:db8:1:2::"),
+        ("", UNKNOWN_ADDRESS),
+        ("a.b.c.d", UNKNOWN_ADDRESS),
+    ],
+)
+def test_the_address_of_a_request_is_that_of_the_connection_and_of_ipv6_the_network(remote, counted):
+    request = RequestFactory().get("/login/", REMOTE_ADDR=remote, HTTP_X_FORWARDED_FOR="203.0.113.9")
+    assert address_of(request) == counted
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(900, "15 minutes"), (61, "2 minutes"), (60, "1 minute"), (1, "1 minute")]
+)
+def test_the_time_to_wait_is_told_in_whole_minutes(seconds, text):
+    assert Lock(seconds).text == f"Too many attempts. Try again in {text}."
+
+
+# --- other processes, the other database --------------------------------------------------------------------
+
+
+def test_two_processes_on_one_sqlite_file_share_their_locks(tmp_path, visitor, starts_programs):
+    env = sqlite_env_in(tmp_path)
+    with WebServer(env) as one, WebServer(env) as other:
+        knocks = [visitor((one, other)[n % 2].url).knock(DOORS[n % 3], "admin").status_code for n in range(LIMIT)]
+        assert 429 not in knocks
+        for web in (one, other):
+            assert {visitor(web.url).knock(door, "admin", PASSWORD).status_code for door in DOORS} == {429}
+        assert is_good(visitor(other.url, "127.0.0.2").knock("/login/", "admin", PASSWORD))
