@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import re
 from datetime import timedelta
 from itertools import count
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
 from axes.models import AccessAttempt
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import MD5PasswordHasher
+from django.db import connection
 from django.db.models import F
 from django.test import RequestFactory
 
@@ -20,6 +23,7 @@ from callsite import expired_rows
 from callsite.sign_in_locks import UNKNOWN_ADDRESS, Lock, address_of
 from callsite.tests.conftest import PASSWORD, sqlite_env_in
 from callsite.tests.test_nginx import OLD, Nginx, nginx, proxy  # noqa: F401  (fixtures)
+from conftest import server_env
 from lab.stack.webserver import WebServer
 
 DOORS = ["/login/", "/admin/login/", "/api/token/"]
@@ -283,3 +287,14 @@ def test_two_processes_on_one_sqlite_file_share_their_locks(tmp_path, visitor, s
         for web in (one, other):
             assert {visitor(web.url).knock(door, "admin", PASSWORD).status_code for door in DOORS} == {429}
         assert is_good(visitor(other.url, "127.0.0.2").knock("/login/", "admin", PASSWORD))
+
+
+def test_two_processes_on_postgresql_share_their_locks(on_postgresql, transactional_db, visitor, starts_programs):
+    database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
+    env = server_env(database)
+    with WebServer(env) as one, WebServer(env) as other:
+        knocks = [visitor((one, other)[n % 2].url).knock(DOORS[n % 3], "nobody").status_code for n in range(LIMIT)]
+        assert 429 not in knocks
+        for web in (one, other):
+            assert {visitor(web.url).knock(door, "nobody").status_code for door in DOORS} == {429}
+            assert visitor(web.url, "127.0.0.2").knock("/login/", "nobody").status_code == 200
