@@ -112,13 +112,10 @@ LOGIN_REDIRECT_URL = "live"
 
 AUTHENTICATION_BACKENDS = ["callsite.sign_in_locks.Backend"]
 AXES_HANDLER = "callsite.sign_in_locks.Handler"
-AXES_CLIENT_IP_CALLABLE = "callsite.sign_in_locks.address_of"
-AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_FAILURE_LIMIT = 5
 AXES_COOLOFF_TIME = timedelta(minutes=15)
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False  # its rows have no names
-AXES_VERBOSE = False
 
 # --- Database and channel layer ---------------------------------------------------------------------------
 

@@ -15,6 +15,7 @@ import pytest
 from axes.models import AccessAttempt
 from django.conf import settings as django_settings
 from django.contrib.auth.hashers import MD5PasswordHasher
+from django.core.management import call_command
 from django.db import connection
 from django.db.models import F
 from django.test import RequestFactory
@@ -119,6 +120,14 @@ def test_a_lock_ends_by_itself_although_somebody_goes_on_trying(site, visitor, d
 
 def pass_time(**time):
     AccessAttempt.objects.update(attempt_time=F("attempt_time") - timedelta(**time))
+
+
+@pytest.mark.parametrize("command", [["axes_reset"], ["axes_reset_ip", "127.0.0.1"]])
+def test_a_command_ends_the_locks(site, visitor, dispatcher, command):
+    ada = visitor(site.url)
+    ada.lock("/api/token/", dispatcher.username)
+    call_command(*command)
+    assert is_good(ada.knock("/api/token/", dispatcher.username, "dispatcher"))
 
 
 @pytest.mark.parametrize("door", DOORS)
