@@ -22,6 +22,7 @@ from realtime.call_state import CallState
 from realtime.catch_up import Reader
 from realtime.cycles import Tasks, forever
 from realtime.doorbell import current_doorbell
+from realtime.heard import Heard
 from realtime.messages import ErrorFrame, Notice, Reset, SubscriptionConfirmed, encode
 from realtime.subscriptions import Listener, Subscription, Topic
 
@@ -31,7 +32,6 @@ SETTLE_SECONDS = 0.3
 HEARTBEAT_SECONDS = 20.0
 DATABASE_RETRY_SECONDS = 1.0
 STALLED_SECONDS = 15.0
-REMEMBERED_CALLS = 10_000
 CLOSE_TRY_AGAIN_LATER = 1013
 CLOSE_NOT_AUTHENTICATED = 4401
 
@@ -44,8 +44,7 @@ class Hub:
         self._connections: Counter[int] = Counter()  # by user
         self.topics: dict[int, Topic] = {}
         self._doorbell = current_doorbell()
-        self._heard = self._forgotten = 0  # marks; below `_forgotten` nobody knows any more
-        self._unserved: dict[int, int] = {}  # of calls without a topic, when something was heard last
+        self._unserved = Heard()
         self._cycles: list[asyncio.Task[None]] = []
         self._tasks = Tasks()
         self._reader = Reader(self._tasks, self.unsubscribe, self._gone)
@@ -116,20 +115,10 @@ class Hub:
 
     def moment(self) -> int | None:
         """A mark for `subscribe`: what is read from now on, and not heard of, is current. None: we would not hear."""
-        return self._heard if self._doorbell.is_member else None
+        return self._unserved.moment() if self._doorbell.is_member else None
 
     def _is_current(self, call_id: int, since: int | None) -> bool:
-        if since is None or not self._doorbell.is_member:
-            return False
-        return since >= self._forgotten and self._unserved.get(call_id, -1) < since
-
-    def _note_unserved(self, call_id: int) -> None:
-        """Something was heard of a call that has no topic (yet): its state may be read at this moment."""
-        if len(self._unserved) >= REMEMBERED_CALLS:
-            self._unserved.clear()
-            self._forgotten = self._heard + 1
-        self._unserved[call_id] = self._heard
-        self._heard += 1
+        return since is not None and self._doorbell.is_member and self._unserved.nothing_since(since, call_id)
 
     def unsubscribe(self, listener: Listener, call_id: int) -> None:
         subscription = listener.subscriptions.pop(call_id)
@@ -172,7 +161,7 @@ class Hub:
     async def heard(self, notice: Notice) -> None:
         topic = self.topics.get(notice["call_id"])
         if topic is None:
-            self._note_unserved(notice["call_id"])
+            self._unserved.note(notice["call_id"])
             return
         if notice["type"] == "turn":
             turn = notice["turn"]

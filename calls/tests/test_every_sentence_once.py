@@ -81,6 +81,7 @@ def tellings(draw, *, repeats, cuts, singles):
 BOUNDED = settings(
     deadline=None,
     max_examples=30,
+    derandomize=True,
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
     database=None,

@@ -56,7 +56,7 @@ TOO_LONG = {"field": "data.conversation_id", "value": "c" * 256, "details": "dat
 REFUSED = {"raw": b'{"type": "no_such_type"}', "status": 400, "outcome": "rejected"}
 SAFEGUARDS = {
     "the signature is compared": (
-        (Signature, "confirm", lambda signature: None),
+        (Signature, "confirm", lambda signature, body: None),
         (test_signature.test_the_published_vectors_hold, {"case": WRONG_SECRET}),
     ),
     "a signature ages": (

@@ -88,7 +88,7 @@ def test_what_failed_arrives_without_a_word_number_header_or_query_string(sqlite
     with serving(sqlite_env, receiver.dsn) as (web, elevenlabs, token):
         assert elevenlabs.post_call(AUDIO).status_code == 500
         (failed,) = receiver.wait_for(1)
-        assert elevenlabs.client.get("/api/calls/?search=%2B15550009999&token=in-the-query").status_code == 500
+        assert elevenlabs.client.get("/api/calls/?search=%2B15550009999+in-the-query").status_code == 500
         receiver.wait_for(2)
         assert elevenlabs.client.get("/die?token=in-the-query").status_code == 200
         receiver.wait_for(3)

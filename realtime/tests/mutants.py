@@ -7,6 +7,7 @@ import asyncio
 from calls.models import CallQuerySet
 from calls.postgres import turns
 from realtime import replay
+from realtime.heard import Heard
 from realtime.hub import Hub
 from realtime.subscriptions import Topic
 
@@ -68,7 +69,7 @@ def join_first(patch):
 
 def heard_early(patch):
     """What is heard of a call before anybody listens to it is forgotten at once."""
-    patch.setattr(Hub, "_note_unserved", lambda hub, call_id: None)
+    patch.setattr(Heard, "note", lambda heard, call_id: None)
 
 
 def row_lock(patch):

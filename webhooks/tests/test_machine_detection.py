@@ -46,6 +46,23 @@ def test_the_names_of_a_call_are_found_wherever_they_stand(data, texts):
     assert set(machine_detection(data).call.texts) == set(texts)
 
 
+def test_what_a_dynamic_variable_names_is_a_claim_and_system_variables_are_elevenlabs_own():
+    variables = {"call_sid": "EL_1", "conversation_id": "conv_2", "system__call_sid": "CA1"}
+    call = machine_detection({"agent_id": "agent_1", "client_data": {"dynamic_variables": variables}}).call
+    assert (call.conversation_id, call.agent_id) == (None, "agent_1")
+    assert [(name.text, name.is_claim) for name in call.names] == [("CA1", False), ("EL_1", True)]
+
+
+def test_a_claim_of_another_agent_links_no_verdict(site, transactional_db):
+    call = Call.register(call_sid="EL_1", agent_id="agent_1")
+    body = {"agent_id": "agent_2", "answered_by": "fax", "dynamic_variables": {"call_sid": "EL_1"}}
+    assert (
+        site.post_call({"type": "answering_machine_detection", "event_timestamp": 1, "data": body}).status_code == 200
+    )
+    call.refresh_from_db()
+    assert (call.answered_by, WebhookDelivery.objects.get().outcome) == ("", "unmatched")
+
+
 @pytest.mark.parametrize("data", [None, 5, "conv_1", [], {}, {"conversation_id": 7}, {"answered_by": "human"}])
 def test_what_names_no_call_is_no_detection(data):
     assert machine_detection(data) is None
@@ -69,3 +86,10 @@ def test_a_verdict_waits_for_its_call_and_makes_none(site, transactional_db, set
     call = Call.register(conversation_id="conv_later")
     call.refresh_from_db()
     assert (call.answered_by, WebhookDelivery.objects.get().outcome) == ("machine", "applied")
+
+
+def test_a_word_in_a_dynamic_variable_is_no_verdict():
+    data = {"conversation_id": "conv_1", "dynamic_variables": {"driver": "Fax"}, "AnsweredBy": "machine_start"}
+    assert machine_detection(data).answered_by == "machine"
+    del data["AnsweredBy"]
+    assert machine_detection(data).answered_by == ""
