@@ -63,16 +63,17 @@ class Handler(AxesDatabaseHandler):
     """What axes asks and tells. It stores no name, since people type passwords there too, and nothing of the form."""
 
     def is_locked(self, request: Any, credentials: dict[str, Any] | None = None) -> bool:
+        begin = _begin()
         last = (
             _attempts(request, (credentials or {}).get("username"))
-            .filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT, attempt_time__gt=_begin())
+            .filter(failures_since_start__gte=settings.AXES_FAILURE_LIMIT, attempt_time__gt=begin)
             .values_list("attempt_time", flat=True)
             .first()
         )
         if last is None:
             return False
         # DRF wraps the request, which middleware sees without its wrapping
-        getattr(request, "_request", request).sign_in_lock = Lock(math.ceil((last - _begin()).total_seconds()))
+        getattr(request, "_request", request).sign_in_lock = Lock(math.ceil((last - begin).total_seconds()))
         return True
 
     def user_login_failed(self, sender: Any, credentials: dict[str, Any], request: Any = None, **more: Any) -> None:
