@@ -10,7 +10,12 @@ class CallsiteConfig(AppConfig):
     name = "callsite"
 
     def ready(self) -> None:
-        from callsite import checks, sign_ins  # noqa: F401  (registers them)
+        from django.contrib import admin
+        from rest_framework_simplejwt.token_blacklist.models import BlacklistedToken, OutstandingToken
+
+        from callsite import checks, expired_rows, sign_ins  # noqa: F401  (registers them)
+
+        admin.site.unregister([BlacklistedToken, OutstandingToken])  # numbers that say nothing to people
 
         atexit.register(close_pools)
 

@@ -53,6 +53,7 @@ def configuration(level: str, *, readable: bool) -> dict[str, Any]:
             **{name: {"handlers": [], "level": "NOTSET", "propagate": True} for name in _CONFIGURED_BY_OTHERS},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "django.request": {"handlers": [], "level": "ERROR", "propagate": True},  # a 4xx is the sender's fault
+            "axes": {"level": "ERROR"},  # callsite.sign_ins writes one line for an attempt
             "daphne": {"handlers": [], "level": "WARNING", "propagate": True},
             "websockets.server": {"level": "WARNING"},
             "uvicorn.access": {"handlers": access, "propagate": False},

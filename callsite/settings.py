@@ -32,7 +32,7 @@ CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "daphne",  # first: makes `runserver` speak ASGI
-    "django.contrib.admin",
+    "callsite.admin_site.Config",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -41,6 +41,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "rest_framework",
+    "rest_framework_simplejwt.token_blacklist",
+    "axes",
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
@@ -65,6 +67,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "callsite.sign_in_locks.refuse_locked",
 ]
 
 ROOT_URLCONF = "callsite.urls"
@@ -103,8 +106,16 @@ AUTH_PASSWORD_VALIDATORS = [
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
 SESSION_ENGINE = "callsite.sessions"
+SESSION_COOKIE_AGE = 12 * 60 * 60  # from the sign-in on: callsite.sign_ins
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "live"
+
+AUTHENTICATION_BACKENDS = ["callsite.sign_in_locks.Backend"]
+AXES_HANDLER = "callsite.sign_in_locks.Handler"
+AXES_FAILURE_LIMIT = 5
+AXES_COOLOFF_TIME = timedelta(minutes=15)
+AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False  # its rows have no names
 
 # --- Database and channel layer ---------------------------------------------------------------------------
 
@@ -231,6 +242,7 @@ SECURE_HSTS_INCLUDE_SUBDOMAINS = False
 # Sites on https name it in CSRF_TRUSTED_ORIGINS; on plain http a Secure cookie would lock all users out.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(o.startswith("https://") for o in CSRF_TRUSTED_ORIGINS)
 SILENCED_SYSTEM_CHECKS = [
+    "axes.W002",  # its middleware loses the login page under ASGI; callsite.sign_in_locks.refuse_locked stands for it
     "security.W005",  # the owner of the domain decides for its subdomains
     "security.W008",  # the proxy in front does TLS and the redirect to it
     "security.W021",  # the owner of the domain decides on preload lists

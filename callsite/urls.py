@@ -5,9 +5,6 @@ from __future__ import annotations
 from django.contrib import admin
 from django.urls import include, path
 
-admin.site.site_header = admin.site.site_title = "callsite"
-admin.site.index_title = "Calls and their webhooks"
-
 urlpatterns = [
     path("", include("webhooks.urls")),
     path("api/", include("calls.api.urls")),

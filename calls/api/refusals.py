@@ -57,7 +57,10 @@ RESPONSES: dict[str, dict[str, Any]] = {
         "example": {"detail": 'Unsupported media type "text/plain" in request.'},
     },
     "429": {
-        "description": "A proxy in front of callsite limits how often this client may ask. Ask less often.",
+        "description": "Too many attempts to sign in with this user name from this address; or a proxy in front of "
+        "callsite limits how often this client may ask.",
+        "headers": RETRY_AFTER,
+        "example": {"detail": "Too many attempts. Try again in 15 minutes."},
     },
     "503": {
         "description": "Too many requests at once, or the database is busy. Nothing was changed; try again.",

@@ -1,12 +1,14 @@
-"""Tokens: got with a password, and refreshed. Refreshing makes the checks of using one."""
+"""Tokens: got with a password, refreshed, revoked. Refreshing makes the checks of using one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
+from django.db import transaction
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework_simplejwt.authentication import JWTAuthentication
+from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.serializers import TokenObtainPairSerializer
 from rest_framework_simplejwt.tokens import RefreshToken
 from rest_framework_simplejwt.views import TokenViewBase
@@ -20,7 +22,11 @@ SIGNED_IN = [
     request("A dispatcher", {"username": "dispatcher", "password": "a long password"}),
     answer("Both tokens", {"access": ACCESS, "refresh": REFRESH}),
 ]
-REFRESHED = [request("The refresh token", {"refresh": REFRESH}), answer("A new access token", {"access": ACCESS})]
+REFRESHED = [
+    request("The refresh token", {"refresh": REFRESH}),
+    answer("Both tokens, new", {"access": ACCESS, "refresh": REFRESH}),
+]
+REVOKED = [request("The refresh token", {"refresh": REFRESH}), answer("Nothing", {})]
 
 
 class TokenSerializer(KnownFields, TokenObtainPairSerializer):
@@ -31,16 +37,42 @@ class TokenSerializer(KnownFields, TokenObtainPairSerializer):
 
 
 class TokenRefreshSerializer(KnownFields):
-    """Gives a new access token while the user is active and the password is unchanged since the refresh token."""
+    """Gives both tokens anew while the user is active and the password is unchanged. The old refresh token is used up.
+
+    simplejwt's own serializer ignores the password, raises DoesNotExist for a deleted user, takes a token twice if both
+    requests come at once, and gives twelve more hours each time. Here these end twelve hours after the sign-in.
+    """
 
     access = serializers.CharField(read_only=True)
-    refresh = serializers.CharField(write_only=True)
+    refresh = serializers.CharField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
         refresh = RefreshToken(attrs["refresh"])
-        # simplejwt's own serializer ignores the password, and raises DoesNotExist for a deleted user
         JWTAuthentication().get_user(refresh)
-        return {"access": str(refresh.access_token)}
+        with transaction.atomic():
+            _revoke(refresh)
+            refresh.set_jti()
+            refresh.set_iat()
+            refresh.outstand()
+        return {"access": str(refresh.access_token), "refresh": str(refresh)}
+
+
+class TokenRevokeSerializer(KnownFields):
+    """Ends a refresh token. An access token that it gave lasts up to 30 minutes."""
+
+    refresh = serializers.CharField(write_only=True)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, str]:
+        with transaction.atomic():
+            _revoke(RefreshToken(attrs["refresh"]))
+        return {}
+
+
+def _revoke(refresh: RefreshToken) -> None:
+    """Use a token up. TokenError if somebody was first, at this moment too."""
+    _, is_first = cast(tuple[Any, bool], refresh.blacklist())  # simplejwt's annotation is wrong
+    if not is_first:
+        raise TokenError("Token is blacklisted")
 
 
 @extend_schema(summary="Sign in", examples=SIGNED_IN)
@@ -52,6 +84,16 @@ class TokenView(KnownParameters, TokenViewBase):
 
 @extend_schema(summary="Refresh a token", examples=REFRESHED)
 class TokenRefreshView(KnownParameters, TokenViewBase):
-    """Send the refresh token; get a new access token. A changed password and a deactivated user end both."""
+    """Send the refresh token; get new ones of both kinds. Each refresh token is good once: keep the new one.
+
+    All end 12 hours after the sign-in. A changed password and a deactivated user end them at once.
+    """
 
     serializer_class = TokenRefreshSerializer
+
+
+@extend_schema(summary="Revoke a token", examples=REVOKED)
+class TokenRevokeView(KnownParameters, TokenViewBase):
+    """Send a refresh token that is needed no more, as when a user signs out. It is good for nothing from then on."""
+
+    serializer_class = TokenRevokeSerializer

@@ -7,7 +7,7 @@ from rest_framework.permissions import AllowAny
 from calls.api.cross_origin import readable_from_other_sites
 from calls.api.parts import part_or_call
 from calls.api.schema import SchemaView
-from calls.api.tokens import TokenRefreshView, TokenView
+from calls.api.tokens import TokenRefreshView, TokenRevokeView, TokenView
 from calls.api.views import CallViewSet
 
 call = CallViewSet.as_view({"get": "retrieve", "patch": "partial_update"})
@@ -23,6 +23,7 @@ urlpatterns = [
     path("calls/<path:identifier>/", call, name="call-detail"),
     path("token/", TokenView.as_view(), name="token"),
     path("token/refresh/", TokenRefreshView.as_view(), name="token-refresh"),
+    path("token/blacklist/", TokenRevokeView.as_view(), name="token-revoke"),
     path("schema/", SchemaView.as_view(), name="schema"),
     path(
         "docs/",

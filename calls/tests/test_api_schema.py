@@ -88,6 +88,7 @@ ASKED = [
     ("post", "/api/token/", "", {"username": "u", "password": "p"}, 401),
     ("post", "/api/token/refresh/", "", {"refresh": "a.b.c"}, 401),
     ("post", "/api/token/refresh/", "", {}, 400),
+    ("post", "/api/token/blacklist/", "", {"refresh": "a.b.c"}, 401),
 ]
 
 

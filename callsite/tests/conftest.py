@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import logging
@@ -13,6 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from structlog.contextvars import clear_contextvars
 
 from callsite.logs import Formatter
+from callsite.tests.doors import Visitor
 from conftest import manage, server_env
 
 GOOD = "transcription_sip_trunk"
@@ -36,6 +38,13 @@ def sqlite_env(tmp_path, starts_programs):
 def staff_token(transactional_db):
     user = get_user_model().objects.create_superuser("boss", password="boss")
     return str(AccessToken.for_user(user))
+
+
+@pytest.fixture
+def visitor():
+    """Called with a URL, and an address of this machine, it gives somebody who knocks at the doors there."""
+    with contextlib.ExitStack() as visitors:
+        yield lambda *who, **headers: visitors.enter_context(Visitor(*who, **headers))
 
 
 @pytest.fixture

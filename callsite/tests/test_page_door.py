@@ -6,6 +6,7 @@ import contextlib
 import socket
 import threading
 import time
+import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
@@ -67,7 +68,7 @@ def until(true, seconds=10):
 
 def log_in(site):
     with contextlib.suppress(httpx.HTTPError):
-        login = {"username": "nosuch", "password": "x"}
+        login = {"username": f"nosuch-{uuid.uuid4()}", "password": "x"}  # five failures of one name would lock it
         return httpx.post(f"{site.url}/api/token/", json=login, timeout=60, trust_env=False)
 
 

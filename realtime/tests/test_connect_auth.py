@@ -121,7 +121,7 @@ MARKS = ["without the password's mark", "with another's mark", "with no mark"]
 
 @pytest.mark.parametrize("name", [*FORGERIES, *MARKS, "not a number's", "cut short", "empty"])
 async def test_a_token_that_is_not_good_lets_nobody_in(site, dispatcher, name):
-    token = forged(name, dispatcher)
+    token = await in_database(forged)(name, dispatcher)
     assert not await is_let_in(site.ws_url, additional_headers=bearer(token))
     assert not await is_let_in(site.ws_url, subprotocols=["callsite.v1", f"bearer.{token}"])
     assert not await is_let_in(f"{site.ws_url}?token={token}")

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
+from importlib import import_module
 
 import httpx
 import pytest
+import time_machine
 import websockets
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.models import Session
 from django.db import connection
@@ -22,6 +26,7 @@ from realtime.tests.conftest import in_database, server_loop, until
 from realtime.tests.test_token_expiry import is_shown_out
 
 PATHS = ["/ws/calls/transcriptions", "/ws/calls"]
+SessionStore = import_module(settings.SESSION_ENGINE).SessionStore
 STAYS_SECONDS = 2.5  # a sweep has passed
 
 
@@ -97,6 +102,27 @@ async def test_a_session_that_is_deleted_or_expires_ends_its_sockets(browser, en
 
 def expire():
     Session.objects.update(expire_date=timezone.now())
+
+
+async def test_a_session_ends_twelve_hours_after_the_sign_in_however_it_is_used(browser):
+    def use_it_six_hours_later():
+        with time_machine.travel(timezone.now() + timedelta(hours=6)):
+            session = SessionStore(Session.objects.get().session_key)
+            session["used"] = True
+            session.save()
+        return Session.objects.get().expire_date
+
+    before = (await in_database(Session.objects.get)()).expire_date
+    assert timedelta(hours=11.9) < before - timezone.now() <= timedelta(hours=12)
+    assert await in_database(use_it_six_hours_later)() == before
+
+
+async def test_another_sign_in_begins_another_twelve_hours(browser, dispatcher):
+    await in_database(lambda: Session.objects.update(expire_date=timezone.now() + timedelta(minutes=1)))()
+    await asyncio.to_thread(browser.post, "/logout/")
+    await asyncio.to_thread(browser.sign_in, dispatcher)
+    session = await in_database(Session.objects.get)()
+    assert session.expire_date - timezone.now() > timedelta(hours=11.9)
 
 
 async def test_a_session_that_becomes_another_users_ends_the_socket(browser):

@@ -1,0 +1,48 @@
+"""The admin's site. Its login page is the one of all pages, and it tells people who may not use it what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import update_wrapper
+from typing import Any
+
+from django.contrib.admin import AdminSite
+from django.contrib.admin.apps import AdminConfig
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponseBase
+from django.template.response import TemplateResponse
+
+
+class Site(AdminSite):
+    """Users who are signed in and may not use the admin get 403.html. Django's own sends them to a login page again."""
+
+    site_header = site_title = "callsite"
+    index_title = "Calls and their webhooks"
+
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]
+        from django.contrib.auth.views import LoginView  # needs the apps
+
+        self._refuse_who_may_not(request)
+        return LoginView.as_view(next_page="admin:index", redirect_authenticated_user=True)(request)
+
+    def admin_view(self, view: Callable[..., Any], cacheable: bool = False) -> Any:
+        guarded = super().admin_view(view, cacheable)
+
+        def open_page(request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+            self._refuse_who_may_not(request)
+            return guarded(request, *args, **kwargs)
+
+        return update_wrapper(open_page, guarded)
+
+    def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
+        if not self.get_app_list(request):
+            raise PermissionDenied
+        return super().index(request, extra_context)
+
+    def _refuse_who_may_not(self, request: HttpRequest) -> None:
+        if request.user.is_authenticated and not self.has_permission(request):
+            raise PermissionDenied
+
+
+class Config(AdminConfig):
+    default_site = "callsite.admin_site.Site"
