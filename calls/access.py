@@ -11,7 +11,7 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 
 from calls.models import AgentAccess
 
@@ -45,6 +45,6 @@ def may_see(agents: Agents, agent_id: str) -> bool:
     return agents is None or agent_id in agents
 
 
-def visible[Row: Model](rows: QuerySet[Row], agents: Agents, agent_id: str = "agent_id") -> QuerySet[Row]:
+def visible[Rows: QuerySet[Any]](rows: Rows, agents: Agents, agent_id: str = "agent_id") -> Rows:
     """The rows whose call is one of those; `agent_id` is the way to its agent, as in "call__agent_id"."""
     return rows if agents is None else rows.filter(**{f"{agent_id}__in": agents})
