@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
 
 from django.contrib import admin
@@ -30,7 +29,7 @@ class AgentAccessInline(admin.TabularInline):  # type: ignore[type-arg]
     extra = 0
 
 
-class LimitedUserAdmin(UserAdmin):
+class LimitedUserAdmin(UserAdmin):  # type: ignore[type-arg]
     """Django's own, with the agents whose calls the user may see."""
 
     inlines = (*UserAdmin.inlines, AgentAccessInline)
@@ -56,6 +55,7 @@ class AccessLogEntryAdmin(ReadOnlyAdmin):
     search_fields = ("call_sid__exact", "conversation_id__exact", "user_name__exact")
     search_help_text = "A whole call SID, conversation ID or user name."
     links = ("call_id",)
+    page_kind = None
 
     def get_search_results(
         self, request: HttpRequest, rows: QuerySet[AccessLogEntry], text: str
@@ -70,10 +70,6 @@ class AccessLogEntryAdmin(ReadOnlyAdmin):
         return (
             entries if agents is None else entries.filter(call_id__in=visible(Call.objects.all(), agents).values("pk"))
         )
-
-    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
-        """Looking into the log is not logged."""
-        return super(ReadOnlyAdmin, self).change_view(request, *args, **kwargs)
 
 
 def of_call(call: Call) -> Q:

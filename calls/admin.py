@@ -8,8 +8,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
@@ -122,9 +121,9 @@ class CallTranscriptionAdmin(OfCallAdmin):
     ordering = ("-id",)
     page_kind = Kind.TRANSCRIPT
 
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponseBase:
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """A page of turns is the transcript of the calls on it, or a part of it."""
-        response: HttpResponseBase = super().changelist_view(request, extra_context)
+        response = super().changelist_view(request, extra_context)
         page = (getattr(response, "context_data", None) or {}).get("cl")
         if page is None:
             return response

@@ -14,7 +14,6 @@ from django.contrib import admin
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
 
 from calls import access_log
@@ -45,20 +44,24 @@ class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     paginator = CappedPaginator
     links: tuple[str, ...] = ()  # more look-ups, which pages of the admin link to
     agent_id = "agent_id"  # the way to the agent of a row's call
-    page_kind = Kind.PAGE  # what the access log says of a row's page
+    page_kind: Kind | None = Kind.PAGE  # what the access log says of a row's page; None: it keeps nothing
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return visible(super().get_queryset(request), agents_of(request.user), self.agent_id)
 
-    def change_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
         """The page of a row; it is rendered when the access log has it."""
-        response: HttpResponseBase = super().change_view(request, *args, **kwargs)
+        response = super().change_view(request, object_id, form_url, extra_context)
         row = (getattr(response, "context_data", None) or {}).get("original")
-        return response if row is None else self.logged(response, request, self.page_kind, [row], self.detail_of(row))
+        if row is None or self.page_kind is None:
+            return response
+        return self.logged(response, request, self.page_kind, [row], self.detail_of(row))
 
     def logged(
-        self, response: HttpResponseBase, request: HttpRequest, kind: Kind, rows: Iterable[Any], detail: str = ""
-    ) -> HttpResponseBase:
+        self, response: HttpResponse, request: HttpRequest, kind: Kind, rows: Iterable[Any], detail: str = ""
+    ) -> HttpResponse:
         """This response, once the log says who sees these rows; 503 where that cannot be written."""
         try:
             access_log.note(request, kind, [self.subject_of(row) for row in rows], detail)

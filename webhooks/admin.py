@@ -7,8 +7,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest
-from django.http.response import HttpResponseBase
+from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -85,7 +84,7 @@ class WebhookDeliveryAdmin(OfCallAdmin):
     def detail_of(self, row: WebhookDelivery) -> str:
         return f"delivery {row.pk}"
 
-    def raw_view(self, request: HttpRequest, pk: int) -> HttpResponseBase:
+    def raw_view(self, request: HttpRequest, pk: int) -> HttpResponse:
         """The body with its secrets, for those who may see them; the access log has each look."""
         if not (self.has_view_permission(request) and self.has_raw_permission(request)):
             raise PermissionDenied
