@@ -94,14 +94,16 @@ def note(request: HttpRequest | Request, kind: Kind, subjects: Iterable[Subject]
             raise NotLogged from error
 
 
-def noted_change[Result](request: HttpRequest | Request, change: Callable[[], tuple[Result, Subject, str]]) -> Result:
+def noted_change[Result](
+    request: HttpRequest | Request, change: Callable[[], tuple[Result, Subject, str]], kind: Kind = Kind.CHANGE
+) -> Result:
     """Change a call and write it into the log, both or neither. Raises NotLogged.
 
     `change` returns its result, the call, and what was changed.
     """
     with transaction.atomic():
         result, subject, detail = change()
-        note(request, Kind.CHANGE, [subject], detail)
+        note(request, kind, [subject], detail)
     return result
 
 

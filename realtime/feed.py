@@ -52,9 +52,8 @@ class Watcher(Listener):
 
     def take_rights(self, rights: Rights) -> None:
         """With other agents the watcher moves to their feed, whose snapshot comes next."""
-        moves = self.feed is not None and rights.agents != self.rights.agents
         self.rights = rights
-        if moves and self.feed is not None:
+        if self.feed is not None and self.feed.agents != rights.agents:
             self.feed.leave(self)
             feed_of(rights.agents).enter(self)
 
@@ -248,6 +247,4 @@ _feeds: PerLoop[dict[Agents, Feed]] = PerLoop(dict)  # those that have watchers;
 def feed_of(agents: Agents) -> Feed:
     """The feed of all who may see the calls of these agents."""
     feeds = _feeds()
-    if agents not in feeds:
-        feeds[agents] = Feed(agents)
-    return feeds[agents]
+    return feeds.get(agents) or feeds.setdefault(agents, Feed(agents))
