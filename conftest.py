@@ -21,10 +21,12 @@ import pytest
 import uvicorn
 import websockets
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.test import TransactionTestCase
 from rest_framework_simplejwt.tokens import AccessToken
 
+from calls.groups import AUDITORS, DISPATCHERS, SUPERVISORS
 from calls.models import Call
 from lab.stack.ports import free_port
 from lab.stack.webserver import CHECKOUT
@@ -54,13 +56,19 @@ def pytest_configure() -> None:
 
 
 def empty_written_tables(test: TransactionTestCase) -> None:
-    """Delete the rows of every table that has some, but for permissions and content types."""
-    kept = {"django_migrations", "django_content_type", "auth_permission"}
+    """Delete the rows of every table that has some, but for what migrations put there."""
+    kept = {"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
     tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - kept)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables))
-        for (table,) in cursor.fetchall():
+        written = [table for (table,) in cursor.fetchall()]
+        if connection.vendor == "postgresql":
+            cursor.execute("SET LOCAL callsite.purge = 'on'")  # else the access log keeps its rows
+        for table in written:
             cursor.execute(f"DELETE FROM {table}")
+        ours = (DISPATCHERS, SUPERVISORS, AUDITORS)
+        for group in Group.objects.exclude(name__in=ours):
+            group.delete()
 
 
 # Django's flush costs each test that commits a TRUNCATE of all tables, and all permissions anew.
@@ -235,6 +243,14 @@ def dispatcher(transactional_db: None) -> Any:
 @pytest.fixture
 def token(dispatcher: Any) -> str:
     return str(AccessToken.for_user(dispatcher))
+
+
+@pytest.fixture
+def supervisor_token(transactional_db: None) -> str:
+    """Of a user who may play recordings, too."""
+    user = get_user_model().objects.create_user(f"supervisor-{uuid.uuid4().hex[:6]}", password="supervisor")
+    user.groups.add(Group.objects.get(name=SUPERVISORS))
+    return str(AccessToken.for_user(user))
 
 
 @pytest.fixture

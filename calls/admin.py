@@ -8,10 +8,12 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html, format_html_join
 
+from calls.access_admin import seen_by
+from calls.access_log import Kind
 from calls.models import Call, CallRecording, CallTranscription
 from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
@@ -37,7 +39,7 @@ class CallAdmin(ReadOnlyAdmin):
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
     fieldsets = (
-        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "elsewhere")}),
+        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "elsewhere", "seen_by")}),
         ("Parties", {"fields": ("driver_id", "agent_id", "agent_name", "direction", "from_number", "to_number")}),
         (
             "Outcome",
@@ -50,6 +52,18 @@ class CallAdmin(ReadOnlyAdmin):
         ),
         ("As ElevenLabs sent it", {"fields": ("analysis", "metadata", "transcript"), "classes": ("collapse",)}),
     )
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """What leads to pages that the user may not see is left out."""
+        hidden = set[str]()
+        if not request.user.has_perm("calls.view_callrecording"):
+            hidden.add("audio")
+        if not request.user.has_perm("calls.view_accesslogentry"):
+            hidden.add("seen_by")
+        return [
+            (name, {**options, "fields": tuple(field for field in options["fields"] if field not in hidden)})
+            for name, options in super().get_fieldsets(request, obj)
+        ]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         calls = super().get_queryset(request)
@@ -72,6 +86,10 @@ class CallAdmin(ReadOnlyAdmin):
     @admin.display(description="elsewhere")
     def elsewhere(self, call: Call) -> str:
         return format_html_join(" · ", "{}", ((link(call),) for link in links_from_call)) or "—"
+
+    @admin.display(description="seen by")
+    def seen_by(self, call: Call) -> str:
+        return seen_by(call)
 
     @admin.display(description="transcript summary")
     def summary(self, call: Call) -> str:
@@ -101,6 +119,16 @@ class CallTranscriptionAdmin(OfCallAdmin):
     search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
     ordering = ("-id",)
+    page_kind = Kind.TRANSCRIPT
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        """A page of turns is the transcript of the calls on it, or a part of it."""
+        response = super().changelist_view(request, extra_context)
+        page = (getattr(response, "context_data", None) or {}).get("cl")
+        if page is None:
+            return response
+        one_a_call = {turn.call_id: turn for turn in page.result_list}
+        return self.logged(response, request, Kind.TRANSCRIPT, one_a_call.values())
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
         """Within one call as it was spoken, else the newest first."""
@@ -113,6 +141,10 @@ class CallRecordingAdmin(OfCallAdmin):
     search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
     fields = ("call", "audio", "size_bytes", "sha256", "event_time", "created_at")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        """The API plays a recording to those who may view its call, too."""
+        return [name for name in self.fields if name != "audio" or request.user.has_perm("calls.view_call")]
 
     @admin.display(description="recording")
     def audio(self, recording: CallRecording) -> str:

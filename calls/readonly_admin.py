@@ -1,7 +1,11 @@
-"""Read-only admin classes, for any room, whose queries do not grow with the table."""
+"""Read-only admin classes, for any room, whose queries do not grow with the table.
+
+They show the calls that the user may see, and write into the access log who looked.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -11,8 +15,12 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+
+from calls import access_log
+from calls.access import agents_of, visible
+from calls.access_log import Kind, Subject
 
 COUNTED = 5_000
 OF_FILTERS = ("__id__exact", "__exact", "__isnull", "__gte", "__lt")  # the look-ups that Django's own filters make
@@ -35,6 +43,37 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
     """
 
     links: tuple[str, ...] = ()  # more look-ups, which pages of the admin link to
+    agent_id = "agent_id"  # the way to the agent of a row's call
+    page_kind: Kind | None = Kind.PAGE  # what the access log says of a row's page; None: it keeps nothing
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return visible(super().get_queryset(request), agents_of(request.user), self.agent_id)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """The page of a row; it is rendered when the access log has it."""
+        response = super().change_view(request, object_id, form_url, extra_context)
+        row = (getattr(response, "context_data", None) or {}).get("original")
+        if row is None or self.page_kind is None:
+            return response
+        return self.logged(response, request, self.page_kind, [row], self.detail_of(row))
+
+    def logged(
+        self, response: HttpResponse, request: HttpRequest, kind: Kind, rows: Iterable[Any], detail: str = ""
+    ) -> HttpResponse:
+        """This response, once the log says who sees these rows; 503 where that cannot be written."""
+        try:
+            access_log.note(request, kind, [self.subject_of(row) for row in rows], detail)
+        except access_log.NotLogged as error:
+            return HttpResponse(str(error.detail), status=error.status_code, content_type="text/plain")
+        return response
+
+    def subject_of(self, row: Any) -> Subject:
+        return Subject.of(row)
+
+    def detail_of(self, row: Any) -> str:
+        return ""
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         filters = {getattr(one, "parameter_name", one) for one in self.list_filter}
@@ -74,12 +113,16 @@ class ReadOnlyAdmin(KnownLookups):
 
 
 class OfCallAdmin(ReadOnlyAdmin):
-    """Rows that belong to a call. Lists read two columns of it: the transcripts of 50 calls may be megabytes."""
+    """Rows that belong to a call. Lists read its names alone: the transcripts of 50 calls may be megabytes."""
 
     list_select_related = ("call",)
     links = ("call__id",)
+    agent_id = "call__agent_id"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         call = self.model._meta.get_field("call").related_model
-        unread = {field.name for field in call._meta.concrete_fields} - {"id", "call_sid"}
+        unread = {field.name for field in call._meta.concrete_fields} - {"id", "call_sid", "conversation_id"}
         return super().get_queryset(request).defer(*(f"call__{name}" for name in unread))
+
+    def subject_of(self, row: Any) -> Subject:
+        return Subject.of(row.call)

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
+from calls.access import Agents, may_see
 from calls.linking import Name, NameRank, Reference, link, remember
 from calls.models import Call
 from calls.names import Known, Owner, hold_names
@@ -21,21 +22,23 @@ class NameTaken(Exception):
         self.field = field
 
 
-def register(*, call_sid: str = "", conversation_id: str | None = None, **fields: Any) -> tuple[Call, bool]:
+def register(
+    *, call_sid: str = "", conversation_id: str | None = None, agents: Agents = None, **fields: Any
+) -> tuple[Call, bool]:
     """A call that was placed elsewhere, and whether its row is new. Without a `call_sid` it gets one, in either case.
 
-    One that only webhooks made is filled. Raises NameTaken where it was registered before, or where its names belong to
-    two calls.
+    One that only webhooks made is filled. Raises NameTaken where it was registered before, where its names belong to
+    two calls, or where it is a call of an agent other than `agents`.
     """
     sid = call_sid or Call.make_call_sid(fields.get("driver_id", ""))
     reference = Reference(conversation_id=conversation_id, names=(Name(sid, NameRank.REGISTERED),))
     with transaction.atomic():
         known = hold_names(reference.texts)
         by_sid = known.owner(sid)
-        if by_sid is not None and by_sid.name_rank == NameRank.REGISTERED:
+        if by_sid is not None and (by_sid.name_rank == NameRank.REGISTERED or _is_of_others(by_sid, agents)):
             raise NameTaken("call_sid", "A call with this call_sid already exists.")
         for other in _named_as(conversation_id, known):
-            if other.name_rank == NameRank.REGISTERED:
+            if other.name_rank == NameRank.REGISTERED or _is_of_others(other, agents):
                 raise NameTaken("conversation_id", "A call with this conversation_id already exists.")
             if other.conversation_id not in (None, conversation_id):
                 raise NameTaken("conversation_id", "Another call has this as its call_sid, or as a former name.")
@@ -48,21 +51,22 @@ def register(*, call_sid: str = "", conversation_id: str | None = None, **fields
         return call.fill(fields), False
 
 
-def update(call: Call, *, conversation_id: str | None = None, **fields: Any) -> Call:
+def update(call: Call, *, conversation_id: str | None = None, agents: Agents = None, **fields: Any) -> Call:
     """Write these fields and no others. Raises NameTaken as `link_conversation`, Call.DoesNotExist if it is gone."""
     with transaction.atomic():
         if conversation_id and conversation_id != call.conversation_id:
-            call = link_conversation(call, conversation_id)
+            call = link_conversation(call, conversation_id, agents)
         locked = Call.objects.select_for_update(no_key=True).get_by_identifier(call.call_sid)
         if fields:
             _write(locked, fields)
         return locked
 
 
-def link_conversation(call: Call, conversation_id: str) -> Call:
+def link_conversation(call: Call, conversation_id: str, agents: Agents = None) -> Call:
     """Tell ElevenLabs' identifier of a call; one that it had before stays a name of it.
 
-    Raises NameTaken where the identifier is a name of another call that cannot be the same one.
+    Raises NameTaken where the identifier is a name of another call that cannot be the same one, or that is of an agent
+    other than `agents`.
     """
     with transaction.atomic():
         known = hold_names([conversation_id, call.call_sid])
@@ -73,7 +77,7 @@ def link_conversation(call: Call, conversation_id: str) -> Call:
             if other.pk == call.pk:
                 continue
             may_be_the_same = call.conversation_id is None and other.conversation_id in (None, conversation_id)
-            if not may_be_the_same or other.name_rank == NameRank.REGISTERED:
+            if not may_be_the_same or other.name_rank == NameRank.REGISTERED or _is_of_others(other, agents):
                 raise NameTaken("conversation_id", "Another call has this conversation_id.")
         if call.conversation_id is None:
             name = Name(call.call_sid, call.name_rank)
@@ -84,6 +88,11 @@ def link_conversation(call: Call, conversation_id: str) -> Call:
             locked.conversation_id = conversation_id
             remember(locked, former, {"conversation_id"})
         return Call.objects.get_by_identifier(call.call_sid)  # what waited for its names has been applied
+
+
+def _is_of_others(call: Owner, agents: Agents) -> bool:
+    """Whether it is known that the call is none of these agents': it must not be told of, nor changed."""
+    return call.agent_id != "" and not may_see(agents, call.agent_id)
 
 
 def _named_as(conversation_id: str | None, known: Known) -> set[Owner]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import os
 from typing import Any
@@ -15,7 +16,10 @@ django_application = get_asgi_application()
 from callsite import logs, memory, page_door, webhook_door  # noqa: E402  (needs the apps)
 from realtime import publisher  # noqa: E402
 from realtime.asgi import websocket_application  # noqa: E402
+from realtime.subscription_log import current_subscription_log  # noqa: E402
 from webhooks.batching.turns import current_writer  # noqa: E402
+
+ACCESS_LOG_SECONDS = 2.0  # that the last rows of the access log have, when the server ends
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
@@ -42,5 +46,8 @@ async def lifespan(receive: Any, send: Any) -> None:
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await current_writer().end()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(ACCESS_LOG_SECONDS):
+            await current_subscription_log().drained()
     logs.flush()
     await send({"type": "lifespan.shutdown.complete"})

@@ -1,4 +1,5 @@
-"""Who may listen: a JWT (header, sub-protocol or query) or the session of a signed-in user on this site's pages.
+"""Who may listen: a JWT (header, sub-protocol or query) or the session of a signed-in user on this site's pages; and to
+the calls of which agents.
 
 What let somebody in must stay good: while a socket is open, the hub asks `still_allowed` about it every two seconds.
 """
@@ -7,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from django.conf import settings
@@ -27,6 +28,7 @@ from rest_framework_simplejwt.settings import api_settings as jwt_settings
 from rest_framework_simplejwt.tokens import AccessToken
 from rest_framework_simplejwt.utils import get_md5_hash_password
 
+from calls.access import Agents, agents_of_each
 from calls.per_loop import PerLoop
 from realtime.replay import in_thread
 from realtime.together import Together
@@ -36,7 +38,7 @@ SUBPROTOCOL = "callsite.v1"
 REMEMBERED_TOKENS = 10_000
 _BEARER = "bearer."
 _tokens: dict[bytes, Identity] = {}  # those that were verified, by digest
-_entering = PerLoop(lambda: Together(_may_enter))
+_entering = PerLoop(lambda: Together(lambda identities: still_allowed(identities)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,17 @@ class Identity:
     expires_at: float | None
     session_key: str | None = None
     password_hash: str | None = None  # as the token has it
+
+
+@dataclass(frozen=True, slots=True)
+class Rights:
+    """What an identity may do now: hear the calls of these agents. The access log has its name."""
+
+    user_name: str
+    agents: Agents
+
+
+Admission = tuple[Identity, Rights]
 
 
 def take_token_from_query(scope: dict[str, Any]) -> None:
@@ -60,25 +73,24 @@ def take_token_from_query(scope: dict[str, Any]) -> None:
     scope["query_string"] = b""
 
 
-async def identify(scope: dict[str, Any]) -> Identity | None:
-    """Who opens this socket, if they may listen. Raises django.db.Error when that cannot be found out."""
+async def identify(scope: dict[str, Any]) -> Admission | None:
+    """Who opens this socket, with what rights, if they may listen. Raises django.db.Error when that is not known."""
     token = offered_token(scope)
     if token is not None:
         return await identify_token(token)
     user = scope.get("user")
     if user is None or not user.is_authenticated or not is_own_origin(scope):
         return None
-    identity = Identity(user.pk, None, session_key=scope["session"].session_key)
-    return identity if await may_enter(identity) else None
+    return await admitted(Identity(user.pk, None, session_key=scope["session"].session_key))
 
 
-async def identify_token(token: str) -> Identity | None:
+async def identify_token(token: str) -> Admission | None:
     """The user of a JWT access token, if the token is good and the user may listen."""
     try:
         identity = _verified(token)
     except (TokenError, KeyError, TypeError, ValueError):
         return None
-    return identity if await may_enter(identity) else None
+    return await admitted(identity)
 
 
 def _verified(token: str) -> Identity:
@@ -99,30 +111,33 @@ def _verified(token: str) -> Identity:
     return identity
 
 
-async def may_enter(identity: Identity) -> bool:
-    """Whether `still_allowed` has it; those who come in at the same moment ask together."""
-    return await _entering().ask(identity) is True
+async def admitted(identity: Identity) -> Admission | None:
+    """The identity, if `still_allowed` has it; those who come in at the same moment ask together."""
+    rights = await _entering().ask(identity)
+    return None if rights is None else (identity, rights)
 
 
-async def _may_enter(identities: Collection[Identity]) -> dict[Identity, Literal[True]]:
-    return dict.fromkeys(await still_allowed(identities), True)
+async def still_allowed(identities: Iterable[Identity]) -> dict[Identity, Rights]:
+    """Those whose user is active and may view calls, and whose session or token is still good.
 
-
-async def still_allowed(identities: Iterable[Identity]) -> set[Identity]:
-    """Those whose user is active and may view calls, and whose session or token is still good; two queries for all."""
+    Three queries for all: users, sessions, and the agents of those who are no superusers.
+    """
     asked = set(identities)
     return await in_thread(lambda: _still_allowed(asked), "auth")
 
 
-def _still_allowed(asked: set[Identity]) -> set[Identity]:
+def _still_allowed(asked: set[Identity]) -> dict[Identity, Rights]:
     backend = "django.contrib.auth.backends.ModelBackend"
     may_view = get_user_model()._default_manager.with_perm(PERMISSION, backend=backend)
-    users = may_view.only("pk", "password").in_bulk({identity.user_id for identity in asked})
+    read = may_view.only("pk", "password", "is_superuser", get_user_model().USERNAME_FIELD)
+    users = read.in_bulk({identity.user_id for identity in asked})
     keys = {identity.session_key for identity in asked if identity.session_key is not None}
     sessions = Session.objects.filter(session_key__in=keys, expire_date__gt=timezone.now())
     decoded = {session.session_key: session.get_decoded() for session in sessions} if keys else {}
+    agents = agents_of_each(users.values())
+    rights = {pk: Rights(user.get_username(), agents[pk]) for pk, user in users.items()}
     return {
-        identity
+        identity: rights[identity.user_id]
         for identity in asked
         if (user := users.get(identity.user_id)) is not None
         and (

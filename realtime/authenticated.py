@@ -16,7 +16,8 @@ from django.conf import settings
 from django.db import Error
 
 from realtime import auth
-from realtime.hub import CLOSE_NOT_AUTHENTICATED, CLOSE_TRY_AGAIN_LATER, Hub, current_hub
+from realtime.doorkeeper import CLOSE_NOT_AUTHENTICATED, CLOSE_TRY_AGAIN_LATER
+from realtime.hub import Hub, current_hub
 from realtime.limits import Rate
 from realtime.messages import ErrorCode, ErrorFrame
 from realtime.send_queue import SendQueue
@@ -36,8 +37,8 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
     listener: Listener
     expiry: asyncio.TimerHandle | None = None
 
-    def new_listener(self, identity: auth.Identity, send_queue: SendQueue) -> Listener:
-        return Listener(identity, send_queue, self.close_soon)
+    def new_listener(self, admission: auth.Admission, send_queue: SendQueue, address: str) -> Listener:
+        return Listener(*admission, send_queue, self.close_soon, address)
 
     def on_enter(self) -> None:
         """The client has been let in."""
@@ -62,15 +63,17 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
 
     async def connect(self) -> None:
         try:
-            identity = await auth.identify(self.scope)
+            admission = await auth.identify(self.scope)
         except Error:
-            identity = None
-        if identity is None:
+            admission = None
+        if admission is None:
             await self.close()  # before accept: the upgrade is refused with 403
             return
+        identity = admission[0]
         await self.accept(auth.echoed_subprotocol(self.scope))
         self.hub = current_hub()
-        self.listener = self.new_listener(identity, SendQueue(self.base_send))
+        address = str((self.scope.get("client") or ("",))[0])
+        self.listener = self.new_listener(admission, SendQueue(self.base_send), address)
         self.rate = Rate(settings.WS_MAX_MESSAGES_PER_SECOND)
         limit = settings.WS_MAX_CONNECTIONS_PER_USER
         if limit and self.hub.connections_of(identity.user_id) >= limit:
@@ -121,15 +124,15 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
     async def authenticate(self, token: Any) -> None:
         """Take a newer token of the same user; the connection then stays open until that one expires."""
         try:
-            identity = await auth.identify_token(token) if isinstance(token, str) else None
+            admission = await auth.identify_token(token) if isinstance(token, str) else None
         except Error:  # the present token is not known to be invalid
             self.error("SUBSCRIPTION_FAILED", "The database is away. Authenticate again in a moment.")
             return
-        if identity is None or identity.user_id != self.listener.user_id:
+        if admission is None or admission[0].user_id != self.listener.user_id:
             self.refuse("AUTHENTICATION_FAILED", "This token is not valid.", CLOSE_NOT_AUTHENTICATED)
             return
-        self.listener.identity = identity
-        self._stay_until_expiry(identity)
+        self.listener.identity = admission[0]
+        self._stay_until_expiry(admission[0])
 
     # --- errors and closing -----------------------------------------------------------------------------------
 

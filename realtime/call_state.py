@@ -16,6 +16,7 @@ class CallState:
     last_sequence_number: int
     final_sequence_number: int | None
     numbering: int = 0  # how often a merge has numbered its turns anew
+    agent_id: str = ""
 
     @property
     def ended(self) -> bool:

@@ -20,13 +20,18 @@ DATABASE_RETRY_SECONDS = 1.0
 class Reader:
     """Reads for the topics and subscriptions of one hub.
 
-    `unsubscribe` ends a listener's subscription to a call; `gone` is told of a call whose row is no more.
+    `unsubscribe` ends a listener's subscription to a call; `gone` is told of a call whose row is no more; `is_of_agent`
+    is told whose call it is, before anything of it is served.
     """
 
     def __init__(
-        self, tasks: Tasks, unsubscribe: Callable[[Listener, int], None], gone: Callable[[Topic], None]
+        self,
+        tasks: Tasks,
+        unsubscribe: Callable[[Listener, int], None],
+        gone: Callable[[Topic], None],
+        is_of_agent: Callable[[Topic, str], None],
     ) -> None:
-        self._tasks, self._unsubscribe, self._gone = tasks, unsubscribe, gone
+        self._tasks, self._unsubscribe, self._gone, self._is_of_agent = tasks, unsubscribe, gone, is_of_agent
 
     def catch_up(self, topic: Topic) -> None:
         """Read what this process has not heard, once for all its sockets."""
@@ -40,6 +45,7 @@ class Reader:
             while topic.stale and topic.users:
                 topic.stale = False
                 page = await replay.read(topic.call_id, topic.head, until_end=True)
+                self._is_of_agent(topic, page.state.agent_id)
                 if page.state.numbering != topic.numbering:
                     topic.numbering, topic.head = page.state.numbering, page.state.last_sequence_number
                     for subscription in list(topic.subscriptions):
@@ -90,6 +96,9 @@ class Reader:
             return
         head, user_id = topic.head, subscription.listener.user_id
         page = await replay.read(topic.call_id, subscription.position, until_end=subscription.live, user_id=user_id)
+        self._is_of_agent(topic, page.state.agent_id)
+        if subscription.over:
+            return
         if page.state.numbering != subscription.numbering:
             subscription.start_again(page.state)
             return

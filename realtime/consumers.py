@@ -10,9 +10,9 @@ from django.db import Error
 
 from calls.models import IDENTIFIER_MAX_LENGTH, Call
 from realtime import replay
-from realtime.auth import Identity
+from realtime.auth import Admission
 from realtime.authenticated import AuthenticatedConsumer
-from realtime.feed import Feed, Watcher, current_feed
+from realtime.feed import Watcher, feed_of
 from realtime.messages import UnsubscribeConfirmed
 from realtime.send_queue import SendQueue
 
@@ -42,6 +42,8 @@ class TranscriptionConsumer(AuthenticatedConsumer):
         try:
             since = self.hub.moment()
             state = await replay.find(identifier)
+            if not self.listener.may_hear(state.agent_id):
+                raise Call.DoesNotExist
             if not self._has_room_for(state.call_id):
                 limit = settings.WS_MAX_SUBSCRIPTIONS
                 self.error("SUBSCRIPTION_LIMIT", f"At most {limit} subscriptions a connection.")
@@ -82,24 +84,22 @@ class CallsConsumer(AuthenticatedConsumer):
     """`/ws/calls`. docs/websocket.md describes its messages."""
 
     usage = 'Send {"snapshot": true} or {"ping": any}.'
-    feed: Feed
     listener: Watcher
 
-    def new_listener(self, identity: Identity, send_queue: SendQueue) -> Watcher:
-        return Watcher(identity, send_queue, self.close_soon)
+    def new_listener(self, admission: Admission, send_queue: SendQueue, address: str) -> Watcher:
+        return Watcher(*admission, send_queue, self.close_soon, address)
 
     def on_enter(self) -> None:
-        self.feed = current_feed()
-        self.feed.enter(self.listener)
+        feed_of(self.listener.rights.agents).enter(self.listener)
 
     def on_leave(self) -> None:
-        if hasattr(self, "feed"):
-            self.feed.leave(self.listener)
+        if self.listener.feed is not None:
+            self.listener.feed.leave(self.listener)
 
     async def handle_message(self, message: Any) -> bool:
         match message:
-            case {"snapshot": True, **rest} if not rest:
-                self.feed.ask(self.listener)
+            case {"snapshot": True, **rest} if not rest and self.listener.feed is not None:
+                self.listener.feed.ask(self.listener)
                 return True
         return False
 

@@ -1,4 +1,4 @@
-"""The feed: this process's list of calls, its watchers, and the versions that they got.
+"""The feed: this process's list of calls, its watchers, and the versions that they got. One for each set of agents.
 
 The channel layer is a doorbell. The feed reads the calls that it names from the database, once for all watchers,
 encodes each new version once, and sends it. Every 2 seconds it compares the whole list with the database, version by
@@ -19,11 +19,13 @@ from django.db import Error
 from django.utils import timezone
 from msgspec import Raw
 
+from calls.access import Agents, may_see
 from calls.per_loop import PerLoop
 from realtime import feed_queries
+from realtime.auth import Rights
 from realtime.cycles import Tasks, forever
 from realtime.doorbell import current_doorbell
-from realtime.feed_queries import Listing, Version
+from realtime.feed_queries import Listing, Row, Version
 from realtime.messages import CallChanged, ListHeartbeat, Notice, Snapshot, Totals
 from realtime.subscriptions import Listener
 
@@ -42,10 +44,18 @@ class Watcher(Listener):
 
     number: int = 0
     waits: bool = True
+    feed: Feed | None = None
 
     def beat(self) -> None:
-        if self.number:
-            self.send(ListHeartbeat(number=self.number, totals=current_feed().totals))
+        if self.number and self.feed is not None:
+            self.send(ListHeartbeat(number=self.number, totals=self.feed.totals))
+
+    def take_rights(self, rights: Rights) -> None:
+        """With other agents the watcher moves to their feed, whose snapshot comes next."""
+        self.rights = rights
+        if self.feed is not None and self.feed.agents != rights.agents:
+            self.feed.leave(self)
+            feed_of(rights.agents).enter(self)
 
     def push_snapshot(self, calls: Iterable[str], totals: Totals) -> None:
         self.number += 1
@@ -66,9 +76,10 @@ class Told:
 
 
 class Feed:
-    """Reads, compares and sends while it has watchers."""
+    """Reads, compares and sends the calls of some agents while it has watchers."""
 
-    def __init__(self) -> None:
+    def __init__(self, agents: Agents = None) -> None:
+        self.agents = agents
         self.watchers: set[Watcher] = set()
         self.totals = Totals(0, 0, feed_queries.COUNTED_UP_TO)  # as of the newest comparison
         self._told: dict[int, Told] = {}  # in the order of the latest change
@@ -86,6 +97,7 @@ class Feed:
     def enter(self, watcher: Watcher) -> None:
         """Add a watcher; its first message is a snapshot."""
         self.watchers.add(watcher)
+        watcher.feed = self
         self.ask(watcher)
         if self._cycle is None:
             self._doorbell.add(self)
@@ -93,12 +105,15 @@ class Feed:
 
     def leave(self, watcher: Watcher) -> None:
         self.watchers.discard(watcher)
+        watcher.feed = None
         self._asking.discard(watcher)
         if not self.watchers and self._cycle is not None:
             self._cycle.cancel()
             self._cycle = None
             self._told.clear()
             self._doorbell.remove(self)
+            if _feeds().get(self.agents) is self:
+                del _feeds()[self.agents]
 
     def ask(self, watcher: Watcher) -> None:
         """Send the watcher a snapshot that is read from now on. Until then it gets no changes."""
@@ -154,7 +169,7 @@ class Feed:
 
     async def _compare(self, rung: set[int]) -> Listing:
         """Compare the list with the database, and send the calls whose version differs."""
-        listing = await feed_queries.listing(rung | self._told.keys())
+        listing = await feed_queries.listing(rung | self._told.keys(), self.agents)
         self.totals = listing.totals
         listed, old = set(listing.calls), timezone.now() - RECENT
         needed = set[int]()
@@ -172,8 +187,10 @@ class Feed:
 
     # --- sending ----------------------------------------------------------------------------------------------------
 
-    def _tell(self, rows: list[tuple[int, Version, str]]) -> None:
-        for call_id, version, text in rows:
+    def _tell(self, rows: list[Row]) -> None:
+        for call_id, version, text, agent_id in rows:
+            if not may_see(self.agents, agent_id):
+                continue
             told = self._told.pop(call_id, None)
             self._told[call_id] = Told(version, text)
             if told is not None and told.version == version:
@@ -224,4 +241,10 @@ class Feed:
             del self._told[call_id]
 
 
-current_feed = PerLoop(Feed)  # in a server, one per process
+_feeds: PerLoop[dict[Agents, Feed]] = PerLoop(dict)  # those that have watchers; in a server, of the process
+
+
+def feed_of(agents: Agents) -> Feed:
+    """The feed of all who may see the calls of these agents."""
+    feeds = _feeds()
+    return feeds.get(agents) or feeds.setdefault(agents, Feed(agents))

@@ -5,19 +5,22 @@ Versions are small and read often. Rows are read only where a version is new.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.models import F, FilteredRelation, Q, QuerySet
 from django.db.models.functions import Left
 
+from calls.access import Agents, visible
 from calls.json_values import iso, json_number
 from calls.models import Call
+from calls.per_loop import PerLoop
 from calls.redaction import redacted
 from realtime.messages import LastTurn, ListedCall, Totals, encode
 from realtime.replay import in_thread
+from realtime.together import Together
 
 IN_PROGRESS_LIMIT = 1_000
 ENDED_LIMIT = 50
@@ -46,6 +49,7 @@ class Listing:
     """`calls`: the calls of a snapshot, in its order. `window`: these, and the newest by id whatever their status.
 
     `versions`: of the window, and of the other calls that the caller named. `totals`: of all calls, in the list or not.
+    All of it is of the calls that the watchers may see.
     """
 
     calls: list[int]
@@ -54,25 +58,44 @@ class Listing:
     totals: Totals
 
 
-async def listing(known: set[int]) -> Listing:
-    """Read the present list. It has the versions of all `known` calls, also of those that left the list."""
-    return await in_thread(lambda: _listing(known), "feed")
+class Row(NamedTuple):
+    """A call of the list; `text` is its JSON, which all feeds share."""
+
+    call_id: int
+    version: Version
+    text: str
+    agent_id: str
 
 
-async def rows(call_ids: Iterable[int]) -> list[tuple[int, Version, str]]:
-    """Read these calls, each as (id, version, JSON), in one query."""
-    ids = list(call_ids)
-    calls = Call.objects.filter(pk__in=ids)
-    return await in_thread(lambda: [_row(values) for values in _with_last_turn(calls)], "feed")
+async def listing(known: set[int], agents: Agents) -> Listing:
+    """Read the present list of the calls of these agents. It has the versions of all `known` calls of theirs, also of
+    those that left the list.
+    """
+    return await in_thread(lambda: _listing(known, agents), "feed")
 
 
-def _listing(known: set[int]) -> Listing:
+async def rows(call_ids: Iterable[int]) -> list[Row]:
+    """Read these calls, of whichever agent. Feeds that ask at the same moment share one query."""
+    ids = frozenset(call_ids)
+    return (await _reading().ask(ids) or []) if ids else []
+
+
+async def _read_rows(asked: Collection[frozenset[int]]) -> dict[frozenset[int], list[Row]]:
+    calls = Call.objects.filter(pk__in=frozenset[int]().union(*asked))
+    read = await in_thread(lambda: [_row(values) for values in _with_last_turn(calls)], "feed")
+    return {ids: [row for row in read if row.call_id in ids] for ids in asked}
+
+
+_reading = PerLoop(lambda: Together(_read_rows))
+
+
+def _listing(known: set[int], agents: Agents) -> Listing:
     """Calls in progress are read first: a call that ends between the queries is in both results, never in none.
 
     The newest by id catch a call that begins and ends between two comparisons. Each query walks an index.
     """
     fields = ("pk", "call_sid", "status", "last_sequence_number", "updated_at")
-    calls = Call.objects.order_by()
+    calls = visible(Call.objects.order_by(), agents)
     in_progress = calls.filter(status=Call.Status.IN_PROGRESS).order_by("-pk").values_list(*fields)[:IN_PROGRESS_LIMIT]
     ended = calls.filter(call_end_time__isnull=False).exclude(status=Call.Status.IN_PROGRESS)
     ended_last = ended.order_by("-call_end_time", "-pk").values_list(*fields)[:ENDED_LIMIT]
@@ -82,13 +105,14 @@ def _listing(known: set[int]) -> Listing:
     window = frozenset(versions)
     if missing := known - versions.keys():
         versions |= {pk: Version(*rest) for pk, *rest in calls.filter(pk__in=missing).values_list(*fields)}
-    totals = Totals(_counted(Call.Status.IN_PROGRESS), _counted(*ENDED), COUNTED_UP_TO)
+    totals = Totals(_counted(agents, Call.Status.IN_PROGRESS), _counted(agents, *ENDED), COUNTED_UP_TO)
     return Listing(list(listed), window, versions, totals)
 
 
-def _counted(*statuses: str) -> int:
-    """The number of calls with one of these statuses, from the index alone."""
-    return Call.objects.order_by().filter(status__in=statuses).values("pk")[:COUNTED_UP_TO].count()
+def _counted(agents: Agents, *statuses: str) -> int:
+    """The number of calls with one of these statuses; of all agents from the index alone."""
+    calls = visible(Call.objects.order_by().filter(status__in=statuses), agents)
+    return calls.values("pk")[:COUNTED_UP_TO].count()
 
 
 def _with_last_turn(calls: QuerySet[Call]) -> Iterable[dict[str, Any]]:
@@ -106,7 +130,7 @@ def _with_last_turn(calls: QuerySet[Call]) -> Iterable[dict[str, Any]]:
     return found
 
 
-def _row(call: dict[str, Any]) -> tuple[int, Version, str]:
+def _row(call: dict[str, Any]) -> Row:
     spoken = call["last_speaker"] is not None
     listed = ListedCall(
         call_sid=call["call_sid"],
@@ -130,4 +154,4 @@ def _row(call: dict[str, Any]) -> tuple[int, Version, str]:
         created_at=iso(call["created_at"]),
     )
     version = Version(call["call_sid"], call["status"], call["last_sequence_number"], call["updated_at"])
-    return call["pk"], version, encode(listed)
+    return Row(call["pk"], version, encode(listed), call["agent_id"])

@@ -17,13 +17,15 @@ from django.db import Error
 
 from calls.models import Call
 from calls.per_loop import PerLoop
-from realtime import auth, replay
+from realtime import replay
 from realtime.call_state import CallState
 from realtime.catch_up import Reader
 from realtime.cycles import Tasks, forever
 from realtime.doorbell import current_doorbell
+from realtime.doorkeeper import Doorkeeper, not_found
 from realtime.heard import Heard
-from realtime.messages import ErrorFrame, Notice, Reset, SubscriptionConfirmed, encode
+from realtime.messages import Notice, Reset, SubscriptionConfirmed, encode
+from realtime.subscription_log import current_subscription_log
 from realtime.subscriptions import Listener, Subscription, Topic
 
 logger = logging.getLogger(__name__)
@@ -31,9 +33,6 @@ SWEEP_SECONDS = (1.5, 2.0)
 SETTLE_SECONDS = 0.3
 HEARTBEAT_SECONDS = 20.0
 DATABASE_RETRY_SECONDS = 1.0
-STALLED_SECONDS = 15.0
-CLOSE_TRY_AGAIN_LATER = 1013
-CLOSE_NOT_AUTHENTICATED = 4401
 
 
 class Hub:
@@ -44,10 +43,12 @@ class Hub:
         self._connections: Counter[int] = Counter()  # by user
         self.topics: dict[int, Topic] = {}
         self._doorbell = current_doorbell()
+        self._log = current_subscription_log()
         self._unserved = Heard()
         self._cycles: list[asyncio.Task[None]] = []
         self._tasks = Tasks()
-        self._reader = Reader(self._tasks, self.unsubscribe, self._gone)
+        self._doorkeeper = Doorkeeper(self.unsubscribe)
+        self._reader = Reader(self._tasks, self.unsubscribe, self._gone, self._doorkeeper.is_of_agent)
 
     # --- who is here ------------------------------------------------------------------------------------------
 
@@ -94,7 +95,7 @@ class Hub:
         The process joins the channel layer before it reads the state that it confirms, so no turn can be committed
         unseen between the two. `state` is that state where it was read after `since`, a `moment` of this hub, and
         nothing has been heard of the call meanwhile; else it is read again. `moved`: the call that the client listened
-        to became part of this one. Raises Call.DoesNotExist, django.db.Error.
+        to became part of this one. Raises django.db.Error; Call.DoesNotExist, also where the client may not hear it.
         """
         topic = self.topics.get(state.call_id)
         if topic is None:
@@ -130,9 +131,14 @@ class Hub:
         self, listener: Listener, topic: Topic, state: CallState, identifier: str, after: int | None, *, moved: bool
     ) -> None:
         """From the confirmation to the first turn nothing is awaited: what comes meanwhile comes after."""
+        if not listener.may_hear(state.agent_id):
+            raise Call.DoesNotExist
+        if topic.agent_id != state.agent_id:
+            topic.agent_id = None
         newest = state.last_sequence_number
         known = state.call_id in listener.subscriptions
         listener.send(SubscriptionConfirmed.of(identifier, state))
+        self._log.note(listener, state)
         if after is None and (known or state.ended):
             return
         if known:
@@ -212,6 +218,7 @@ class Hub:
                 topic.call_sid = state.call_sid
                 for subscription in topic.subscriptions:
                     subscription.rename(state)
+            self._doorkeeper.is_of_agent(topic, state.agent_id)
             behind = state.last_sequence_number > topic.head or state.numbering != topic.numbering
             if topic.users and (state.ended or behind):
                 self._reader.catch_up(topic)
@@ -228,7 +235,7 @@ class Hub:
                 state = await replay.find(identifier)
                 await self.subscribe(listener, state, identifier, after=0, moved=True)
             except Call.DoesNotExist:
-                listener.send(ErrorFrame(message="The call was deleted.", code="CALL_NOT_FOUND", identifier=identifier))
+                listener.send(not_found(identifier))
             except Error as error:
                 logger.warning("The database is away: %s", type(error).__name__)
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
@@ -236,19 +243,7 @@ class Hub:
             return
 
     async def _check_listeners(self) -> None:
-        """Close the sockets of those who may not listen any more, and those that take nothing."""
-        asked = {listener.identity for listener in self.listeners}
-        try:
-            refused = asked - await auth.still_allowed(asked)
-        except Error:
-            return
-        for listener in list(self.listeners):
-            if listener.identity in refused:
-                text = "You are signed out, your password was changed, or you may not view calls any more."
-                listener.send(ErrorFrame(message=text, code="AUTHENTICATION_FAILED"))
-                listener.close(CLOSE_NOT_AUTHENTICATED)
-            elif listener.send_queue.stalled_seconds() > STALLED_SECONDS:
-                listener.close(CLOSE_TRY_AGAIN_LATER)
+        await self._doorkeeper.check(self.listeners)
 
     async def _beat(self) -> None:
         await asyncio.sleep(HEARTBEAT_SECONDS)

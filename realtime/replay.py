@@ -42,7 +42,7 @@ class Page:
 
 _STATE = (
     *("pk", "call_sid", "conversation_id", "status"),
-    *("last_sequence_number", "final_sequence_number", "numbering"),
+    *("last_sequence_number", "final_sequence_number", "numbering", "agent_id"),
 )
 
 
@@ -101,7 +101,7 @@ async def read(call_id: int, after: int, *, until_end: bool = False, user_id: in
     return await in_thread(lambda: _read(call_id, after, until_end), user, page=True)
 
 
-def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None, int]]:
+def _rows(call_ids: list[int]) -> Iterable[tuple[int, str, str | None, str, int, int | None, int, str]]:
     return Call.objects.filter(pk__in=call_ids).order_by().values_list(*_STATE)
 
 

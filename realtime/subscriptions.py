@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from realtime.auth import Identity
+from calls.access import may_see
+from realtime.auth import Identity, Rights
 from realtime.call_state import CallState
 from realtime.messages import Frame, Heartbeat, Reset, SubscriptionConfirmed, encode
 from realtime.send_queue import SendQueue
@@ -19,14 +20,23 @@ class Listener:
     """One socket: whose it is, what waits for it, what it listens to (by call id), how to close it with a code."""
 
     identity: Identity
+    rights: Rights
     send_queue: SendQueue
     close: Callable[[int], None]
+    address: str = ""
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
     one_page: asyncio.Lock = field(default_factory=asyncio.Lock)  # what is read for this socket alone
 
     @property
     def user_id(self) -> int:
         return self.identity.user_id
+
+    def may_hear(self, agent_id: str) -> bool:
+        return may_see(self.rights.agents, agent_id)
+
+    def take_rights(self, rights: Rights) -> None:
+        """What the user may hear from now on."""
+        self.rights = rights
 
     def send(self, message: Frame) -> None:
         self.send_queue.push(encode(message))
@@ -46,10 +56,14 @@ class Listener:
 class Topic:
     """One call that somebody in this process listens to. `head` is the number of its newest known turn."""
 
-    __slots__ = ("_order", "call_id", "call_sid", "head", "numbering", "reading", "stale", "subscriptions", "users")
+    __slots__ = (
+        *("_order", "agent_id", "call_id", "call_sid", "head", "numbering", "reading", "stale"),
+        *("subscriptions", "users"),
+    )
 
     def __init__(self, state: CallState) -> None:
         self.call_id, self.call_sid = state.call_id, state.call_sid
+        self.agent_id: str | None = state.agent_id  # None: two reads disagree, the next comparison tells
         self.head, self.numbering = state.last_sequence_number, state.numbering
         self.subscriptions: set[Subscription] = set()
         self.users = 0  # subscriptions, and those that are being made

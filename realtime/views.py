@@ -11,6 +11,7 @@ from django.shortcuts import redirect, render
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
+from calls.access import agents_of, visible
 from calls.models import Call
 from calls.notices import notices_for
 from realtime.auth import PERMISSION
@@ -44,7 +45,7 @@ def record(request: HttpRequest, call_sid: str) -> HttpResponse:
     """A call's record in the admin, which knows calls by another key than the page does."""
     if not request.user.has_perm(PERMISSION):  # not even whether the call exists
         return render(request, "realtime/not_allowed.html", status=403)
-    call = Call.objects.only("pk", "call_sid").named(call_sid)
+    call = visible(Call.objects.only("pk", "call_sid"), agents_of(request.user)).named(call_sid)
     if call is None:
         raise Http404("There is no such call.")
     return redirect("admin:calls_call_change", call.pk)

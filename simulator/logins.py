@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Group
 from django.db import Error
 from django.utils.crypto import get_random_string
 from rest_framework_simplejwt.tokens import AccessToken
 
+from calls.groups import DISPATCHERS, SUPERVISORS
 from simulator.server import SimulationError
 
 if TYPE_CHECKING:
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 ADD_CALL = "calls.add_call"
 DISPATCHER, SUPERVISOR, ADMIN = "demo-dispatcher", "demo-supervisor", "demo-admin"
-# name → (is_staff, is_superuser, models that may be viewed)
+# name → (is_staff, is_superuser, groups)
 RIGHTS: dict[str, tuple[bool, bool, tuple[str, ...]]] = {
-    DISPATCHER: (False, False, ("call",)),
-    SUPERVISOR: (True, False, ("call", "calltranscription", "callrecording", "webhookdelivery")),
+    DISPATCHER: (False, False, (DISPATCHERS,)),
+    SUPERVISOR: (True, False, (SUPERVISORS,)),
     ADMIN: (True, True, ()),
 }
 # What the demo's users are told from people by: nobody has an address there (RFC 2606).
@@ -48,17 +49,25 @@ def demo_logins() -> Iterator[dict[str, str]]:
         users.filter(email=EMAIL).update(is_active=False)
 
 
-def _login(name: str, is_staff: bool, is_superuser: bool, models: tuple[str, ...]) -> str:
+def _login(name: str, is_staff: bool, is_superuser: bool, groups: tuple[str, ...]) -> str:
     user, _ = get_user_model().objects.get_or_create(username=name, email=EMAIL)
     password = get_random_string(14)
     user.set_password(password)
     user.is_active, user.is_staff, user.is_superuser = True, is_staff, is_superuser
     user.save()
-    codenames = [f"view_{model}" for model in models]
-    user.user_permissions.set(
-        Permission.objects.filter(content_type__app_label__in=("calls", "webhooks"), codename__in=codenames)
-    )
+    user.user_permissions.clear()  # those of earlier versions
+    user.groups.set([_group(group) for group in groups])
     return password
+
+
+def _group(name: str) -> Group:
+    try:
+        return Group.objects.get(name=name)
+    except Group.DoesNotExist:
+        raise SimulationError(
+            f"There is no group {name}, which migrations made. Make one of that name, with the permissions that its "
+            "members should have."
+        ) from None
 
 
 def demo_admin() -> User:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -11,6 +12,7 @@ from django import forms
 from django.db import Error
 from django.db.models import QuerySet
 
+from calls.access_log import NotLogged
 from calls.races import persistently
 from webhooks.inbox import apply_again
 from webhooks.models import WebhookDelivery
@@ -35,15 +37,17 @@ def begun(deliveries: QuerySet[WebhookDelivery]) -> dict[str, int]:
     return {"after": 0, "until": newest or 0, "total": deliveries.count(), "done": 0, "applied": 0}
 
 
-def step(deliveries: QuerySet[WebhookDelivery], progress: dict[str, Any]) -> tuple[dict[str, Any], bool]:
+def step(
+    deliveries: QuerySet[WebhookDelivery], progress: dict[str, Any], note: Callable[[WebhookDelivery], None]
+) -> tuple[dict[str, Any], bool]:
     """Apply the next, in the order in which they came, each in its own transaction. Returns the progress, and whether
-    that was all. One that cannot be applied now holds up no other.
+    that was all. One that cannot be applied now holds up no other. `note` writes each into the access log before.
     """
     end = time.monotonic() + STEP_SECONDS
     progress = dict(progress)
     chosen = deliveries.filter(pk__gt=progress["after"], pk__lte=progress["until"]).order_by("pk")
     for delivery in list(chosen[:STEP]):
-        progress["applied"] += _is_applied(delivery)
+        progress["applied"] += _is_applied(delivery, note)
         progress["done"] += 1
         progress["after"] = delivery.pk
         if time.monotonic() >= end:
@@ -52,9 +56,10 @@ def step(deliveries: QuerySet[WebhookDelivery], progress: dict[str, Any]) -> tup
     return progress, is_all
 
 
-def _is_applied(delivery: WebhookDelivery) -> bool:
+def _is_applied(delivery: WebhookDelivery, note: Callable[[WebhookDelivery], None]) -> bool:
     try:
+        note(delivery)
         return persistently(partial(apply_again, delivery)).outcome == WebhookDelivery.Outcome.APPLIED
-    except (Error, WebhookDelivery.DoesNotExist) as error:
+    except (Error, NotLogged, WebhookDelivery.DoesNotExist) as error:
         logger.warning("Delivery %d was not applied again: %s", delivery.pk, type(error).__name__)
         return False

@@ -53,6 +53,10 @@ class WebhookDelivery(models.Model):
         verbose_name = "webhook delivery"
         verbose_name_plural = "webhook deliveries"
         ordering = ["-id"]
+        permissions = [
+            ("apply_again_webhookdelivery", "Can apply webhook deliveries again"),
+            ("view_raw_payload", "Can view payloads as they came, with their secrets"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["digest"], condition=Q(route="post-call"), name="delivery_once_by_digest"),
             models.CheckConstraint(

@@ -1,7 +1,7 @@
 """What webhooks tell on the live page: none has come, some wait for their call, some were refused, and why.
 
-Staff who may view deliveries get numbers, reasons and links. Other users get a plain sentence that tells them whom to
-ask. Each query reads an index and at most COUNTED rows.
+Staff who may view deliveries, whatever their agent, get numbers, reasons and links. Other users get a plain sentence
+that tells them whom to ask. Each query reads an index and at most COUNTED rows.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
+from calls.access import agents_of
 from calls.models import Call
 from calls.notices import Notice
 from webhooks.models import RefusedRequests, WebhookDelivery
@@ -53,7 +54,7 @@ def tell(request: HttpRequest) -> list[Notice]:
     """What the user of this request should know of the last 24 hours."""
     since = timezone.now() - RECENT
     refused = _refused(since)
-    if not (request.user.is_staff and request.user.has_perm(PERMISSION)):
+    if not (request.user.is_staff and request.user.has_perm(PERMISSION) and agents_of(request.user) is None):
         if _nothing_came():
             return [Notice("callsite is not connected yet.", ASK)]
         trouble = any(_kept(since).values()) or refused.keys() - STRANGERS

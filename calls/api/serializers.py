@@ -14,8 +14,11 @@ from django.db import models
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
+from rest_framework.exceptions import PermissionDenied
 
-from calls import registration
+from calls import access_log, registration
+from calls.access import Agents, agents_of, may_see
+from calls.access_log import Subject
 from calls.api.known_names import KnownFields
 from calls.heard_live import HeardLive, heard_live
 from calls.json_values import iso, json_number
@@ -121,18 +124,45 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
     def validate_conversation_id(self, value: str | None) -> str | None:
         return _printable(value) if value else None
 
+    @cached_property
+    def _agents(self) -> Agents:
+        return agents_of(self.context["request"].user)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        """Who is limited to agents names one of them: 400 without one, 403 with another one."""
+        if self._agents is not None and (self.instance is None or "agent_id" in attrs):
+            agent_id = attrs.get("agent_id", "")
+            if not agent_id:
+                raise serializers.ValidationError({"agent_id": ["Name the agent: you see the calls of some alone."]})
+            if not may_see(self._agents, agent_id):
+                raise PermissionDenied("You may not register calls of this agent.")
+        return attrs
+
     def create(self, validated_data: dict[str, Any]) -> Call:
         """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
+
+        def register() -> tuple[tuple[Call, bool], Subject, str]:
+            call, is_new = registration.register(**validated_data, agents=self._agents)
+            return (call, is_new), Subject.of(call), "registered"
+
         with _names_checked():
-            call, self.is_new = persistently(lambda: registration.register(**validated_data), waits_for_locks=3)
+            call, self.is_new = persistently(self._noted(register), waits_for_locks=3)
         return _with_recording(call)
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
         """Only what was sent is written: a webhook may change the rest at the same moment."""
         validated_data.pop("call_sid", None)  # the one that it had when the request was checked
+
+        def update() -> tuple[Call, Subject, str]:
+            call = registration.update(instance, **validated_data, agents=self._agents)
+            return call, Subject.of(call), ", ".join(validated_data)
+
         with _names_checked():
-            call = persistently(lambda: registration.update(instance, **validated_data), waits_for_locks=3)
+            call = persistently(self._noted(update), waits_for_locks=3)
         return _with_recording(call)
+
+    def _noted[Result](self, change: Callable[[], tuple[Result, Subject, str]]) -> Callable[[], Result]:
+        return lambda: access_log.noted_change(self.context["request"], change)
 
 
 def _with_recording(call: Call) -> Call:

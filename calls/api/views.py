@@ -9,10 +9,15 @@ from django.db import IntegrityError
 from django.db.models import Exists, OuterRef, Prefetch, QuerySet
 from django.http import Http404
 from django.http.response import HttpResponseBase
+from django.utils.functional import cached_property
 from rest_framework import mixins, serializers, viewsets
+from rest_framework.exceptions import PermissionDenied
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from calls import access_log
+from calls.access import Agents, agents_of, visible
+from calls.access_log import Kind, Subject
 from calls.api.described import calls_described, recording_described, transcript_described
 from calls.api.filters import CallFilter
 from calls.api.known_names import KnownParameters
@@ -45,18 +50,37 @@ class CallViewSet(
     def parameters(self) -> Iterable[str]:
         return self.parameters_of.get(self.action or "", ())
 
+    @cached_property
+    def _agents(self) -> Agents:
+        return agents_of(self.request.user)  # DRF asks for the queryset twice
+
     def get_queryset(self) -> QuerySet[Call]:
         recordings = CallRecording.objects.filter(call=OuterRef("pk"))
-        return Call.objects.defer("final_transcript").annotate(has_recording=Exists(recordings))
+        calls = Call.objects.defer("final_transcript").annotate(has_recording=Exists(recordings))
+        return visible(calls, self._agents)
 
     def get_object(self) -> Call:
         return self._found(self.get_queryset())
 
+    def retrieve(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        call = self.get_object()
+        self._note(Kind.PAGE, call)
+        return Response(self.get_serializer(call).data)
+
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         """Register a call that was placed elsewhere: 201, or 200 where only webhooks knew it."""
-        response = super().create(request, *args, **kwargs)
+        response = self._for_viewers(super().create(request, *args, **kwargs))
         if not self.is_new:
             response.status_code = 200
+        return response
+
+    def partial_update(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        return self._for_viewers(super().partial_update(request, *args, **kwargs))
+
+    def _for_viewers(self, response: Response) -> Response:
+        """Who may write calls and not view them gets the two identifiers alone."""
+        if not self.request.user.has_perm("calls.view_call"):
+            response.data = {name: response.data[name] for name in ("call_sid", "conversation_id")}
         return response
 
     def perform_create(self, serializer: serializers.BaseSerializer[Call]) -> None:
@@ -82,22 +106,32 @@ class CallViewSet(
         turns = CallTranscription.objects.filter(sequence_number__gt=asked.validated_data["after"])
         prefetch = Prefetch("transcriptions", turns.order_by("sequence_number"), to_attr="turns")
         fields = ("call_sid", "conversation_id", "status", "last_sequence_number", "final_sequence_number")
-        call = self._found(Call.objects.only(*fields, "final_transcript").prefetch_related(prefetch))
+        call = self._found(self._visible().only(*fields, "final_transcript").prefetch_related(prefetch))
+        self._note(Kind.TRANSCRIPT, call)
         return Response(TranscriptSerializer(call).data)
 
     @recording_described
     def recording(self, request: Request, identifier: str) -> HttpResponseBase:
-        """Return the audio, an MP3. Range requests work, and If-Range with the ETag."""
-        call = self._found(Call.objects.defer("final_transcript").select_related("recording"))
+        """Return the audio, an MP3, to those who may view recordings. Range requests work, If-Range with the ETag."""
+        call = self._found(self._visible().defer("final_transcript").select_related("recording"))
+        if not request.user.has_perm("calls.view_callrecording"):
+            raise PermissionDenied("You may not view recordings.")
         try:
             recording = call.recording
             with recording.file.open() as file:
+                self._note(Kind.RECORDING, call)
                 etag = f'"{recording.sha256}"'
                 response = ranged_response(request, file, recording.size_bytes, recording.CONTENT_TYPE, etag)
         except (CallRecording.DoesNotExist, FileNotFoundError):
             raise Http404("This call has no recording.") from None
         response["Content-Disposition"] = 'inline; filename="recording.mp3"'
         return response
+
+    def _visible(self) -> QuerySet[Call]:
+        return visible(Call.objects.all(), self._agents)
+
+    def _note(self, kind: Kind, call: Call) -> None:
+        access_log.note(self.request, kind, [Subject.of(call)])
 
     def _found(self, calls: QuerySet[Call]) -> Call:
         call = cast(CallQuerySet, calls).named(self.kwargs["identifier"].replace("\x00", "\ufffd"))

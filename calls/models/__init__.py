@@ -1,4 +1,4 @@
-"""Call, its names, its turns and its recording.
+"""Call, its names, its turns and its recording; who may see it, and who did.
 
 A call changes only through its verbs and `save()`: a queryset's `update()` and `bulk_create()` send no signal, and
 nobody would hear of it. The database is the log that everything else can be read back from.
@@ -6,6 +6,8 @@ nobody would hear of it. The database is the log that everything else can be rea
 
 from __future__ import annotations
 
+from calls.models.access_log_entry import AccessLogEntry
+from calls.models.agent_access import AgentAccess
 from calls.models.alias import CallAlias
 from calls.models.call import IDENTIFIER_MAX_LENGTH, Call
 from calls.models.lookups import CallManager, CallQuerySet
@@ -14,6 +16,8 @@ from calls.models.turn import CallTranscription
 
 __all__ = [
     "IDENTIFIER_MAX_LENGTH",
+    "AccessLogEntry",
+    "AgentAccess",
     "Call",
     "CallAlias",
     "CallManager",

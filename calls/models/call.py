@@ -121,6 +121,12 @@ class Call(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [
+            ("end_call", "Can end calls"),
+            ("dial_call", "Can dial calls"),
+            ("export_call", "Can export calls"),
+            ("review_call", "Can review calls"),
+        ]
         constraints = [
             models.CheckConstraint(name="call_sid_not_empty", condition=~Q(call_sid="")),
             models.CheckConstraint(name="call_conversation_id_not_empty", condition=~Q(conversation_id="")),

@@ -112,7 +112,8 @@ def test_a_call_is_read_by_either_identifier_with_numbers_as_numbers(reader, db,
 
 
 @pytest.mark.parametrize("identifier", ["EL_nope", "%00", "a%00b", "x" * 1000, "%F0%9F%98%80"])
-def test_a_call_that_is_not_there_is_404(reader, db, identifier):
+def test_a_call_that_is_not_there_is_404(api, db, identifier):
+    reader = api("view_call", "view_callrecording")
     for path in ("", "transcript/", "recording/"):
         response = reader.get(f"/api/calls/{identifier}/{path}")
         assert response.status_code == 404

@@ -23,10 +23,10 @@ def recorded(site, call):
 
 
 @pytest.fixture
-def get(site, recorded, token):
+def get(site, recorded, supervisor_token):
     def get(**headers):
         url = f"/api/calls/{recorded.call_sid}/recording/"
-        return site.client.get(url, headers={"Authorization": f"Bearer {token}", **headers})
+        return site.client.get(url, headers={"Authorization": f"Bearer {supervisor_token}", **headers})
 
     return get
 
@@ -117,28 +117,28 @@ def test_a_client_that_has_the_recording_gets_304_and_one_that_wants_another_412
     ],
 )
 @pytest.mark.parametrize("audio", [AUDIO[:-2], AUDIO[:-1], AUDIO])
-def test_each_dialect_of_base64_is_a_recording(site, call, token, audio, dialect):
+def test_each_dialect_of_base64_is_a_recording(site, call, supervisor_token, audio, dialect):
     body = payload("audio_small_mp3", call.conversation_id)
     body["data"]["full_audio"] = dialect(base64.b64encode(audio).decode())
     assert site.post_call(body).status_code == 200
-    assert site.api("GET", f"/api/calls/{call.call_sid}/recording/", token).content == audio
+    assert site.api("GET", f"/api/calls/{call.call_sid}/recording/", supervisor_token).content == audio
 
 
-def test_a_page_that_calls_itself_a_recording_is_served_as_audio(site, call, token):
+def test_a_page_that_calls_itself_a_recording_is_served_as_audio(site, call, supervisor_token):
     page = b"<html><script>alert(1)</script></html>"
     body = payload("audio_small_mp3", call.conversation_id)
     body["data"]["full_audio"] = base64.b64encode(page).decode()
     assert site.post_call(body).status_code == 200
-    response = site.api("GET", f"/api/calls/{call.conversation_id}/recording/", token)
+    response = site.api("GET", f"/api/calls/{call.conversation_id}/recording/", supervisor_token)
     assert response.content == page
     assert response.headers["Content-Type"] == "audio/mpeg"
     assert response.headers["X-Content-Type-Options"] == "nosniff"
     assert "script-src 'self'" in response.headers["Content-Security-Policy"]
 
 
-def test_a_call_without_a_recording_is_404(site, call, token):
-    assert site.api("GET", f"/api/calls/{call.call_sid}/recording/", token).status_code == 404
-    assert site.api("GET", f"/api/calls/{call.call_sid}/", token).json()["has_recording"] is False
+def test_a_call_without_a_recording_is_404(site, call, supervisor_token):
+    assert site.api("GET", f"/api/calls/{call.call_sid}/recording/", supervisor_token).status_code == 404
+    assert site.api("GET", f"/api/calls/{call.call_sid}/", supervisor_token).json()["has_recording"] is False
 
 
 def test_a_recording_whose_file_is_gone_is_404(get, recorded):

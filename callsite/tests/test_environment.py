@@ -97,6 +97,7 @@ def test_hosts_origins_and_secrets_are_trimmed_where_django_reads_them(starts_pr
         ("ELEVENLABS_CREATE_UNKNOWN_CALLS", "2", "ELEVENLABS_CREATE_UNKNOWN_CALLS must be true or false."),
         ("WS_MAX_SUBSCRIPTIONS", "-1", "WS_MAX_SUBSCRIPTIONS must be a whole number in digits, as in 100"),
         ("WEBHOOK_MAX_BYTES", "64MB", "WEBHOOK_MAX_BYTES must be a whole number in digits, as in 67108864"),
+        ("CALLS_VISIBLE_BY_DEFAULT", "some", "CALLS_VISIBLE_BY_DEFAULT must be all or none."),
         ("ELEVENLABS_DYNAMIC_VARIABLES", "{company: Acme}", "ELEVENLABS_DYNAMIC_VARIABLES must be JSON, as in {}."),
     ],
 )

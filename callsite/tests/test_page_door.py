@@ -129,11 +129,12 @@ def test_a_request_holds_its_place_until_its_thread_has_ended_though_the_client_
     assert gate.most == page_door.PLACES
 
 
-def test_clients_that_do_not_read_a_recording_hold_neither_place_nor_connection(site, token, call):
+def test_clients_that_do_not_read_a_recording_hold_neither_place_nor_connection(site, supervisor_token, call):
     size = 16 * 2**20
     name = default_storage.save(f"recordings/{call.pk}/a.mp3", ContentFile(b"x" * size))
     CallRecording.keep(call, file=name, size_bytes=size, sha256="", event_time=call.created_at)
-    head = f"GET /api/calls/{call.call_sid}/recording/ HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {token}"
+    head = f"GET /api/calls/{call.call_sid}/recording/ HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"Authorization: Bearer {supervisor_token}"
     pool = connection.pool
     before = lent(pool)  # this test's own, and those of threads that keep one
     with contextlib.ExitStack() as clients:

@@ -77,10 +77,10 @@ def answer_first() -> None:
 
 def no_bound() -> None:
     """Whatever waits for a socket is kept for it."""
-    from realtime import hub, send_queue
+    from realtime import doorkeeper, send_queue
 
     _replace(send_queue, "LIMIT_BYTES", 2**40)
-    _replace(hub, "STALLED_SECONDS", 3600.0)
+    _replace(doorkeeper, "STALLED_SECONDS", 3600.0)
 
 
 def no_watch() -> None:

@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError
 from rest_framework.test import APIClient
 
-from realtime.auth import Identity
+from realtime.auth import Identity, Rights
 from realtime.consumers import TranscriptionConsumer
 
 
@@ -83,6 +83,7 @@ class Reads:
             tell(what)
 
 
+RIGHTS = Rights("dispatcher", None)
 STEPS = 15  # of the event loop, after which everybody has done what can be done
 
 
@@ -318,10 +319,10 @@ def world(transactional_db, dispatcher, monkeypatch, settings):
     layer, reads = Layer(), Reads()
 
     async def identify(scope):
-        return Identity(dispatcher.pk, expires_at=None)
+        return Identity(dispatcher.pk, expires_at=None), RIGHTS
 
-    async def still_allowed(user_ids):
-        return set(user_ids)
+    async def still_allowed(identities):
+        return dict.fromkeys(identities, RIGHTS)
 
     for name, value in {
         "realtime.auth.identify": identify,

@@ -19,6 +19,7 @@ from calls.registration import link_conversation
 from calls.turns import record_turn
 from conftest import Socket, payload
 from realtime import feed, feed_queries, hub, publisher
+from realtime.auth import Rights
 from realtime.messages import ListedCall, Totals
 from realtime.send_queue import LIMIT_BYTES, SendQueue
 
@@ -274,7 +275,7 @@ def test_the_list_is_read_in_five_queries_and_the_rows_in_one(call):
     with CaptureQueriesContext(
         connection,
     ) as queries:
-        listed = feed_queries._listing(set())
+        listed = feed_queries._listing(set(), None)
     assert len(queries) == 5  # in progress, ended last, newest, and the two totals
     with CaptureQueriesContext(connection) as queries:
         list(feed_queries._with_last_turn(Call.objects.filter(pk__in=listed.calls)))
@@ -299,7 +300,7 @@ async def test_totals_count_the_calls_that_are_not_in_the_list_too(site, token, 
             while (heard := json.loads(await socket.connection.recv())).get("totals", {}).get("ended") != 4:
                 assert heard["type"] in ("call_changed", "heartbeat")
     monkeypatch.setattr(feed_queries, "COUNTED_UP_TO", 3)
-    assert (await feed_queries.listing(set())).totals == Totals(1, 3, 3)
+    assert (await feed_queries.listing(set(), None)).totals == Totals(1, 3, 3)
 
 
 async def test_a_watcher_that_does_not_read_gets_a_snapshot_in_place_of_a_queue():
@@ -310,12 +311,12 @@ async def test_a_watcher_that_does_not_read_gets_a_snapshot_in_place_of_a_queue(
         written.append(message["text"])
 
     one = feed.Feed()
-    watcher = feed.Watcher(1, SendQueue(send), lambda _: None, waits=False, number=1)
+    watcher = feed.Watcher(1, Rights("", None), SendQueue(send), lambda _: None, waits=False, number=1)
     one.watchers.add(watcher)
     text = '"' + "x" * (LIMIT_BYTES // 4) + '"'
     version = feed_queries.Version("EL_1", "in_progress", 0, timezone.now())
     for call_id in range(20):
-        one._tell([(call_id, version, text)])
+        one._tell([feed_queries.Row(call_id, version, text, "")])
     assert watcher.waits
     assert watcher.number < 8
     may_write.set()
@@ -334,7 +335,7 @@ async def test_with_nobody_watching_it_reads_nothing(site, token, call, monkeypa
         await socket.next()
     await asyncio.sleep(0.3)
     reads = []
-    monkeypatch.setattr(feed_queries, "_listing", reads.append)
+    monkeypatch.setattr(feed_queries, "_listing", lambda *known: reads.append(known))
     monkeypatch.setattr(feed_queries, "_with_last_turn", reads.append)
     await asyncio.to_thread(record_turn, call, speaker_type="agent", message_text="hi")
     await asyncio.sleep(2.5)

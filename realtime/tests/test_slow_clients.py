@@ -12,7 +12,6 @@ import websockets
 
 from calls.models import Call
 from calls.turns import record_turn
-from realtime import hub as hub_module
 from realtime import send_queue as outbox_module
 from realtime.tests.conftest import in_database, until
 
@@ -45,7 +44,7 @@ async def deaf_client(site, token):
 @pytest.fixture
 def impatient(hub, monkeypatch):
     """15 seconds of patience are one here."""
-    monkeypatch.setattr(hub_module, "STALLED_SECONDS", 1.0)
+    monkeypatch.setattr("realtime.doorkeeper.STALLED_SECONDS", 1.0)
     monkeypatch.setattr("realtime.authenticated.CLOSE_GRACE_SECONDS", 0.5)
 
 

@@ -154,13 +154,13 @@ def test_a_call_that_is_stopped_midway_ends_as_if_the_driver_hung_up(site, clerk
     assert stored.metadata_json["termination_reason"] == "Call ended by remote party"
 
 
-def test_a_recorded_call_can_be_heard(site, clerk, token):
+def test_a_recorded_call_can_be_heard(site, clerk, supervisor_token):
     player = Player(
         Server.with_local_secrets(site.url), 0.02, lambda: str(AccessToken.for_user(clerk)), lambda *_: None
     )
     call = new_call(NEW_SLOT)
     player.play(call, call.scenario.lines(call.details, 3), recorded=True)
-    answer = site.api("GET", f"/api/calls/{call.call_sid}/recording/", token)
+    answer = site.api("GET", f"/api/calls/{call.call_sid}/recording/", supervisor_token)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "audio/mpeg"
     assert answer.content.startswith(b"\xff\xf3")

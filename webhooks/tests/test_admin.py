@@ -32,7 +32,7 @@ def staff(*codenames):
 
 @pytest.fixture
 def on_duty(db):
-    return staff("view_webhookdelivery", "change_webhookdelivery")
+    return staff("view_webhookdelivery", "apply_again_webhookdelivery")
 
 
 def deliver(name, conversation_id):
@@ -196,7 +196,7 @@ def test_a_delivery_that_cannot_be_applied_now_holds_up_no_other(on_duty, seven,
     assert "Applied 6 of 7 deliveries." in on_duty.post(reverse(LIST), ALL, follow=True).text
 
 
-def test_apply_again_needs_the_permission_to_change(db):
+def test_apply_again_needs_its_own_permission(db):
     client = staff("view_webhookdelivery")
     deliver("transcription_docs_sample", "conv_1")
     Call.objects.bulk_create([Call(call_sid="EL_1", conversation_id="conv_1")])  # unseen by the signal
@@ -209,7 +209,7 @@ def test_each_step_asks_for_the_permission_again(on_duty, seven, monkeypatch):
     monkeypatch.setattr(applying_again, "STEP", 3)
     page = on_duty.post(reverse(LIST), ALL, follow=True)
     user = get_user_model().objects.get()
-    user.user_permissions.remove(Permission.objects.get(codename="change_webhookdelivery"))
+    user.user_permissions.remove(Permission.objects.get(codename="apply_again_webhookdelivery"))
     go_on(on_duty, reverse(LIST), page)
     assert WebhookDelivery.objects.filter(outcome="applied").count() == 3
 

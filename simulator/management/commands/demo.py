@@ -21,7 +21,7 @@ from simulator.terminal import Terminal
 SECRETS = ("ELEVENLABS_WEBHOOK_SECRET", "ELEVENLABS_TOOL_SECRET")
 MAY = {
     DISPATCHER: "may read calls: the live page, the API",
-    SUPERVISOR: "may read everything, in the admin too",
+    SUPERVISOR: "may read calls, recordings and deliveries, in the admin too",
     ADMIN: "may do everything",
 }
 

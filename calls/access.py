@@ -1,0 +1,50 @@
+"""Who may see which calls: the one place that REST, sockets, pages, deliveries and the admin ask.
+
+Permissions say what somebody may do with calls. `AgentAccess` says with which calls: those of some agents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from calls.models import AgentAccess
+
+# The agents whose calls somebody may see; None: every call, also those whose agent is not known.
+type Agents = frozenset[str] | None
+
+NOBODYS: frozenset[str] = frozenset()
+
+
+def agents_of(user: AbstractBaseUser | AnonymousUser) -> Agents:
+    """The agents whose calls a user may see. Reads the database each time, so a change counts at once."""
+    return NOBODYS if user.pk is None else agents_of_each([user])[user.pk]
+
+
+def agents_of_each(users: Collection[Any]) -> dict[int, Agents]:
+    """The same for many users, by key, in one query. Superusers are unlimited, and cost none."""
+    default = None if settings.CALLS_VISIBLE_BY_DEFAULT == "all" else NOBODYS
+    ids = [user.pk for user in users if not getattr(user, "is_superuser", False)]
+    told: dict[int, set[str]] = {}
+    if ids:
+        own = AgentAccess.objects.order_by().filter(user__in=ids).values_list("user_id", "agent_id")
+        of_groups = AgentAccess.objects.order_by().filter(group__user__in=ids)
+        for user_id, agent_id in own.union(of_groups.values_list("group__user", "agent_id"), all=True):
+            told.setdefault(user_id, set()).add(agent_id)
+    limited: dict[int, Agents] = {pk: frozenset(told[pk]) if pk in told else default for pk in ids}
+    return {user.pk: None for user in users} | limited
+
+
+def may_see(agents: Agents, agent_id: str) -> bool:
+    """Whether a call of this agent ("": not known) is one of those."""
+    return agents is None or agent_id in agents
+
+
+def visible[Rows: QuerySet[Any]](rows: Rows, agents: Agents, agent_id: str = "agent_id") -> Rows:
+    """The rows whose call is one of those; `agent_id` is the way to its agent, as in "call__agent_id"."""
+    return rows if agents is None else rows.filter(**{f"{agent_id}__in": agents})

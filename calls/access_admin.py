@@ -1,0 +1,103 @@
+"""Who may see the calls of which agents, on the pages of users and groups; and who looked at a call."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.models import Group
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+
+from calls.access import agents_of, visible
+from calls.models import AccessLogEntry, AgentAccess, Call
+from calls.names import names_of
+from calls.readonly_admin import KnownLookups, ReadOnlyAdmin
+
+SEEN_BY_SHOWN = 20
+
+
+class AgentAccessInline(admin.TabularInline):  # type: ignore[type-arg]
+    """Without a row CALLS_VISIBLE_BY_DEFAULT decides. Rows of a user and of all its groups add up."""
+
+    model = AgentAccess
+    fields = ("agent_id",)
+    extra = 0
+
+
+class LimitedUserAdmin(KnownLookups, UserAdmin):  # type: ignore[type-arg]
+    """Django's own, with the agents whose calls the user may see.
+
+    Without KnownLookups, `?groups__user__password__startswith=` finds out a password's hash.
+    """
+
+    inlines = (*UserAdmin.inlines, AgentAccessInline)
+
+
+class LimitedGroupAdmin(KnownLookups, GroupAdmin):
+    """The same for all members of a group."""
+
+    inlines = (*GroupAdmin.inlines, AgentAccessInline)
+
+
+for model, with_agents in ((get_user_model(), LimitedUserAdmin), (Group, LimitedGroupAdmin)):
+    admin.site.unregister(model)
+    admin.site.register(model, with_agents)
+
+
+@admin.register(AccessLogEntry)
+class AccessLogEntryAdmin(ReadOnlyAdmin):
+    """The access log. Who is limited to agents sees what was done to their calls."""
+
+    list_display = ("at", "user_name", "kind", "detail", "call_sid", "conversation_id", "address")
+    list_filter = ("kind", "at")
+    search_fields = ("call_sid__exact", "conversation_id__exact", "user_name__exact")
+    search_help_text = "A whole call SID, conversation ID or user name."
+    links = ("call_id",)
+    page_kind = None
+
+    def get_search_results(
+        self, request: HttpRequest, rows: QuerySet[AccessLogEntry], text: str
+    ) -> tuple[QuerySet[AccessLogEntry], bool]:
+        """Any name of a call finds what was done to it under all of its names."""
+        if text and (call := visible(Call.objects.all(), agents_of(request.user)).named(text)) is not None:
+            return rows.filter(of_call(call)), False
+        return super().get_search_results(request, rows, text)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[AccessLogEntry]:
+        entries, agents = AccessLogEntry.objects.all(), agents_of(request.user)
+        return (
+            entries if agents is None else entries.filter(call_id__in=visible(Call.objects.all(), agents).values("pk"))
+        )
+
+
+def of_call(call: Call) -> Q:
+    """The rows of a call, also those of a time when it had another name or was two rows."""
+    names = names_of(call)
+    return Q(call_id=call.pk) | Q(call_sid__in=names) | Q(conversation_id__in=names)
+
+
+def seen_by(call: Call) -> str:
+    """Who looked at a call last, and the way to all who did."""
+    newest = AccessLogEntry.objects.filter(of_call(call)).order_by("-pk")[:SEEN_BY_SHOWN]
+    rows = format_html_join(
+        "",
+        "<li>{}, {}: {}{}{}</li>",
+        (
+            (
+                f"{row.at:%Y-%m-%d %H:%M} UTC",
+                row.user_name,
+                row.get_kind_display(),
+                f" ({row.detail})" if row.detail else "",
+                f", from {row.address}" if row.address else "",
+            )
+            for row in newest
+        ),
+    )
+    query = urlencode({"q": call.call_sid})
+    url = reverse("admin:calls_accesslogentry_changelist")
+    return format_html('<ul>{}</ul><a href="{}?{}">All in the access log</a>', rows, url, query)

@@ -1,0 +1,59 @@
+"""The text of a delivery's body for a page of the admin: never with a recording in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+from calls.redaction import redacted
+from calls.secret_texts import parsed, size_of_audio
+
+FULL_AUDIO = "full_audio"
+_FULL_AUDIO = re.compile(r'("full_audio"\s*:\s*")([^"]*)')  # taken out first: it may be 60 MB
+_LONG = re.compile(r"[A-Za-z0-9+/_-]{2000,}={0,2}")
+_LIKE_BASE64 = (re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]"))
+
+
+def without_secrets(body: bytes) -> str:
+    """What everybody sees who may view deliveries."""
+    return _written(redacted(_text(body)))
+
+
+def as_it_came(body: bytes) -> str:
+    """With the secrets of tool calls, indented where it is JSON."""
+    return _written(_text(body))
+
+
+def _text(body: bytes) -> str:
+    text = body.decode("utf-8", "replace")
+    return _FULL_AUDIO.sub(lambda found: found[1] + size_of_audio(found[2]), text)
+
+
+def _written(text: str) -> str:
+    if (value := parsed(text)) is not None:
+        try:
+            text = json.dumps(_without_audio(value), indent=2, ensure_ascii=False)
+        except RecursionError:  # it stays as it is
+            pass
+        text = text.encode("utf-8", "backslashreplace").decode()  # an escape can say lone surrogates
+    return _LONG.sub(_without_encoded, text)
+
+
+def _without_encoded(run: re.Match[str]) -> str:
+    """No word and no secret is as long as audio is, wherever that stands."""
+    return size_of_audio(run[0]) if all(kind.search(run[0]) for kind in _LIKE_BASE64) else run[0]
+
+
+def _without_audio(value: Any) -> Any:
+    """The key may be written with escapes, and JSON may stand in a text."""
+    if isinstance(value, dict):
+        return {
+            name: size_of_audio(item) if name == FULL_AUDIO and isinstance(item, str) else _without_audio(item)
+            for name, item in value.items()
+        }
+    if isinstance(value, list):
+        return [_without_audio(item) for item in value]
+    if isinstance(value, str) and FULL_AUDIO in value and (inner := parsed(value)) is not None:
+        return json.dumps(_without_audio(inner), ensure_ascii=False)
+    return value
