@@ -37,4 +37,4 @@ def reader(api):
 
 @pytest.fixture
 def writer(api):
-    return api("view_call", "add_call", "change_call")
+    return api("view_call", "view_callrecording", "add_call", "change_call")

@@ -33,13 +33,13 @@ ROLES = {
     DISPATCHERS: CALL | PAGES,
     SUPERVISORS: CALL | TURNS | RECORDING | PAGES | {"admin recording", "delivery", "unmatched delivery"},
     AUDITORS: CALL | TURNS | RECORDING | PAGES | {"admin recording", "delivery", "unmatched delivery", "seen by"},
-    "nothing": {"record"},  # it leads to a page that the admin then refuses
+    "nothing": set(),
     "view_call": CALL | PAGES,
-    "view_callrecording": {"record", "admin recording"},
-    "view_calltranscription": {"record", "admin turn"},
-    "view_webhookdelivery": {"record", "delivery", "unmatched delivery"},
-    "view_raw_payload": {"record"},
-    "view_webhookdelivery view_raw_payload": {"record", "delivery", "unmatched delivery", "raw"},
+    "view_callrecording": {"admin recording"},
+    "view_calltranscription": {"admin turn"},
+    "view_webhookdelivery": {"delivery", "unmatched delivery"},
+    "view_raw_payload": set(),
+    "view_webhookdelivery view_raw_payload": {"delivery", "unmatched delivery", "raw"},
     "view_accesslogentry view_call": CALL | PAGES | {"seen by"},
 }
 LIMITED = {
