@@ -122,17 +122,17 @@ class CallSerializer(RowSerializer[Call]):
         """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
         with _names_checked():
             call, self.is_new = persistently(lambda: registration.register(**validated_data), waits=False)
-        return _with_recording(call)
+        return with_recording(call)
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
         """Only what was sent is written: a webhook may change the rest at the same moment."""
         validated_data.pop("call_sid", None)  # the one that it had when the request was checked
         with _names_checked():
             call = persistently(lambda: registration.update(instance, **validated_data), waits=False)
-        return _with_recording(call)
+        return with_recording(call)
 
 
-def _with_recording(call: Call) -> Call:
+def with_recording(call: Call) -> Call:
     """As the view annotates a call that it reads."""
     call.has_recording = CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
     return call

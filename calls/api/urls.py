@@ -2,16 +2,18 @@ from __future__ import annotations
 
 from django.urls import path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 from rest_framework_simplejwt.views import TokenObtainPairView, TokenRefreshView
 
 from calls.api.cross_origin import readable_from_other_sites
+from calls.api.ending import MayEndCalls
 from calls.api.parts import part_or_call
 from calls.api.views import CallViewSet
 
 call = CallViewSet.as_view({"get": "retrieve", "patch": "partial_update"})
 transcript = part_or_call("transcript", CallViewSet.as_view({"get": "transcript"}), call)
 recording = part_or_call("recording", CallViewSet.as_view({"get": "recording"}), call)
+end = part_or_call("end", CallViewSet.as_view({"post": "end"}, permission_classes=[IsAuthenticated, MayEndCalls]), call)
 
 urlpatterns = [
     # the browser client asks it whether the socket refused its user
@@ -19,6 +21,7 @@ urlpatterns = [
     # an identifier may have slashes, so what stands behind one comes first
     path("calls/<path:identifier>/transcript/", transcript, name="call-transcript"),
     path("calls/<path:identifier>/recording/", recording, name="call-recording"),
+    path("calls/<path:identifier>/end/", end, name="call-end"),
     path("calls/<path:identifier>/", call, name="call-detail"),
     path("token/", TokenObtainPairView.as_view(), name="token"),
     path("token/refresh/", TokenRefreshView.as_view(), name="token-refresh"),

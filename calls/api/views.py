@@ -14,6 +14,7 @@ from rest_framework import mixins, serializers, viewsets
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from calls.api.ending import Ending
 from calls.api.filters import CallFilter
 from calls.api.ranges import ranged_response
 from calls.api.serializers import CallSerializer, TranscriptSerializer
@@ -25,6 +26,7 @@ class AfterSerializer(serializers.Serializer[Any]):
 
 
 class CallViewSet(
+    Ending,
     mixins.CreateModelMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,

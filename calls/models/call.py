@@ -113,6 +113,7 @@ class Call(models.Model):
 
     class Meta:
         ordering = ["-id"]
+        permissions = [("end_call", "Can end call")]
         constraints = [
             models.CheckConstraint(name="call_sid_not_empty", condition=~Q(call_sid="")),
             models.CheckConstraint(name="call_conversation_id_not_empty", condition=~Q(conversation_id="")),
