@@ -17,6 +17,7 @@ from calls.models import Call
 from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
 from calls.secret_texts import parsed, size_of_audio
+from webhooks import refusals_admin  # noqa: F401  (registers it)
 from webhooks.applying_again import Progress, begun, step
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES

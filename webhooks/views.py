@@ -21,7 +21,7 @@ from webhooks.answers import Answer
 from webhooks.batching import outcomes, turns
 from webhooks.errors import InternalError, MethodNotAllowed, NotAuthenticated, TooLarge, WebhookError
 from webhooks.initiation import answer_initiation
-from webhooks.models import LARGE_BYTES, WebhookDelivery
+from webhooks.models import LARGE_BYTES, RefusedRequests, WebhookDelivery
 from webhooks.refusals import current_refusals
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
@@ -71,6 +71,7 @@ class WebhookView(View):
         except WebhookError as error:
             if isinstance(error, TooLarge):
                 error.details = f"Raise {cls.limit_setting} if it must be."
+                current_refusals().count(RefusedRequests.Reason.TOO_LARGE)
             if isinstance(error, NotAuthenticated):
                 current_refusals().count(error.fault)
             entry.fail(error)
