@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-import json
-import re
+import logging
 from typing import Any
 
-from django.contrib import admin, messages
+from django.conf import settings
+from django.contrib import admin
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.template.response import TemplateResponse
+from django.db.models.functions import Left, Right
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 
 from calls.admin import changelist_link, links_from_call, pretty_json
 from calls.models import Call
 from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
-from calls.secret_texts import parsed, size_of_audio
-from webhooks import refusals_admin  # noqa: F401  (registers it)
-from webhooks.applying_again import Progress, begun, step
+from webhooks import bodies, refusals_admin  # noqa: F401  (registers it)
+from webhooks.applying_admin import ApplyAgain
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
+from webhooks.why import visible, wanted_by, why
 
+logger = logging.getLogger(__name__)
 BODY_SHOWN_CHARACTERS = 100_000
-_FULL_AUDIO = re.compile(r'("full_audio"\s*:\s*")([^"]*)')  # taken out first: it may be 60 MB
+TOO_LARGE = f"It is too large to be masked here: above {bodies.READ_BYTES:,} bytes without audio."
+ERROR_READ_CHARACTERS = 400  # of each end, for a list
 
 
 class EventType(admin.SimpleListFilter):
@@ -47,26 +52,83 @@ links_from_call.append(link_to_deliveries)
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(OfCallAdmin):
+class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
     """Deliveries can be looked at and applied again; nothing is added, changed or deleted here."""
 
     list_display = (
-        *("id", "received_at", "route", "event_type", "outcome", "call", "conversation_id"),
+        *("id", "received_at", "route", "event_type", "outcome", "why", "call", "conversation_id"),
         *("size_bytes", "times_received", "times_applied"),
     )
     list_filter = ("outcome", "route", EventType, "received_at")
     search_fields = ("conversation_id__exact", "call_sid__exact", "digest__exact")
     search_help_text = "A whole conversation ID, call SID or digest."
     actions = ("apply_deliveries_again",)
+    change_form_template = "webhooks/delivery_page.html"
     exclude = ("body", "answer_body", "error")
-    readonly_fields = ("answer", "reason", "body_text")
+    readonly_fields = ("waits_for", "answer", "reason", "body_text")
+
+    class Media:
+        css = {"all": ["calls/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
-        return super().get_queryset(request).defer("body")
+        rows: QuerySet[WebhookDelivery] = super().get_queryset(request).defer("body")
+        if request.resolver_match and request.resolver_match.url_name == "webhooks_webhookdelivery_changelist":
+            ends = {
+                "error_begin": Left("error", ERROR_READ_CHARACTERS),
+                "error_end": Right("error", ERROR_READ_CHARACTERS),
+            }
+            rows = rows.defer("body", "error", "answer_body").annotate(**ends)
+        return rows
+
+    def get_fields(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> list[str]:
+        """What it waits for comes first, and only where it waits."""
+        fields = [str(name) for name in super().get_fields(request, obj) if name != "waits_for"]
+        waits = obj is not None and obj.outcome == WebhookDelivery.Outcome.UNMATCHED
+        return ["waits_for", *fields] if waits else fields
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The action needs the permission; the form shows everything read only all the same."""
         return obj is None and admin.ModelAdmin.has_change_permission(self, request)
+
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("<int:pk>/masked/", self.admin_site.admin_view(self.masked), name="webhooks_webhookdelivery_masked"),
+            path("<int:pk>/raw/", self.admin_site.admin_view(self.raw), name="webhooks_webhookdelivery_raw"),
+            *super().get_urls(),
+        ]
+
+    def masked(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The body as a file, without secrets."""
+        text = bodies.masked(self._downloaded(request, pk, "view_webhookdelivery"))
+        if text is None:
+            raise Http404(TOO_LARGE)
+        return _file(text.encode(), f"delivery-{pk}.json")
+
+    def raw(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The body as a file, as it came, but for the audio."""
+        delivery = self._downloaded(request, pk, "view_webhookdelivery", "view_raw_payload")
+        logger.info("The raw payload of delivery %d was downloaded by user %s", pk, request.user.pk)
+        return _file(bodies.raw(delivery), f"delivery-{pk}-raw.json")
+
+    def _downloaded(self, request: HttpRequest, pk: int, *permissions: str) -> WebhookDelivery:
+        if not request.user.has_perms([f"webhooks.{name}" for name in permissions]):
+            raise PermissionDenied
+        delivery = self.get_queryset(request).filter(pk=pk).first()
+        if delivery is None:
+            raise Http404("There is no such delivery.")
+        return delivery
+
+    @admin.display(description="why")
+    def why(self, delivery: Any) -> str:
+        """In the list, which reads both ends of the reason."""
+        is_failed = delivery.outcome == WebhookDelivery.Outcome.FAILED
+        error = delivery.error_end if is_failed else delivery.error_begin
+        return why(delivery.outcome, delivery.event_type, error) or "—"
+
+    @admin.display(description="what would match it")
+    def waits_for(self, delivery: WebhookDelivery) -> str:
+        context = {"wanted": wanted_by(delivery), "creates": settings.ELEVENLABS_CREATE_UNKNOWN_CALLS}
+        return render_to_string("webhooks/waits_for.html", context)
 
     @admin.display(description="answer body")
     def answer(self, delivery: WebhookDelivery) -> str:
@@ -75,38 +137,19 @@ class WebhookDeliveryAdmin(OfCallAdmin):
     @admin.display(description="error")
     def reason(self, delivery: WebhookDelivery) -> str:
         """Why it was not applied; for the staff alone."""
-        return format_html("<pre>{}</pre>", redacted(delivery.error)) if delivery.error else "—"
+        return format_html("<pre>{}</pre>", visible(redacted(delivery.error))) if delivery.error else "—"
 
     @admin.display(description="body")
     def body_text(self, delivery: WebhookDelivery) -> str:
         """Without secrets, and indented where it is JSON."""
-        body = bytes(delivery.body).decode("utf-8", "replace")
-        shown = redacted(_FULL_AUDIO.sub(lambda found: found[1] + size_of_audio(found[2]), body))
-        if (value := parsed(shown)) is not None:
-            text = json.dumps(value, indent=2, ensure_ascii=False)
-            shown = text.encode("utf-8", "backslashreplace").decode()  # an escape can say lone surrogates
+        shown = bodies.masked(delivery)
+        if shown is None:
+            return TOO_LARGE
         rest = f"\n… {delivery.size_bytes} bytes in all" if len(shown) > BODY_SHOWN_CHARACTERS else ""
         return format_html("<pre>{}{}</pre>", shown[:BODY_SHOWN_CHARACTERS], rest)
 
-    @admin.action(description="Apply again", permissions=["change"])
-    def apply_deliveries_again(
-        self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]
-    ) -> TemplateResponse | None:
-        """A step of them; where more are chosen, a page that shows how far it is and asks for the next step."""
-        form = Progress(request.POST)
-        before = form.cleaned_data if form.is_valid() else begun(deliveries)
-        progress, is_all = step(deliveries, before)
-        if is_all:
-            level = messages.SUCCESS if progress["applied"] == progress["done"] else messages.WARNING
-            self.message_user(request, f"Applied {progress['applied']} of {progress['done']} deliveries.", level)
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Apply again",
-            "opts": self.opts,
-            "progress": progress,
-            "form": Progress(progress),
-            "select_across": request.POST.get("select_across", "0"),
-            "selected": request.POST.getlist("_selected_action"),
-        }
-        return TemplateResponse(request, "webhooks/applying_again.html", context)
+
+def _file(content: bytes, name: str) -> HttpResponse:
+    """To be saved, never to be shown by a browser."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(content, content_type="application/octet-stream", headers=headers)

@@ -37,7 +37,9 @@ class RefusedRequestsAdmin(ReadOnlyAdmin):
     @admin.display(description="")
     def bar(self, refused: Any) -> str:
         """Against the worst hour. The number stands beside it, so whoever cannot see it misses nothing."""
-        return format_html('<meter min="0" max="{}" value="{}" aria-hidden="true"></meter>', refused.most, refused.count)
+        return format_html(
+            '<meter min="0" max="{}" value="{}" aria-hidden="true"></meter>', refused.most, refused.count
+        )
 
     @admin.display(description="what to do")
     def mend(self, refused: RefusedRequests) -> str:
