@@ -80,9 +80,9 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
             rows = rows.defer("body", "error", "answer_body").annotate(**ends)
         return rows
 
-    def get_fields(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> list[Any]:
         """What it waits for comes first, and only where it waits."""
-        fields = [str(name) for name in super().get_fields(request, obj) if name != "waits_for"]
+        fields = [name for name in super().get_fields(request, obj) if name != "waits_for"]
         waits = obj is not None and obj.outcome == WebhookDelivery.Outcome.UNMATCHED
         return ["waits_for", *fields] if waits else fields
 

@@ -65,7 +65,7 @@ def _log(request: HttpRequest, results: Sequence[Result]) -> None:
     for label, deliveries in by_outcome.items():
         LogEntry.objects.log_actions(
             request.user.pk,  # type: ignore[arg-type]  # a user who is signed in has one
-            deliveries,  # type: ignore[arg-type]  # any iterable will do
+            deliveries,
             CHANGE,
             f"Applied again: {label}.",
         )

@@ -97,7 +97,7 @@ def _each(deliveries: Iterable[WebhookDelivery], work: Callable[[WebhookDelivery
 def _foreseen(delivery: WebhookDelivery) -> Result:
     seen = foresee(delivery)
     delivery.body = b""  # one may have 64 MB
-    return Result(delivery, seen.outcome, seen.text, seen.call and seen.call.pk)
+    return Result(delivery, seen.outcome, seen.text, seen.call.pk if seen.call else None)
 
 
 def _applied(delivery: WebhookDelivery) -> Result:

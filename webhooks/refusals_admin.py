@@ -28,7 +28,8 @@ class RefusedRequestsAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[RefusedRequests]:
         worst = RefusedRequests.objects.order_by("-count").values("count")[:1]
-        return super().get_queryset(request).annotate(most=Subquery(worst))
+        rows: QuerySet[RefusedRequests] = super().get_queryset(request)
+        return rows.annotate(most=Subquery(worst))
 
     @admin.display(description="requests", ordering="count")
     def requests(self, refused: RefusedRequests) -> str:

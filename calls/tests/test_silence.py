@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -20,10 +19,9 @@ from django.utils import timezone
 from calls import silence
 from calls.management.commands import end_silent_calls as command
 from calls.models import Call, CallTranscription
+from calls.outcome import CallData, CallFailure
 from calls.silence import end_silent_calls, silent_since
-from conftest import payload
 from lab.stack.webserver import CHECKOUT
-from webhooks.inbox import receive
 
 HOURS = 6
 
@@ -74,10 +72,9 @@ def test_the_last_turn_or_else_the_start_decides(db):
     assert end_silent_calls(HOURS) == 0
 
 
-def test_threads_and_text_only_conversations_may_be_silent(db):
+def test_threads_and_text_only_conversations_may_be_silent(site):
     for name, call_sid in (("thread", ""), ("phone", "CA1")):
-        body = {"caller_id": "+1", "agent_id": "a", "called_number": "", "call_sid": call_sid, "conversation_id": name}
-        receive("conversation-init", json.dumps(body).encode())
+        site.init(caller_id="+1", agent_id="a", called_number="", call_sid=call_sid, conversation_id=name)
     for name, metadata in (("text", {"text_only": True}), ("wa", {"whatsapp": {"id": 1}}), ("sms", {"sms": {}})):
         old(name, metadata_json=metadata)
     for name, metadata in (("voice", {"text_only": False, "whatsapp": None, "sms": None}), ("odd", []), ("none", None)):
@@ -88,11 +85,8 @@ def test_threads_and_text_only_conversations_may_be_silent(db):
 
 
 def test_what_has_ended_stays_as_it_is(db):
-    for number, name in enumerate(("failure_twilio", "transcription_docs_sample")):
-        body = payload(name, f"conv_{number}")
-        body["event_timestamp"] = 1_700_000_000
-        old(f"EL_{number}", conversation_id=f"conv_{number}")
-        receive("post-call", json.dumps(body).encode())
+    old("completed").update_post_call_data(CallData(event_time=ago(hours=6.5)))
+    old("failed").record_failed(CallFailure(event_time=ago(hours=6.5), failure_reason="busy"))
     before = list(Call.objects.order_by("pk").values())
     assert end_silent_calls(HOURS) == 0
     assert list(Call.objects.order_by("pk").values()) == before
