@@ -44,7 +44,7 @@ class ReasonForm(forms.Form):
     reason = forms.CharField(
         max_length=1_000,
         initial="Ended by staff: nothing was heard of it any more.",
-        widget=forms.TextInput(attrs={"class": "vTextField"}),
+        widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
         help_text="Whoever reads the call sees it as its failure reason.",
     )
 

@@ -55,16 +55,17 @@ links_from_call.append(link_to_deliveries)
 class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
     """Deliveries can be looked at and applied again; nothing is added, changed or deleted here."""
 
-    list_display = (
-        *("id", "received_at", "route", "event_type", "outcome", "why", "call", "conversation_id"),
-        *("size_bytes", "times_received", "times_applied"),
-    )
+    list_display = ("id", "received_at", "event", "outcome", "why", "call", "conversation_id", "times_received")
     list_filter = ("outcome", "route", EventType, "received_at")
     search_fields = ("conversation_id__exact", "call_sid__exact", "digest__exact")
     search_help_text = "A whole conversation ID, call SID or digest."
     actions = ("apply_deliveries_again",)
     change_form_template = "webhooks/delivery_page.html"
-    exclude = ("body", "answer_body", "error")
+    fields = (
+        *("outcome", "reason", "event_type", "route", "call", "conversation_id", "call_sid", "received_at"),
+        *("times_received", "times_applied", "applied_at", "answer_status", "answer", "size_bytes", "body_text"),
+        "digest",
+    )
     readonly_fields = ("waits_for", "answer", "reason", "body_text")
 
     class Media:
@@ -82,9 +83,8 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
 
     def get_fields(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> list[Any]:
         """What it waits for comes first, and only where it waits."""
-        fields = [name for name in super().get_fields(request, obj) if name != "waits_for"]
         waits = obj is not None and obj.outcome == WebhookDelivery.Outcome.UNMATCHED
-        return ["waits_for", *fields] if waits else fields
+        return ["waits_for", *self.fields] if waits else [*self.fields]
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """The action needs the permission; the form shows everything read only all the same."""
@@ -117,6 +117,10 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
         if delivery is None:
             raise Http404("There is no such delivery.")
         return delivery
+
+    @admin.display(description="event", ordering="event_type")
+    def event(self, delivery: WebhookDelivery) -> str:
+        return delivery.event_type or delivery.get_route_display()
 
     @admin.display(description="why")
     def why(self, delivery: Any) -> str:

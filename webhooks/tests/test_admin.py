@@ -61,7 +61,7 @@ def test_the_list_costs_the_same_with_one_row_and_with_forty(on_duty):
     assert not any("final_transcript" in sql for sql in many), "nor are transcripts"
 
 
-@pytest.mark.parametrize("query", ["?outcome__exact=unmatched", "?q=conv_1", "?route__exact=post-call", "?o=2"])
+@pytest.mark.parametrize("query", ["?outcome__exact=unmatched", "?q=conv_1", "?route__exact=post-call", "?o=2", "?o=3"])
 def test_deliveries_are_found(on_duty, query):
     deliver("transcription_docs_sample", "conv_1")
     response = on_duty.get(reverse(LIST) + query)

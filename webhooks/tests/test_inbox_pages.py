@@ -168,7 +168,7 @@ def test_one_delivery_is_applied_again_from_its_page_and_it_is_kept_who_did(on_d
     Call.objects.bulk_create([Call(call_sid="EL_1", conversation_id="conv_1")])
     data = {"action": "apply_deliveries_again", "_selected_action": [delivery.pk]}
     asked = on_duty.post(LIST, data).text
-    assert "This would become of the delivery:\napplied 1." in asked
+    assert "The delivery would be: applied 1." in asked
     assert "Completes the call." in asked
     assert "<bdi>EL_1</bdi>" in asked
     assert Call.objects.get().status == "in_progress"
@@ -194,3 +194,10 @@ def test_without_the_permission_to_change_there_is_no_button(db):
     client = staff("view_webhookdelivery")
     delivery = received(b"not JSON")
     assert "Apply again" not in page(client, delivery)
+
+
+def test_no_list_counts_the_whole_table_for_its_filters(on_duty):
+    received(b"not JSON")
+    with CaptureQueriesContext(connection) as captured:
+        assert "Show counts" not in on_duty.get(LIST + "?_facets=True").text
+    assert not any("COUNT(" in query["sql"] for query in captured)
