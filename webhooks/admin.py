@@ -55,7 +55,7 @@ links_from_call.append(link_to_deliveries)
 class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
     """Deliveries can be looked at and applied again; nothing is added, changed or deleted here."""
 
-    list_display = ("id", "received_at", "event", "outcome", "why", "call", "conversation_id", "times_received")
+    list_display = ("id", "received_at", "event", "outcome", "why", "about")
     list_filter = ("outcome", "route", EventType, "received_at")
     search_fields = ("conversation_id__exact", "call_sid__exact", "digest__exact")
     search_help_text = "A whole conversation ID, call SID or digest."
@@ -121,6 +121,11 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
     @admin.display(description="event", ordering="event_type")
     def event(self, delivery: WebhookDelivery) -> str:
         return delivery.event_type or delivery.get_route_display()
+
+    @admin.display(description="call")
+    def about(self, delivery: WebhookDelivery) -> str:
+        """Its call, or the name by which it looked for one."""
+        return delivery.call.call_sid if delivery.call else delivery.conversation_id or delivery.call_sid or "—"
 
     @admin.display(description="why")
     def why(self, delivery: Any) -> str:
