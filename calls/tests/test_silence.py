@@ -124,7 +124,7 @@ def test_a_call_that_speaks_again_before_its_lock_is_left_alone(db):
     assert in_progress() == {"EL_1"}
 
 
-def test_a_call_that_somebody_holds_is_not_waited_for(on_postgresql, site):
+def test_a_call_that_somebody_holds_is_not_waited_for(on_postgresql, site, caplog):
     held, free = old("held"), old("free")
     holds, done = threading.Event(), threading.Event()
 
@@ -144,6 +144,7 @@ def test_a_call_that_somebody_holds_is_not_waited_for(on_postgresql, site):
         done.set()
         thread.join()
     assert in_progress() == {"held"}
+    assert "could not be ended" not in caplog.text, "nor was its lock asked for"
     free.refresh_from_db()
     assert end_silent_calls(HOURS) == 1
 

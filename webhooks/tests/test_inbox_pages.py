@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -77,7 +78,7 @@ def test_a_list_reads_neither_bodies_nor_whole_reasons(on_duty):
     with CaptureQueriesContext(connection) as captured:
         assert len(on_duty.get(LIST).text) < 100_000
     for query in captured:
-        assert 'LEFT("webhooks_webhookdelivery"."error"' in query["sql"] or '."error"' not in query["sql"]
+        assert not re.search(r'(?<!\()"webhooks_webhookdelivery"."error"', query["sql"]), "only inside of a function"
         assert '"webhooks_webhookdelivery"."answer_body"' not in query["sql"]
 
 
