@@ -120,12 +120,13 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
 
     @admin.display(description="event", ordering="event_type")
     def event(self, delivery: WebhookDelivery) -> str:
-        return delivery.event_type or delivery.get_route_display()
+        return visible(delivery.event_type) or delivery.get_route_display()
 
     @admin.display(description="call")
     def about(self, delivery: WebhookDelivery) -> str:
         """Its call, or the name by which it looked for one."""
-        return delivery.call.call_sid if delivery.call else delivery.conversation_id or delivery.call_sid or "—"
+        name = delivery.call.call_sid if delivery.call else delivery.conversation_id or delivery.call_sid
+        return visible(name) or "—"
 
     @admin.display(description="why")
     def why(self, delivery: Any) -> str:
