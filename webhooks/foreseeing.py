@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import NamedTuple
 
 from django.conf import settings
@@ -23,6 +24,7 @@ from webhooks.reading import read
 from webhooks.tool_payloads import Initiation
 from webhooks.why import line
 
+logger = logging.getLogger(__name__)
 Outcome = WebhookDelivery.Outcome
 _About = Transcription | InitiationFailure | Audio | MachineDetection | NewTurn | NewHistory | Initiation
 
@@ -36,11 +38,15 @@ class Foreseen(NamedTuple):
 
 
 def foresee(delivery: WebhookDelivery) -> Foreseen:
-    """A fault of ours is not foreseen. Another event that comes first may change what happens."""
+    """Another event that comes first may change what happens, and not every fault of ours shows here."""
     if delivery.size_bytes > LARGE_BYTES and delivery.event_type != "post_call_audio":
         return Foreseen(Outcome(delivery.outcome), "It is too large to be looked into here; apply it to see.")
     copy = WebhookDelivery(pk=delivery.pk, route=delivery.route, body=delivery.body, received_at=delivery.received_at)
-    return journal.under(Entry(delivery.route), _foresee, copy)
+    try:
+        return journal.under(Entry(delivery.route), _foresee, copy)
+    except Exception as error:
+        logger.exception("What would happen to delivery %d cannot be foreseen", delivery.pk)
+        return Foreseen(Outcome.FAILED, f"A fault of callsite's: {type(error).__name__}. The log has the place.")
 
 
 def _foresee(delivery: WebhookDelivery) -> Foreseen:
@@ -53,9 +59,10 @@ def _foresee(delivery: WebhookDelivery) -> Foreseen:
     if isinstance(event, NewTurn):
         event = as_it_came(delivery, event)
     found, conflict = look_for(_reference_of(event))
-    if not found:
+    rows = Call.objects.only("call_sid", "status", "transcription_time", "call_end_time")
+    call = rows.filter(pk__in=[owner.pk for owner in found]).order_by("pk").first()
+    if call is None:
         return _of_an_unknown_call(event, delivery)
-    call = Call.objects.only("call_sid", "status", "transcription_time", "call_end_time").get(pk=found[0].pk)
     text = _what(event, call)
     if len(found) > 1:
         text = f"{len(found)} rows turn out to be one call and become one. {text}"

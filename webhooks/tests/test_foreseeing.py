@@ -10,6 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from calls.models import Call
 from conftest import payload
+from webhooks import foreseeing
 from webhooks.foreseeing import foresee
 from webhooks.inbox import apply_again, receive
 from webhooks.models import WebhookDelivery
@@ -136,3 +137,10 @@ def test_a_large_body_is_not_looked_into(db):
     body["data"]["metadata"]["padding"] = "x" * 2**20
     delivery = received("post-call", body)
     assert foreseen(delivery).text == "It is too large to be looked into here; apply it to see."
+
+
+def test_a_fault_of_ours_is_told_and_stops_no_page(db, monkeypatch):
+    delivery = post_call("transcription_docs_sample")
+    monkeypatch.setattr(foreseeing, "read", lambda _: 1 / 0)
+    assert foreseen(delivery).outcome == "failed"
+    assert "ZeroDivisionError" in foreseen(delivery).text
