@@ -36,7 +36,8 @@ run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000 (PORT=8000), with 
 	@$(PYTHON) -m lab.stack.ports $(PORT)
 	@$(PYTHON) manage.py migrate --verbosity 0
 	@$(PYTHON) manage.py ensure_login --url http://127.0.0.1:$(PORT)
-	@exec $(PYTHON) manage.py runserver 127.0.0.1:$(PORT) $(ARGS)
+	@$(PYTHON) manage.py end_silent_calls --every 300 --parent $$$$ & \
+		exec $(PYTHON) manage.py runserver 127.0.0.1:$(PORT) $(ARGS)
 
 .PHONY: demo
 demo: .venv/.runtime .env ## the same, and simulated calls come in while it runs

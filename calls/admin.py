@@ -14,6 +14,7 @@ from django.utils.html import format_html, format_html_join
 
 from calls.access_admin import seen_by
 from calls.access_log import Kind
+from calls.ending_admin import EndCalls, SilentFilter
 from calls.models import Call, CallRecording, CallTranscription
 from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
@@ -30,12 +31,14 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(ReadOnlyAdmin):
+class CallAdmin(EndCalls, ReadOnlyAdmin):
+    actions = ("end_calls",)
+    change_form_template = "calls/call_page.html"
     list_display = (
         *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
     )
-    list_filter = ("status", "direction", "call_successful", "created_at")
+    list_filter = ("status", SilentFilter, "direction", "call_successful", "created_at")
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
     fieldsets = (

@@ -103,6 +103,13 @@ def link_known(references: Sequence[Reference]) -> dict[Reference, Call | None] 
     return {reference: calls[rows[0]] if rows else None for reference, rows in found.items()}
 
 
+def look_for(reference: Reference) -> tuple[list[Owner], bool]:
+    """The rows that `link` would make one call of now, and whether names conflict. Nothing is locked or changed."""
+    known = look_up(reference.texts)
+    rows, conflict = _rows(reference, known)
+    return [known.calls[pk] for pk in rows], conflict
+
+
 def _rows(reference: Reference, known: Known) -> tuple[list[int], bool]:
     """The keys of the rows that are this call, and whether a name belongs to another call."""
     conversation_id = reference.conversation_id

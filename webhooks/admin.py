@@ -4,26 +4,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.conf import settings
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
+from django.db.models.functions import Left, Right
 from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.template.loader import render_to_string
+from django.urls import URLPattern, path
 from django.utils.html import format_html
 
-from calls import access_log
 from calls.access_log import Kind, Subject
 from calls.admin import changelist_link, links_from_call, pretty_json
 from calls.models import Call
 from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
-from webhooks.applying_again import Progress, begun, step
-from webhooks.bodies_for_staff import as_it_came, without_secrets
+from webhooks import bodies, refusals_admin  # noqa: F401  (registers it)
+from webhooks.applying_admin import ApplyAgain
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
+from webhooks.why import visible, wanted_by, why
 
 BODY_SHOWN_CHARACTERS = 100_000
+TOO_LARGE = f"It is too large to be masked here: above {bodies.READ_BYTES:,} bytes without audio."
+ERROR_READ_CHARACTERS = 400  # of each end, for a list
 
 
 class EventType(admin.SimpleListFilter):
@@ -47,36 +51,42 @@ links_from_call.append(link_to_deliveries)
 
 
 @admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(OfCallAdmin):
+class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
     """Deliveries can be looked at and applied again; nothing is added, changed or deleted here."""
 
-    list_display = (
-        *("id", "received_at", "route", "event_type", "outcome", "call", "conversation_id"),
-        *("size_bytes", "times_received", "times_applied"),
-    )
+    list_display = ("id", "received_at", "event", "outcome", "why", "about")
     list_filter = ("outcome", "route", EventType, "received_at")
     search_fields = ("conversation_id__exact", "call_sid__exact", "digest__exact")
     search_help_text = "A whole conversation ID, call SID or digest."
     actions = ("apply_deliveries_again",)
-    exclude = ("body", "answer_body", "error")
-    readonly_fields = ("answer", "reason", "body_text")
+    change_form_template = "webhooks/delivery_page.html"
+    fields = (
+        *("outcome", "reason", "event_type", "route", "call", "conversation_id", "call_sid", "received_at"),
+        *("times_received", "times_applied", "applied_at", "answer_status", "answer", "size_bytes", "body_text"),
+        "digest",
+    )
+    readonly_fields = ("waits_for", "answer", "reason", "body_text")
+
+    class Media:
+        css = {"all": ["calls/admin.css"]}
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
-        return super().get_queryset(request).defer("body")
+        rows: QuerySet[WebhookDelivery] = super().get_queryset(request).defer("body")
+        if request.resolver_match and request.resolver_match.url_name == "webhooks_webhookdelivery_changelist":
+            ends = {
+                "error_begin": Left("error", ERROR_READ_CHARACTERS),
+                "error_end": Right("error", ERROR_READ_CHARACTERS),
+            }
+            rows = rows.defer("body", "error", "answer_body").annotate(**ends)
+        return rows
 
-    def has_apply_again_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("webhooks.apply_again_webhookdelivery")
+    def get_fields(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> list[Any]:
+        """What it waits for comes first, and only where it waits."""
+        waits = obj is not None and obj.outcome == WebhookDelivery.Outcome.UNMATCHED
+        return ["waits_for", *self.fields] if waits else [*self.fields]
 
     def has_raw_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("webhooks.view_raw_payload")
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        fields = super().get_readonly_fields(request, obj)
-        return (*fields, "raw_body") if self.has_raw_permission(request) else fields
-
-    def get_urls(self) -> list[URLPattern]:
-        raw = self.admin_site.admin_view(self.raw_view)
-        return [path("<int:pk>/raw/", raw, name="webhooks_webhookdelivery_raw"), *super().get_urls()]
 
     def subject_of(self, row: WebhookDelivery) -> Subject:
         return Subject.of(row.call) if row.call else Subject(None, row.call_sid, row.conversation_id)
@@ -84,22 +94,59 @@ class WebhookDeliveryAdmin(OfCallAdmin):
     def detail_of(self, row: WebhookDelivery) -> str:
         return f"delivery {row.pk}"
 
-    def raw_view(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The body with its secrets, for those who may see them; the access log has each look."""
-        if not (self.has_view_permission(request) and self.has_raw_permission(request)):
+    def get_urls(self) -> list[URLPattern]:
+        return [
+            path("<int:pk>/masked/", self.admin_site.admin_view(self.masked), name="webhooks_webhookdelivery_masked"),
+            path("<int:pk>/raw/", self.admin_site.admin_view(self.raw), name="webhooks_webhookdelivery_raw"),
+            *super().get_urls(),
+        ]
+
+    def masked(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The body as a file, without secrets."""
+        delivery = self._downloaded(request, pk)
+        text = bodies.masked(delivery)
+        if text is None:
+            raise Http404(TOO_LARGE)
+        response = _file(text.encode("utf-8", "backslashreplace"), f"delivery-{pk}.json")
+        return self.logged(response, request, Kind.PAGE, [delivery], self.detail_of(delivery))
+
+    def raw(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """The body as a file, with its secrets, but not the audio; the access log has each download."""
+        if not self.has_raw_permission(request):
+            raise PermissionDenied
+        delivery = self._downloaded(request, pk)
+        response = _file(bodies.raw(delivery), f"delivery-{pk}-raw.json")
+        return self.logged(response, request, Kind.RAW_BODY, [delivery], self.detail_of(delivery))
+
+    def _downloaded(self, request: HttpRequest, pk: int) -> WebhookDelivery:
+        if not self.has_view_permission(request):
             raise PermissionDenied
         delivery = self.get_queryset(request).filter(pk=pk).first()
         if delivery is None:
             raise Http404("There is no such delivery.")
-        context = {
-            **self.admin_site.each_context(request),
-            "title": f"Body of delivery {pk}, as it came",
-            "opts": self.opts,
-            "delivery": delivery,
-            "body": self._shown(as_it_came(bytes(delivery.body)), delivery),
-        }
-        response = TemplateResponse(request, "webhooks/raw_body.html", context)
-        return self.logged(response, request, Kind.RAW_BODY, [delivery], self.detail_of(delivery))
+        return delivery
+
+    @admin.display(description="event", ordering="event_type")
+    def event(self, delivery: WebhookDelivery) -> str:
+        return visible(delivery.event_type) or delivery.get_route_display()
+
+    @admin.display(description="call")
+    def about(self, delivery: WebhookDelivery) -> str:
+        """Its call, or the name by which it looked for one."""
+        name = delivery.call.call_sid if delivery.call else delivery.conversation_id or delivery.call_sid
+        return visible(name) or "—"
+
+    @admin.display(description="why")
+    def why(self, delivery: Any) -> str:
+        """In the list, which reads both ends of the reason."""
+        is_failed = delivery.outcome == WebhookDelivery.Outcome.FAILED
+        error = delivery.error_end if is_failed else delivery.error_begin
+        return why(delivery.outcome, delivery.event_type, error) or "—"
+
+    @admin.display(description="what would match it")
+    def waits_for(self, delivery: WebhookDelivery) -> str:
+        context = {"wanted": wanted_by(delivery), "creates": settings.ELEVENLABS_CREATE_UNKNOWN_CALLS}
+        return render_to_string("webhooks/waits_for.html", context)
 
     @admin.display(description="answer body")
     def answer(self, delivery: WebhookDelivery) -> str:
@@ -108,45 +155,19 @@ class WebhookDeliveryAdmin(OfCallAdmin):
     @admin.display(description="error")
     def reason(self, delivery: WebhookDelivery) -> str:
         """Why it was not applied; for the staff alone."""
-        return format_html("<pre>{}</pre>", redacted(delivery.error)) if delivery.error else "—"
+        return format_html("<pre>{}</pre>", visible(redacted(delivery.error))) if delivery.error else "—"
 
     @admin.display(description="body")
     def body_text(self, delivery: WebhookDelivery) -> str:
         """Without secrets, and indented where it is JSON."""
-        return format_html("<pre>{}</pre>", self._shown(without_secrets(bytes(delivery.body)), delivery))
+        shown = bodies.masked(delivery)
+        if shown is None:
+            return TOO_LARGE
+        rest = f"\n… {delivery.size_bytes} bytes in all" if len(shown) > BODY_SHOWN_CHARACTERS else ""
+        return format_html("<pre>{}{}</pre>", shown[:BODY_SHOWN_CHARACTERS], rest)
 
-    @admin.display(description="body as it came")
-    def raw_body(self, delivery: WebhookDelivery) -> str:
-        url = reverse("admin:webhooks_webhookdelivery_raw", args=[delivery.pk])
-        return format_html('<a href="{}">Show it with its secrets</a> (the access log keeps who did)', url)
 
-    def _shown(self, text: str, delivery: WebhookDelivery) -> str:
-        rest = f"\n… {delivery.size_bytes} bytes in all" if len(text) > BODY_SHOWN_CHARACTERS else ""
-        return text[:BODY_SHOWN_CHARACTERS] + rest
-
-    @admin.action(description="Apply again", permissions=["apply_again"])
-    def apply_deliveries_again(
-        self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]
-    ) -> TemplateResponse | None:
-        """A step of them; where more are chosen, a page that shows how far it is and asks for the next step."""
-        form = Progress(request.POST)
-        before = form.cleaned_data if form.is_valid() else begun(deliveries)
-
-        def note(delivery: WebhookDelivery) -> None:
-            access_log.note(request, Kind.APPLY_AGAIN, [self.subject_of(delivery)], self.detail_of(delivery))
-
-        progress, is_all = step(deliveries, before, note)
-        if is_all:
-            level = messages.SUCCESS if progress["applied"] == progress["done"] else messages.WARNING
-            self.message_user(request, f"Applied {progress['applied']} of {progress['done']} deliveries.", level)
-            return None
-        context = {
-            **self.admin_site.each_context(request),
-            "title": "Apply again",
-            "opts": self.opts,
-            "progress": progress,
-            "form": Progress(progress),
-            "select_across": request.POST.get("select_across", "0"),
-            "selected": request.POST.getlist("_selected_action"),
-        }
-        return TemplateResponse(request, "webhooks/applying_again.html", context)
+def _file(content: bytes, name: str) -> HttpResponse:
+    """To be saved, never to be shown by a browser."""
+    headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
+    return HttpResponse(content, content_type="application/octet-stream", headers=headers)

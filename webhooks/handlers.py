@@ -87,14 +87,7 @@ def handle_history(history: NewHistory) -> Handled:
 
 def handle_initiation(initiation: Initiation) -> Handled:
     """The call is registered, or the one that is known learns what is new of it."""
-    names = (Name(initiation.call_sid, NameRank.INITIATION),) if initiation.call_sid else ()
-    reference = Reference(
-        conversation_id=initiation.conversation_id,
-        names=names,
-        agent_id=initiation.agent_id,
-        follows_conversation=False,
-    )
-    call, note = find_call(reference, create=True)
+    call, note = find_call(reference_of_initiation(initiation), create=True)
     parties = Parties(
         agent_id=initiation.agent_id,
         direction=Call.Direction.INBOUND,
@@ -103,6 +96,15 @@ def handle_initiation(initiation: Initiation) -> Handled:
     )
     call = call.learn_parties(parties, Call.Source.INITIATION)
     return Handled(call, client_data(call.call_sid), note)
+
+
+def reference_of_initiation(initiation: Initiation) -> Reference:
+    return Reference(
+        conversation_id=initiation.conversation_id,
+        names=(Name(initiation.call_sid, NameRank.INITIATION),) if initiation.call_sid else (),
+        agent_id=initiation.agent_id,
+        follows_conversation=False,
+    )
 
 
 def client_data(call_sid: str) -> dict[str, Any]:

@@ -110,10 +110,10 @@ class WaitingName(models.Model):
 
 
 class RefusedRequests(models.Model):
-    """How many requests were refused with 401 in an hour for one reason. Nothing else of them is kept."""
+    """How many requests were refused with 401 or 413 in an hour for one reason. Nothing else of them is kept."""
 
     class Reason(models.TextChoices):
-        """Why a sender was not let in: what NotAuthenticated has as `fault`."""
+        """Why a sender was not let in: what NotAuthenticated has as `fault`, or that the body was too large."""
 
         MISSING = "missing", "no signature"
         MALFORMED = "malformed", "malformed signature"
@@ -122,6 +122,7 @@ class RefusedRequests(models.Model):
         WRONG = "wrong", "wrong secret"
         TOOL_SECRET = "tool_secret", "wrong tool secret"
         NO_SECRET = "no_secret", "no secret is set here"
+        TOO_LARGE = "too_large", "body too large"
 
     hour = models.DateTimeField(help_text="When the hour began.")
     reason = models.CharField(max_length=16, choices=Reason)

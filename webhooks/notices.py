@@ -45,6 +45,7 @@ MENDS = {
     Reason.WRONG: "Set ELEVENLABS_WEBHOOK_SECRET to the secret that ElevenLabs shows with a new webhook (wsec_…).",
     Reason.TOOL_SECRET: "Let the tool send Authorization: Bearer with the value of ELEVENLABS_TOOL_SECRET.",
     Reason.NO_SECRET: "Set ELEVENLABS_WEBHOOK_SECRET and ELEVENLABS_TOOL_SECRET, and start callsite again.",
+    Reason.TOO_LARGE: "Their bodies were above WEBHOOK_MAX_BYTES or WEBHOOK_TURN_MAX_BYTES. Raise it if they must be.",
 }
 STRANGERS = {Reason.MISSING, Reason.MALFORMED}  # anybody on the internet sends such requests
 ASK = "Ask whoever administers callsite: they see here what is missing."
@@ -60,7 +61,8 @@ def tell(request: HttpRequest) -> list[Notice]:
         trouble = any(_kept(since).values()) or refused.keys() - STRANGERS
         return [Notice("Some calls could not be shown.", ASK)] if trouble else []
     told = [_told_of_kept(outcome, count) for outcome, count in _kept(since).items() if count]
-    told += [_told_of_refused(reason, count) for reason, count in refused.items()]
+    may_see_counts = request.user.has_perm("webhooks.view_refusedrequests")
+    told += [_told_of_refused(reason, count, may_see_counts=may_see_counts) for reason, count in refused.items()]
     if _nothing_came() and not refused.keys() - STRANGERS:
         told.append(_told_of_nothing(request))
     return told
@@ -89,9 +91,11 @@ def _told_of_kept(outcome: str, count: int) -> Notice:
     return Notice(f"{number} {one if count == 1 else many}.", fix, url)
 
 
-def _told_of_refused(reason: str, count: int) -> Notice:
+def _told_of_refused(reason: str, count: int, *, may_see_counts: bool) -> Notice:
     verb = "webhook was" if count == 1 else "webhooks were"
-    return Notice(f"{count:,} {verb} refused in the last 24 hours: {Reason(reason).label}.", MENDS[Reason(reason)])
+    url = f"{reverse('admin:webhooks_refusedrequests_changelist')}?reason__exact={reason}"
+    text = f"{count:,} {verb} refused in the last 24 hours: {Reason(reason).label}."
+    return Notice(text, MENDS[Reason(reason)], url if may_see_counts else "")
 
 
 def _told_of_nothing(request: HttpRequest) -> Notice:

@@ -1,7 +1,7 @@
 """Hourly counts of refused requests, by reason.
 
-A request that is refused with 401 costs no query: it is counted in memory, and the counts go to the database together,
-every few seconds. So strangers cannot fill the table: it has at most one row for each reason and hour, for
+A request that is refused with 401 or 413 costs no query: it is counted in memory, and the counts go to the database
+together, every few seconds. So strangers cannot fill the table: it has at most one row for each reason and hour, for
 KEPT_DAYS. A process that is killed loses the counts of the last few seconds.
 """
 

@@ -29,7 +29,7 @@ from webhooks.errors import (
     WebhookError,
 )
 from webhooks.initiation import answer_initiation
-from webhooks.models import LARGE_BYTES, WebhookDelivery
+from webhooks.models import LARGE_BYTES, RefusedRequests, WebhookDelivery
 from webhooks.reading import identify
 from webhooks.refusals import current_refusals
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
@@ -90,6 +90,7 @@ class WebhookView(View):
         except WebhookError as error:
             if isinstance(error, TooLarge):
                 error.details = f"Raise {cls.limit_setting} if it must be."
+                current_refusals().count(RefusedRequests.Reason.TOO_LARGE)
             if isinstance(error, NotAuthenticated):
                 current_refusals().count(error.fault)
             entry.fail(error)

@@ -25,7 +25,7 @@ def part_or_call(part: str, of_call: View, call: View) -> View:
         if _is_encoded(request, part):
             return call(request, identifier=whole)
         response = of_call(request, identifier=identifier)
-        if response.status_code in (404, 405):
+        if response.status_code in (404, 405) and request.method != "POST":  # which no call takes at its own address
             instead = call(request, identifier=whole)
             if instead.status_code not in (404, 405):
                 return instead

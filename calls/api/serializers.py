@@ -147,7 +147,7 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
 
         with _names_checked():
             call, self.is_new = persistently(self._noted(register), waits_for_locks=3)
-        return _with_recording(call)
+        return with_recording(call)
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
         """Only what was sent is written: a webhook may change the rest at the same moment."""
@@ -159,13 +159,13 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
 
         with _names_checked():
             call = persistently(self._noted(update), waits_for_locks=3)
-        return _with_recording(call)
+        return with_recording(call)
 
     def _noted[Result](self, change: Callable[[], tuple[Result, Subject, str]]) -> Callable[[], Result]:
         return lambda: access_log.noted_change(self.context["request"], change)
 
 
-def _with_recording(call: Call) -> Call:
+def with_recording(call: Call) -> Call:
     """As the view annotates a call that it reads."""
     call.has_recording = CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
     return call

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from django.urls import path
 from drf_spectacular.views import SpectacularSwaggerSplitView
-from rest_framework.permissions import AllowAny
+from rest_framework.permissions import AllowAny, IsAuthenticated
 
 from calls.api.cross_origin import readable_from_other_sites
+from calls.api.ending import MayEndCalls
 from calls.api.parts import part_or_call
 from calls.api.schema import SchemaView
 from calls.api.tokens import TokenRefreshView, TokenRevokeView, TokenView
@@ -13,6 +14,7 @@ from calls.api.views import CallViewSet
 call = CallViewSet.as_view({"get": "retrieve", "patch": "partial_update"})
 transcript = part_or_call("transcript", CallViewSet.as_view({"get": "transcript"}), call)
 recording = part_or_call("recording", CallViewSet.as_view({"get": "recording"}), call)
+end = part_or_call("end", CallViewSet.as_view({"post": "end"}, permission_classes=[IsAuthenticated, MayEndCalls]), call)
 
 urlpatterns = [
     # the browser client asks it whether the socket refused its user
@@ -20,6 +22,7 @@ urlpatterns = [
     # an identifier may have slashes, so what stands behind one comes first
     path("calls/<path:identifier>/transcript/", transcript, name="call-transcript"),
     path("calls/<path:identifier>/recording/", recording, name="call-recording"),
+    path("calls/<path:identifier>/end/", end, name="call-end"),
     path("calls/<path:identifier>/", call, name="call-detail"),
     path("token/", TokenView.as_view(), name="token"),
     path("token/refresh/", TokenRefreshView.as_view(), name="token-refresh"),

@@ -19,6 +19,7 @@ from calls import access_log
 from calls.access import Agents, agents_of, visible
 from calls.access_log import Kind, Subject
 from calls.api.described import calls_described, recording_described, transcript_described
+from calls.api.ending import Ending
 from calls.api.filters import CallFilter
 from calls.api.known_names import KnownParameters
 from calls.api.ranges import ranged_response
@@ -33,6 +34,7 @@ class AfterSerializer(serializers.Serializer[Any]):
 @calls_described
 class CallViewSet(
     KnownParameters,
+    Ending,
     mixins.CreateModelMixin,
     mixins.ListModelMixin,
     mixins.RetrieveModelMixin,

@@ -5,6 +5,7 @@ Each function works in memory, on a row that its caller has locked, and returns 
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from calls.outcome import CallData, CallFailure, Parties
@@ -48,6 +49,11 @@ def take_failure(call: Call, failure: CallFailure) -> list[str]:
             metadata_json=failure.metadata,
         )
     return changed
+
+
+def take_end(call: Call, time: datetime, reason: str) -> list[str]:
+    """Somebody ends a call that is in progress, though no event tells its end."""
+    return _end(call, call.Status.FAILED) + set_fields(call, call_end_time=time, failure_reason=reason)
 
 
 def _end(call: Call, status: str) -> list[str]:

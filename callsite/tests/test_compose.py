@@ -60,3 +60,12 @@ def test_compose_with_the_first_env_serves_as_in_production_on_this_machine(star
         origins = ("http://127.0.0.1:8000", "http://elsewhere.example")
         posts = [client.post("/admin/login/", data=form, headers=here | {"Origin": origin}) for origin in origins]
         assert [post.status_code == 403 for post in posts] == [False, True]
+
+
+def test_compose_ends_silent_calls_and_comes_back_after_a_fault():
+    services = yaml.safe_load((CHECKOUT / "docker-compose.yml").read_text())["services"]
+    silence = services["silence"]
+    assert silence["command"][:3] == ["python", "manage.py", "end_silent_calls"]
+    assert int(silence["command"][silence["command"].index("--every") + 1]) <= 3600
+    assert (silence["restart"], silence["networks"]) == ("unless-stopped", ["back"])
+    assert silence["environment"] == services["web-1"]["environment"]

@@ -61,7 +61,7 @@ def test_the_list_costs_the_same_with_one_row_and_with_forty(on_duty):
     assert not any("final_transcript" in sql for sql in many), "nor are transcripts"
 
 
-@pytest.mark.parametrize("query", ["?outcome__exact=unmatched", "?q=conv_1", "?route__exact=post-call", "?o=2"])
+@pytest.mark.parametrize("query", ["?outcome__exact=unmatched", "?q=conv_1", "?route__exact=post-call", "?o=2", "?o=3"])
 def test_deliveries_are_found(on_duty, query):
     deliver("transcription_docs_sample", "conv_1")
     response = on_duty.get(reverse(LIST) + query)
@@ -107,23 +107,6 @@ def test_nothing_is_added_changed_or_deleted_even_by_a_superuser(admin_client):
     assert WebhookDelivery.objects.get().outcome == "unmatched"
 
 
-def test_apply_again_applies_the_selected_and_says_how_many(on_duty, settings):
-    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = False
-    for conversation_id in ("conv_1", "conv_2", "conv_3"):
-        deliver("transcription_docs_sample", conversation_id)
-    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = True
-    chosen = [d.pk for d in WebhookDelivery.objects.exclude(conversation_id="conv_3")]
-    data = {"action": "apply_deliveries_again", "_selected_action": chosen}
-    assert "Applied 2 of 2 deliveries." in on_duty.post(reverse(LIST), data, follow=True).text
-    assert sorted(Call.objects.values_list("conversation_id", "status")) == [
-        ("conv_1", "completed"),
-        ("conv_2", "completed"),
-    ]
-    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = False
-    data["_selected_action"] = [d.pk for d in WebhookDelivery.objects.all()]
-    assert "Applied 2 of 3 deliveries." in on_duty.post(reverse(LIST), data, follow=True).text
-
-
 def go_on(client, url, page):
     """Take the next step, as the page's form says."""
     form = page.text.partition('id="go-on"')[2].partition("</form>")[0]
@@ -134,6 +117,30 @@ def go_on(client, url, page):
         if "name" in named:
             fields.setdefault(named["name"], []).append(named["value"])
     return client.post(url, fields, follow=True)
+
+
+def confirmed(client, url, data):
+    """The page of the first step, behind the one that asks."""
+    asked = client.post(url, data)
+    assert "Nothing has been done yet." in asked.text
+    return go_on(client, url, asked)
+
+
+def test_apply_again_applies_the_selected_and_says_how_many(on_duty, settings):
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = False
+    for conversation_id in ("conv_1", "conv_2", "conv_3"):
+        deliver("transcription_docs_sample", conversation_id)
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = True
+    chosen = [d.pk for d in WebhookDelivery.objects.exclude(conversation_id="conv_3")]
+    data = {"action": "apply_deliveries_again", "_selected_action": chosen}
+    assert "Applied 2 of 2 deliveries." in confirmed(on_duty, reverse(LIST), data).text
+    assert sorted(Call.objects.values_list("conversation_id", "status")) == [
+        ("conv_1", "completed"),
+        ("conv_2", "completed"),
+    ]
+    settings.ELEVENLABS_CREATE_UNKNOWN_CALLS = False
+    data["_selected_action"] = [d.pk for d in WebhookDelivery.objects.all()]
+    assert "Applied 2 of 3 deliveries." in confirmed(on_duty, reverse(LIST), data).text
 
 
 @pytest.fixture
@@ -152,7 +159,7 @@ ALL = {"action": "apply_deliveries_again", "select_across": "1", "_selected_acti
 def test_many_are_applied_again_in_steps_that_show_how_far_it_is(on_duty, seven, monkeypatch, query):
     monkeypatch.setattr(applying_again, "STEP", 3)
     url = reverse(LIST) + query
-    page = on_duty.post(url, ALL, follow=True)
+    page = confirmed(on_duty, url, ALL)
     assert "3 of 7 deliveries taken, 3 applied" in page.text
     assert Call.objects.count() == 3
     deliver("transcription_docs_sample", "conv_later")  # is not among the chosen
@@ -170,7 +177,7 @@ def test_many_are_applied_again_in_steps_that_show_how_far_it_is(on_duty, seven,
 def test_those_that_were_ticked_are_applied_in_steps_too_and_no_other(on_duty, seven, monkeypatch):
     monkeypatch.setattr(applying_again, "STEP", 2)
     chosen = list(WebhookDelivery.objects.order_by("pk").values_list("pk", flat=True)[1:6])
-    page = on_duty.post(reverse(LIST), ALL | {"select_across": "0", "_selected_action": chosen}, follow=True)
+    page = confirmed(on_duty, reverse(LIST), ALL | {"select_across": "0", "_selected_action": chosen})
     for text in ("4 of 5 deliveries taken", "Applied 5 of 5 deliveries."):
         page = go_on(on_duty, reverse(LIST), page)
         assert text in page.text
@@ -180,7 +187,7 @@ def test_those_that_were_ticked_are_applied_in_steps_too_and_no_other(on_duty, s
 
 def test_a_step_that_takes_long_ends_early(on_duty, seven, monkeypatch):
     monkeypatch.setattr(applying_again, "STEP_SECONDS", 0)
-    assert "1 of 7 deliveries taken" in on_duty.post(reverse(LIST), ALL, follow=True).text
+    assert "1 of 7 deliveries taken" in confirmed(on_duty, reverse(LIST), ALL).text
 
 
 def test_a_delivery_that_cannot_be_applied_now_holds_up_no_other(on_duty, seven, monkeypatch):
@@ -193,7 +200,7 @@ def test_a_delivery_that_cannot_be_applied_now_holds_up_no_other(on_duty, seven,
         return apply_again(delivery)
 
     monkeypatch.setattr(applying_again, "apply_again", locked)
-    assert "Applied 6 of 7 deliveries." in on_duty.post(reverse(LIST), ALL, follow=True).text
+    assert "Applied 6 of 7 deliveries." in confirmed(on_duty, reverse(LIST), ALL).text
 
 
 def test_apply_again_needs_its_own_permission(db):
@@ -207,7 +214,7 @@ def test_apply_again_needs_its_own_permission(db):
 
 def test_each_step_asks_for_the_permission_again(on_duty, seven, monkeypatch):
     monkeypatch.setattr(applying_again, "STEP", 3)
-    page = on_duty.post(reverse(LIST), ALL, follow=True)
+    page = confirmed(on_duty, reverse(LIST), ALL)
     user = get_user_model().objects.get()
     user.user_permissions.remove(Permission.objects.get(codename="apply_again_webhookdelivery"))
     go_on(on_duty, reverse(LIST), page)

@@ -6,14 +6,18 @@ import time
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.db import OperationalError
 from django.db.models import Sum
 from django.utils import timezone
 
 from conftest import POST_CALL, TURN, payload, sign
 from webhooks import refusals, signature
-from webhooks.models import RefusedRequests
+from webhooks.models import RefusedRequests, WebhookDelivery
 from webhooks.notices import MENDS
+
+LIST = "/admin/webhooks/refusedrequests/"
 
 
 @pytest.fixture(autouse=True)
@@ -77,4 +81,44 @@ def test_counts_of_a_month_ago_are_deleted(site):
 
 
 def test_every_reason_to_refuse_has_a_label_and_a_mend():
-    assert set(MENDS) == set(RefusedRequests.Reason) == {*signature._FIXES, "no_secret"}
+    assert set(MENDS) == set(RefusedRequests.Reason) == {*signature._FIXES, "no_secret", "too_large"}
+
+
+def test_bodies_that_are_too_large_are_counted_and_not_kept(site, settings):
+    settings.WEBHOOK_MAX_BYTES = settings.WEBHOOK_TURN_MAX_BYTES = 100
+    assert site.post_call(b"x" * 101).status_code == 413
+    assert site.turn(speaker="agent", message="x" * 101).status_code == 413
+    assert counted(2) == {"too_large": 2}
+    assert not WebhookDelivery.objects.exists()
+
+
+@pytest.fixture
+def staff(client, db):
+    user = get_user_model().objects.create_user("staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=["view_refusedrequests"]))
+    client.force_login(user)
+    return client
+
+
+def test_staff_see_the_counts_by_hour_and_reason_with_what_to_do(staff):
+    hour = timezone.now().replace(minute=0, second=0, microsecond=0)
+    RefusedRequests.objects.create(hour=hour, reason="wrong", count=1_200)
+    RefusedRequests.objects.create(hour=hour, reason="too_large", count=3)
+    page = staff.get(LIST)
+    assert "1,200" in page.text
+    assert '<meter min="0" max="1200" value="3"' in page.text
+    assert "Set ELEVENLABS_WEBHOOK_SECRET to the secret" in page.text
+    few = staff.get(f"{LIST}?reason__exact=too_large").text
+    assert "1,200" not in few
+
+
+def test_nobody_changes_the_counts(staff):
+    row = RefusedRequests.objects.create(hour=timezone.now(), reason="wrong", count=1)
+    assert staff.get(f"{LIST}add/").status_code == 403
+    assert staff.post(f"{LIST}{row.pk}/change/", {"count": 0}).status_code == 403
+    assert staff.post(f"{LIST}{row.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_the_counts_need_their_permission(staff):
+    get_user_model().objects.get().user_permissions.clear()
+    assert staff.get(LIST).status_code == 403

@@ -30,5 +30,11 @@ def test_all_of_a_list_are_applied_again_step_by_step_and_by_themselves(desk_of,
     page.get_by_text("Select all 405").click()
     page.locator("select[name=action]").select_option("apply_deliveries_again")
     page.locator("button[name=index]").click()
+    expect(page.get_by_text("The first 200 of 405 deliveries would be: rejected 200.")).to_be_visible()
+    assert WebhookDelivery.objects.filter(outcome="failed").count() == 405
+    page.get_by_role("button", name="Apply all 405").click()
     expect(page.get_by_text("Applied 0 of 405 deliveries.")).to_be_visible(timeout=60_000)
     assert WebhookDelivery.objects.filter(outcome="rejected").count() == 405
+    assert page.locator("#results tbody tr").count() == 405
+    page.get_by_role("link", name="Back to the list").click()
+    expect(page.get_by_text("0 webhook deliveries")).to_be_visible()

@@ -141,6 +141,7 @@ PAGES = (
     Page("admin calls: first page", _always(CALLS)),
     Page("admin calls: last page", lambda site, rng: f"{CALLS}?p={_last_page(site)}"),
     Page("admin calls: failed", _always(f"{CALLS}?status__exact=failed")),
+    Page("admin calls: silent for an hour", _always(f"{CALLS}?silent=1")),
     Page("admin calls: search for a call_sid", lambda site, rng: f"{CALLS}?q={_sid(site, rng)}"),
     Page("admin calls: search for a driver", lambda site, rng: f"{CALLS}?q={_driver(site, rng)}"),
     Page("admin call page", _number_path(CALLS, "/change/")),

@@ -1,4 +1,4 @@
-"""The text of a delivery's body for a page of the admin: never with a recording in it."""
+"""The body of a delivery as staff get it: masked, or as it came; indented where it is JSON, never with the audio."""
 
 from __future__ import annotations
 
@@ -8,21 +8,26 @@ from typing import Any
 
 from calls.redaction import redacted
 from calls.secret_texts import parsed, size_of_audio
+from webhooks.models import WebhookDelivery
+from webhooks.why import visible
 
 FULL_AUDIO = "full_audio"
 _FULL_AUDIO = re.compile(r'("full_audio"\s*:\s*")([^"]*)')  # taken out first: it may be 60 MB
+READ_BYTES = 4 * 2**20  # without the audio; more would keep a page busy for seconds
 _LONG = re.compile(r"[A-Za-z0-9+/_-]{2000,}={0,2}")
 _LIKE_BASE64 = (re.compile("[A-Z]"), re.compile("[a-z]"), re.compile("[0-9]"))
 
 
-def without_secrets(body: bytes) -> str:
-    """What everybody sees who may view deliveries."""
-    return _written(redacted(_text(body)))
+def raw(delivery: WebhookDelivery) -> bytes:
+    """With the secrets of tool calls. A large one is not indented."""
+    text = _text(bytes(delivery.body))
+    return (_written(text) if len(text) <= READ_BYTES else _LONG.sub(_without_encoded, text)).encode()
 
 
-def as_it_came(body: bytes) -> str:
-    """With the secrets of tool calls, indented where it is JSON."""
-    return _written(_text(body))
+def masked(delivery: WebhookDelivery) -> str | None:
+    """Without secrets. None: it is too large to be searched for them."""
+    text = _text(bytes(delivery.body))
+    return visible(_written(redacted(text))) if len(text) <= READ_BYTES else None
 
 
 def _text(body: bytes) -> str:

@@ -1,0 +1,69 @@
+"""`POST /api/calls/{identifier}/end/`: end a call in progress of which nothing is heard any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import Http404
+from drf_spectacular.utils import extend_schema
+from rest_framework import serializers, status
+from rest_framework.exceptions import APIException
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from calls import access_log, ending
+from calls.api.known_names import KnownFields
+from calls.api.serializers import CallSerializer, with_recording
+from calls.models import Call
+from calls.races import persistently
+
+REASON_MAX_LENGTH = 1_000
+
+
+class Conflict(APIException):
+    """The call is not in a state in which it can be ended."""
+
+    status_code = status.HTTP_409_CONFLICT
+    default_code = "conflict"
+
+
+class MayEndCalls(BasePermission):
+    def has_permission(self, request: Request, view: APIView) -> bool:
+        return request.user.has_perm("calls.end_call")
+
+
+class EndSerializer(KnownFields):
+    reason = serializers.CharField(
+        max_length=REASON_MAX_LENGTH, help_text="Why, for whoever reads the call; it becomes its failure_reason."
+    )
+
+
+class Ending:
+    """The part of the view of calls that ends one."""
+
+    @extend_schema(request=EndSerializer, responses=CallSerializer, filters=False)
+    def end(self, request: Request, identifier: str) -> Response:
+        """End a call in progress: it becomes failed. 409 if it is not in progress.
+
+        A later transcription still completes it. Who may end calls and not view them gets the two identifiers alone.
+        """
+        call: Call = self.get_object()  # type: ignore[attr-defined]
+        asked = EndSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+
+        def change() -> tuple[Call, access_log.Subject, str]:
+            ended = ending.end(call, asked.validated_data["reason"])
+            return ended, access_log.Subject.of(ended), asked.validated_data["reason"]
+
+        try:
+            ended = persistently(lambda: access_log.noted_change(request, change, access_log.Kind.END))
+        except ending.HasEnded as error:
+            raise Conflict(str(error)) from None
+        except Call.DoesNotExist:  # deleted meanwhile
+            raise Http404("There is no call with this call_sid or conversation_id.") from None
+        shown: dict[str, Any] = CallSerializer(with_recording(ended)).data
+        if not request.user.has_perm("calls.view_call"):
+            shown = {name: shown[name] for name in ("call_sid", "conversation_id")}
+        return Response(shown)

@@ -1,0 +1,103 @@
+"""Ending calls in the admin: those that were silent for hours are found, and ended with a reason."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.db import Error
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.utils import timezone
+
+from calls import access_log
+from calls.ending import HasEnded, end
+from calls.models import Call
+from calls.races import persistently
+from calls.silence import silent_since
+
+AT_ONCE = 200
+SILENT_HOURS = {"1": "For an hour", "6": "For 6 hours", "24": "For a day"}
+
+
+class SilentFilter(admin.SimpleListFilter):
+    """Calls in progress of which nothing was heard for so long."""
+
+    title = "silence"
+    parameter_name = "silent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(SILENT_HOURS.items())
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
+        if (hours := self.value()) not in SILENT_HOURS:
+            return queryset
+        return silent_since(timezone.now() - timedelta(hours=int(hours)), queryset)
+
+
+class ReasonForm(forms.Form):
+    reason = forms.CharField(
+        max_length=1_000,
+        initial="Ended by staff: nothing was heard of it any more.",
+        widget=forms.TextInput(attrs={"class": "vLargeTextField"}),
+        help_text="Whoever reads the call sees it as its failure reason.",
+    )
+
+
+class EndCalls:
+    """An action of the list of calls, and the button of a call: a page asks for the reason, then they are ended."""
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("calls.end_call")
+
+    @admin.action(description="End calls in progress", permissions=["end"])
+    def end_calls(self, request: HttpRequest, calls: QuerySet[Call]) -> HttpResponse | None:
+        in_progress = calls.filter(status=Call.Status.IN_PROGRESS).order_by("-pk")
+        rows = list(in_progress.only("call_sid", "driver_id", "agent_name", "call_start_time", "created_at")[:AT_ONCE])
+        if not rows:
+            return self._back(request, "None of these calls is in progress.", messages.WARNING)
+        form = ReasonForm(request.POST if "reason" in request.POST else None)
+        if form.is_valid():
+            return self._back(request, *self._ended(request, rows, form.cleaned_data["reason"]))
+        context = {
+            **admin.site.each_context(request),
+            "title": "End calls in progress",
+            "opts": Call._meta,
+            "calls": rows,
+            "at_once": AT_ONCE if len(rows) == AT_ONCE else None,
+            "form": form,
+        }
+        return TemplateResponse(request, "calls/end_calls.html", context)
+
+    def _ended(self, request: HttpRequest, calls: Iterable[Call], reason: str) -> tuple[str, int]:
+        """End each in a transaction of its own; what has to be said of it, and how loudly."""
+        ended, others = list[Call](), 0
+        for call in calls:
+            try:
+                ended.append(persistently(partial(self._end, request, call, reason)))
+            except (HasEnded, Call.DoesNotExist, Error, access_log.NotLogged):
+                others += 1
+        if ended:
+            LogEntry.objects.log_actions(request.user.pk, ended, CHANGE, "Ended by hand.")  # type: ignore[arg-type]
+        text = f"Ended {len(ended)} call{'' if len(ended) == 1 else 's'}."
+        if others:
+            text += f" {others} had ended by themselves, or could not be ended now."
+        return text, messages.WARNING if others else messages.SUCCESS
+
+    def _end(self, request: HttpRequest, call: Call, reason: str) -> Call:
+        def change() -> tuple[Call, access_log.Subject, str]:
+            ended = end(call, reason)
+            return ended, access_log.Subject.of(ended), reason
+
+        return access_log.noted_change(request, change, access_log.Kind.END)
+
+    def _back(self, request: HttpRequest, text: str, level: int) -> HttpResponse:
+        self.message_user(request, text, level)  # type: ignore[attr-defined]
+        return HttpResponseRedirect(request.get_full_path())

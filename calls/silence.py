@@ -1,0 +1,84 @@
+"""Calls in progress of which nothing is heard any more: looked up, and ended.
+
+ElevenLabs sends no second webhook, and where the one about a call's end is lost, the call would stay in progress for
+ever. How a look-up is cheap: it walks the calls in progress in their index, and asks for the turns of those alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from datetime import datetime, timedelta
+
+from django.db import Error, transaction
+from django.db.models import BooleanField, Case, Exists, OuterRef, Q, QuerySet, When
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from calls.ending import end
+from calls.models import Call, CallTranscription
+from calls.races import persistently
+
+logger = logging.getLogger(__name__)
+STEP = 500
+FAILURES_IN_A_ROW = 5
+STARTED = Coalesce("call_start_time", "created_at")
+
+# WhatsApp and SMS: conversation-init asks with an empty `call_sid`, so the conversation ID stands in for one. A phone
+# call always has a name of its own there. https://elevenlabs.io/docs/eleven-agents/customization/personalization
+_INITIATION = int(Call.Source.INITIATION)
+_THREAD = Q(name_rank=Call.NameRank.STAND_IN) & (
+    Q(party_sources__direction=_INITIATION) | Q(party_sources__from_number=_INITIATION)
+)
+# what its metadata says, where that is known before the end
+_TEXT_ONLY = Q(metadata_json__text_only=True)
+for _kind in ("whatsapp", "sms"):
+    _TEXT_ONLY |= Q(**{f"metadata_json__{_kind}__isnull": False}) & ~Q(**{f"metadata_json__{_kind}": None})
+# a value that is not there makes neither of them false
+_IS_TEXT = Case(When(_THREAD | _TEXT_ONLY, then=True), default=False, output_field=BooleanField())
+
+
+def silent_since(moment: datetime, calls: QuerySet[Call] | None = None) -> QuerySet[Call]:
+    """Those calls in progress that began before `moment`, and of which no turn has come since.
+
+    Threads and text-only conversations are left out: between two messages of those may lie days.
+    """
+    calls = Call.objects.all() if calls is None else calls
+    heard = CallTranscription.objects.filter(call=OuterRef("pk"), created_at__gte=moment)
+    in_progress = calls.filter(status=Call.Status.IN_PROGRESS).alias(began=STARTED).filter(began__lt=moment)
+    return in_progress.alias(is_text=_IS_TEXT).filter(is_text=False).exclude(Exists(heard))
+
+
+def end_silent_calls(hours: int) -> int:
+    """End all calls that have been silent for so long; returns how many were ended.
+
+    Each has a short transaction of its own. A call that another transaction holds is left for the next time. So two
+    that do this at once share the work.
+    """
+    moment = timezone.now() - timedelta(hours=hours)
+    reason = f"Nothing was heard of this call for {hours} hour{'' if hours == 1 else 's'}, so callsite ended it."
+    ended = after = failed = 0
+    while keys := list(silent_since(moment).filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:STEP]):
+        for key in keys:
+            try:
+                ended += persistently(lambda key=key: _end_if_silent(key, moment, reason))  # type: ignore[misc]
+                failed = 0
+            except Error as error:
+                logger.warning("Silent call %d could not be ended now: %s", key, type(error).__name__)
+                failed += 1
+                if failed == FAILURES_IN_A_ROW:
+                    raise
+        after = keys[-1]
+    return ended
+
+
+def _end_if_silent(key: int, moment: datetime, reason: str) -> bool:
+    """Whether it was ended. Behind the lock no turn can come, so that is where its silence counts."""
+    free = Call.objects.select_for_update(no_key=True, skip_locked=True)
+    with transaction.atomic():
+        call = free.filter(pk=key).first()
+        if call is None or not silent_since(moment).filter(pk=key).exists():
+            return False
+        call.is_locked = True
+        end(call, reason)
+        logger.info("Call %s was ended, as it was silent", call.call_sid)
+        return True

@@ -1,0 +1,71 @@
+"""Why a delivery became what it is, in a line for the staff; and what an unmatched one waits for."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from django.db.models import Q
+
+from calls.models import Call
+from calls.names import Owner, look_up
+from calls.redaction import redacted
+from webhooks.models import WebhookDelivery
+
+LINE_CHARACTERS = 200
+NEAR, NEAR_CHARACTERS = 5, 8  # calls whose name begins alike; shorter beginnings say nothing
+Outcome = WebhookDelivery.Outcome
+# control characters, and marks that turn the direction of a text or cannot be seen
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
+)
+
+
+def visible(text: str) -> str:
+    """The text with every character that cannot be seen written as an escape of JSON."""
+    shown = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+    return shown.encode("utf-8", "backslashreplace").decode()
+
+
+def line(text: str) -> str:
+    """At most LINE_CHARACTERS of a text, on one line, without secrets."""
+    shown = visible(" ".join(redacted(text).split()))
+    return shown if len(shown) <= LINE_CHARACTERS else f"{shown[:LINE_CHARACTERS]}…"
+
+
+def why(outcome: str, event_type: str, error: str) -> str:
+    """`error` is the delivery's; of a long one its beginning and its end will do. "" where there is nothing to say."""
+    if outcome == Outcome.FAILED:
+        return line(([""] + [text for text in error.splitlines() if text.strip()])[-1])  # of a traceback
+    if outcome == Outcome.IGNORED and not error:
+        return f"callsite does nothing with {line(event_type)}."
+    return line(error)
+
+
+class Wanted(NamedTuple):
+    """What an unmatched delivery waits for. `names`: each with the field that told it.
+
+    `known`: calls that have one of the names by now. `near`: calls one of whose names begins as one of these, or is
+    the beginning of one: somebody may have cut it off.
+    """
+
+    names: list[tuple[str, str]]
+    known: list[Owner]
+    near: list[Call]
+
+
+def wanted_by(delivery: WebhookDelivery) -> Wanted:
+    """A few queries, each by an index."""
+    fields = {delivery.call_sid: "call_sid", delivery.conversation_id: "conversation_id"}
+    texts = list(delivery.waiting_names.order_by("pk").values_list("name", flat=True)) or [*filter(None, fields)]
+    known = look_up(texts).calls
+    alike = Q()
+    for text in texts:
+        if len(text) >= NEAR_CHARACTERS:
+            beginnings = [text[:length] for length in range(NEAR_CHARACTERS, len(text))]
+            for field in ("call_sid", "conversation_id"):
+                alike |= Q(**{f"{field}__startswith": text}) | Q(**{f"{field}__in": beginnings})
+    near = (
+        list(Call.objects.filter(alike).exclude(pk__in=known).order_by("-pk").only("call_sid")[:NEAR]) if alike else []
+    )
+    return Wanted([(fields.get(text, "name"), text) for text in texts], list(known.values()), near)
