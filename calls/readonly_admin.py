@@ -43,6 +43,28 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
     """
 
     links: tuple[str, ...] = ()  # more look-ups, which pages of the admin link to
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        filters = {getattr(one, "parameter_name", one) for one in self.list_filter}
+        identifiers = {name.removesuffix("__exact") for name in (*self.search_fields, *self.links)}
+        filtered = next((lookup.removesuffix(end) for end in OF_FILTERS if lookup.endswith(end)), lookup)
+        return filtered in filters or lookup.removesuffix("__exact") in identifiers
+
+    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
+        """SQLite keeps times in UTC, where the first and the last day of the calendar may lie outside of it."""
+        try:
+            return super().get_changelist_instance(request)
+        except OverflowError as error:
+            raise IncorrectLookupParameters(error) from error
+
+
+class ReadOnlyAdmin(KnownLookups):
+    """Staff can look at rows, and cannot add, change or delete them. Search takes whole identifiers."""
+
+    show_full_result_count = False
+    show_facets = admin.ShowFacets.NEVER  # they count the whole table, once for each value of each filter
+    list_per_page = 50
+    paginator = CappedPaginator
     agent_id = "agent_id"  # the way to the agent of a row's call
     page_kind: Kind | None = Kind.PAGE  # what the access log says of a row's page; None: it keeps nothing
 
@@ -74,28 +96,6 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def detail_of(self, row: Any) -> str:
         return ""
-
-    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        filters = {getattr(one, "parameter_name", one) for one in self.list_filter}
-        identifiers = {name.removesuffix("__exact") for name in (*self.search_fields, *self.links)}
-        filtered = next((lookup.removesuffix(end) for end in OF_FILTERS if lookup.endswith(end)), lookup)
-        return filtered in filters or lookup.removesuffix("__exact") in identifiers
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """SQLite keeps times in UTC, where the first and the last day of the calendar may lie outside of it."""
-        try:
-            return super().get_changelist_instance(request)
-        except OverflowError as error:
-            raise IncorrectLookupParameters(error) from error
-
-
-class ReadOnlyAdmin(KnownLookups):
-    """Staff can look at rows, and cannot add, change or delete them. Search takes whole identifiers."""
-
-    show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # they count the whole table, once for each value of each filter
-    list_per_page = 50
-    paginator = CappedPaginator
 
     def get_search_results(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> tuple[QuerySet[Any], bool]:
         """The text is one identifier, with its spaces and quotes. Django's search would make words of it."""

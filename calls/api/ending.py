@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.http import Http404
-from drf_spectacular.utils import extend_schema
+from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
 from rest_framework.exceptions import APIException
 from rest_framework.permissions import BasePermission
@@ -14,12 +14,15 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from calls import access_log, ending
+from calls.api.described import NAMED, REGISTERED, answer
+from calls.api.described import request as request_example
 from calls.api.known_names import KnownFields
 from calls.api.serializers import CallSerializer, with_recording
 from calls.models import Call
 from calls.races import persistently
 
 REASON_MAX_LENGTH = 1_000
+REASON = "The driver's telephone was switched off."
 
 
 class Conflict(APIException):
@@ -43,7 +46,19 @@ class EndSerializer(KnownFields):
 class Ending:
     """The part of the view of calls that ends one."""
 
-    @extend_schema(request=EndSerializer, responses=CallSerializer, filters=False)
+    @extend_schema(
+        summary="End a call",
+        description="A call in progress of which nothing is heard any more becomes failed, and its listeners hear so. "
+        "A later transcription still completes it. Needs the permission `calls.end_call`.",
+        parameters=NAMED,
+        request=EndSerializer,
+        responses={200: CallSerializer, 409: OpenApiResponse(description="The call is not in progress.")},
+        filters=False,
+        examples=[
+            request_example("Nothing was heard", {"reason": REASON}),
+            answer("The call", REGISTERED | {"status": "failed", "failure_reason": REASON}),
+        ],
+    )
     def end(self, request: Request, identifier: str) -> Response:
         """End a call in progress: it becomes failed. 409 if it is not in progress.
 

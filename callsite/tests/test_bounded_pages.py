@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
@@ -13,6 +14,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from calls.models import Call
 from callsite import page_door
 from conftest import payload, register_call
+from webhooks.applying_again import NOT_NOW
 from webhooks.models import WebhookDelivery
 
 pytestmark = pytest.mark.usefixtures("on_postgresql")
@@ -39,7 +41,7 @@ def submit(site, threads, staff):
     """Post a form of the admin, signed in as `staff`, from a thread."""
     session = SessionStore()
     session["_auth_user_id"] = str(staff.pk)
-    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+    session["_auth_user_backend"] = settings.AUTHENTICATION_BACKENDS[-1]
     session["_auth_user_hash"] = staff.get_session_auth_hash()
     session.create()
     token = "t" * 32
@@ -120,7 +122,9 @@ def test_apply_again_leaves_a_delivery_whose_call_is_held_and_says_so(site, call
     with transaction.atomic():
         Call.objects.select_for_update().get(pk=call.pk)
         form = {"action": "apply_deliveries_again", "_selected_action": chosen}
+        form |= {"after": 0, "until": max(chosen), "total": 2, "done": 0, "applied": 0}
         response = submit("/admin/webhooks/webhookdelivery/", **form).result(4)
     assert response.status_code == 200
     assert "Applied 1 of 2 deliveries" in response.text
+    assert NOT_NOW in response.text
     assert set(WebhookDelivery.objects.values_list("call_id", "times_applied")) == {(call.pk, 1), (other.pk, 2)}
