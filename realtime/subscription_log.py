@@ -19,6 +19,7 @@ from realtime.subscriptions import Listener
 logger = logging.getLogger(__name__)
 WAITING = 10_000  # rows, while the database is away; those on top are lost, and the log says so
 BATCH = 500
+GATHER_SECONDS = 0.1  # a crowd that comes in at once is written in a few statements
 RETRY_SECONDS = 1.0
 AWAY = (OperationalError, InterfaceError, InternalError)  # the last one: a server that can only read
 _thread = Threads("access-log", 1)
@@ -53,6 +54,7 @@ class SubscriptionLog:
 
     async def _write_all(self) -> None:
         while self._waiting:
+            await asyncio.sleep(GATHER_SECONDS)
             rows = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
             try:
                 await _thread.run(lambda rows=rows: access_log.write(rows))  # type: ignore[misc]
