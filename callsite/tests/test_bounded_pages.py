@@ -106,6 +106,8 @@ def test_the_admin_shows_a_page_where_a_row_is_held(submit):
             "date_joined_0": "2026-01-01",
             "date_joined_1": "00:00:00",
             "usable_password": "true",
+            "agent_access-TOTAL_FORMS": "0",
+            "agent_access-INITIAL_FORMS": "0",
         }
         response = submit(f"/admin/auth/user/{user.pk}/change/", **form).result(4)
     assert response.status_code == 503
