@@ -65,7 +65,8 @@ async def run(site: Site, folder: Path) -> list[Row]:
     return [
         Row(
             PROMISE,
-            f"{len(messages)} that are no message of callsite's on each channel; {turns} turns on one process, heard on another",
+            f"{len(messages)} that are no message of callsite's on each channel;"
+            f" {turns} turns on one process, heard on another",
             f"{heard} received; {played.figure()}; afterwards {SHARE:.0%} within {delay * 1000:.0f} ms",
             findings,
         )

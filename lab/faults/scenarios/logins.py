@@ -8,6 +8,7 @@ import time
 import urllib.error
 import urllib.request
 from collections import Counter
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 from lab.faults import database, history
@@ -41,11 +42,12 @@ async def run(site: Site, folder: Path) -> list[Row]:
 
                 before = [await end_one() for _ in range(quiet)]
                 began_at = time.time()
-                strangers = asyncio.gather(*(sign_in(pair, answers, number) for number in range(STRANGERS)))
-                meanwhile = []
-                while not strangers.done():
-                    meanwhile.append(await end_one())
-                await strangers
+                with ThreadPoolExecutor(STRANGERS) as threads:
+                    strangers = asyncio.gather(*(sign_in(threads, pair, answers, n) for n in range(STRANGERS)))
+                    meanwhile = []
+                    while not strangers.done():
+                        meanwhile.append(await end_one())
+                    await strangers
                 took = time.time() - began_at
         played = await read_back(folder, calls)
     findings = history.acknowledged_but_missing(played.attempts, played.stored)
@@ -67,8 +69,9 @@ async def run(site: Site, folder: Path) -> list[Row]:
     ]
 
 
-async def sign_in(pair: Pair, answers: Counter[int], number: int) -> None:
-    answers[await asyncio.to_thread(try_password, pair.urls[0], f"stranger-{number}")] += 1
+async def sign_in(threads: Executor, pair: Pair, answers: Counter[int], number: int) -> None:
+    asked = (try_password, pair.urls[0], f"stranger-{number}")
+    answers[await asyncio.get_running_loop().run_in_executor(threads, *asked)] += 1
 
 
 def try_password(url: str, name: str) -> int:
