@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from lab.faults import database
@@ -166,8 +167,8 @@ async def sent(web: WebServer, answers: Answers, body: bytes, signed: str, *, an
     If more is `announced` than the body has, the rest never comes.
     """
     began_at = time.monotonic()
-    asked = (_send, web.port, body, signed, announced or len(body))
-    status = await asyncio.get_running_loop().run_in_executor(_threads, *asked)
+    send = partial(_send, web.port, body, signed, announced or len(body))
+    status = await asyncio.get_running_loop().run_in_executor(_threads, send)
     answers.statuses[status] += 1
     answers.slowest_seconds = max(answers.slowest_seconds, time.monotonic() - began_at)
     return status

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
@@ -20,7 +21,7 @@ TURNS_PER_SECOND = 20.0
 SETTLED_SECONDS = 2.5  # after the last of them
 SHARE, DELAY_SECONDS = 0.9, 0.2  # of what is said from then on: a hub that does not hear needs up to 2 s
 NO_BYTES_OF_OURS = (b"", b"\xc1", b"hello", b"\x93\x01", b"\x00" * 100_000)
-NO_MESSAGES_OF_OURS = (
+NO_MESSAGES_OF_OURS: tuple[Any, ...] = (
     7,
     [1, 2],
     {"type": "new kind"},

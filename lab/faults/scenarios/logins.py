@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections import Counter
 from concurrent.futures import Executor, ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 from lab.faults import database, history
@@ -70,8 +71,8 @@ async def run(site: Site, folder: Path) -> list[Row]:
 
 
 async def sign_in(threads: Executor, pair: Pair, answers: Counter[int], number: int) -> None:
-    asked = (try_password, pair.urls[0], f"stranger-{number}")
-    answers[await asyncio.get_running_loop().run_in_executor(threads, *asked)] += 1
+    ask = partial(try_password, pair.urls[0], f"stranger-{number}")
+    answers[await asyncio.get_running_loop().run_in_executor(threads, ask)] += 1
 
 
 def try_password(url: str, name: str) -> int:
