@@ -25,12 +25,6 @@ TURN, OUTCOME, DELIVERY, SPREAD = "turn", "outcome", "delivery", "spread"
 SOCKET, CROWD, PAGE = "socket", "crowd", "page"
 PIECES = (
     Piece("the server's own door", "callsite/webhook_door.py", (TURN, OUTCOME), webhooks_without.no_door),
-    Piece(
-        "msgspec in front of the careful decoder",
-        "webhooks/strict_json.py",
-        (TURN, OUTCOME),
-        webhooks_without.no_msgspec,
-    ),
     Piece("turns past the inbox", "webhooks/batching/turns.py", (TURN,), webhooks_without.no_turn_writer),
     Piece("turns in batches", "webhooks/batching/group_commit.py", (TURN,), webhooks_without.no_batch_of_turns),
     Piece("turns by one statement", "calls/postgres/turns.py", (TURN,), webhooks_without.turns_by_orm),

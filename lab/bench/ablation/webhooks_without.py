@@ -21,13 +21,6 @@ def no_door() -> None:
     replace(webhook_door, "webhook_view", none)
 
 
-def no_msgspec() -> None:
-    """The careful decoder takes every body."""
-    from webhooks import strict_json
-
-    replace(strict_json, "_decode_fast", lambda raw: None)
-
-
 def no_batch_of_turns() -> None:
     """A statement per turn, over the same connection."""
     from webhooks.batching import turns
