@@ -31,10 +31,15 @@ PIECES = (
     Piece(
         "turns over the loop's own connection",
         "webhooks/batching/turns.py",
-        (TURN,),
+        (TURN, SPREAD),
         webhooks_without.turns_in_a_thread,
     ),
-    Piece("the statement of turns is prepared", "webhooks/batching/turns.py", (TURN,), webhooks_without.no_preparation),
+    Piece(
+        "the statement of turns is prepared",
+        "webhooks/batching/turns.py",
+        (TURN, SPREAD),
+        webhooks_without.no_preparation,
+    ),
     Piece("notices are sent together", "realtime/publisher.py", (TURN,), webhooks_without.no_batch_of_notices),
     Piece("outcomes in batches", "webhooks/batching/outcomes.py", (OUTCOME,), webhooks_without.no_batch_of_outcomes),
     Piece("outcomes by one statement", "calls/postgres/outcomes.py", (OUTCOME,), webhooks_without.outcomes_by_orm),

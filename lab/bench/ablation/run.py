@@ -44,7 +44,7 @@ def run(rounds: int, chosen: Sequence[str], *, write: bool) -> None:
     lines = [_line(piece, unit, samples) for piece in pieces for unit in piece.of]
     page = _page(lines, facts, stage.faults)
     print(page)
-    if write:
+    if write and not chosen:
         (FOLDER / "ablation.md").write_text(page)
 
 
