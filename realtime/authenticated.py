@@ -53,7 +53,10 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
     # --- connect and disconnect -------------------------------------------------------------------------------
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Channels' own closes old database connections in a thread per message; callsite returns them after use."""
+        """Channels' own closes old database connections in a thread per message; callsite returns them after use.
+
+        It buys: a socket that comes in costs 0.50 ms of CPU, with Channels' own 0.63 (docs/performance/ablation.md).
+        """
         handlers = {
             "websocket.connect": self.websocket_connect,
             "websocket.receive": self.websocket_receive,

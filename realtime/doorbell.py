@@ -1,6 +1,9 @@
 """This process's membership in the channel layer: one channel in one group, whatever state Redis is in.
 
 What arrives is a doorbell, not the truth: a message that is lost, or not understood, is read from the database.
+
+A process hears its own notices directly. It saves no CPU, but time: from POST to receipt takes 1.4 times as long by way
+of Redis (docs/performance/ablation.md), and without Redis up to 2 s.
 """
 
 from __future__ import annotations

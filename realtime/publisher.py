@@ -1,9 +1,10 @@
 """Publish committed changes to the channel layer, without making the writer wait.
 
 All processes share one group: a hub drops notices that no socket of its own needs faster than Redis could sort them.
-In a server, one task sends the notices in order, and sends those that wait together. Elsewhere (management commands,
-tests) each is sent at once. Doorbells of this process ring directly, without Redis. A layer that is away loses notices
-and nothing else, because every hub compares itself with the database.
+In a server, one task sends the notices in order, and sends those that wait together: of a live turn of 64 posters the
+process has 0.10 ms, and 0.12 with a message each (docs/performance/ablation.md). Elsewhere (management commands, tests)
+each is sent at once. Doorbells of this process ring directly, without Redis. A layer that is away loses notices and
+nothing else, because every hub compares itself with the database.
 """
 
 from __future__ import annotations

@@ -1,4 +1,8 @@
-"""Reads that many ask for at the same moment, made as one."""
+"""Reads that many ask for at the same moment, made as one.
+
+It buys: of 500 sockets that come in at once each costs 0.5 ms of CPU, and 4.0 ms where each is read for alone
+(docs/performance/ablation.md).
+"""
 
 from __future__ import annotations
 

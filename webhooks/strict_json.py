@@ -13,8 +13,6 @@ import re
 from codecs import BOM_UTF8
 from typing import Any, NoReturn
 
-import msgspec
-
 from webhooks.errors import InvalidPayload
 
 MAX_DEPTH = 200
@@ -25,25 +23,6 @@ _ESCAPED_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 def decode(raw: bytes) -> dict[str, Any]:
     """Return the JSON object in `raw`. Raises InvalidPayload, which says what is wrong."""
-    value = _decode_fast(raw)
-    return _decode_strict(raw) if value is None else value
-
-
-def _decode_fast(raw: bytes) -> dict[str, Any] | None:
-    """Decode with msgspec, which is as strict. None: the other decoder mends the body, or says what is wrong."""
-    if b"\\u0000" in raw:
-        return None
-    try:
-        value = msgspec.json.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
-    if type(value) is not dict:
-        return None
-    _check_depth(value)
-    return value
-
-
-def _decode_strict(raw: bytes) -> dict[str, Any]:
     try:
         text = raw.removeprefix(BOM_UTF8).decode()
     except UnicodeDecodeError as error:

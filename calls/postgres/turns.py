@@ -21,6 +21,7 @@ from calls.turns import announce
 
 # One row for each turn whose call is named just so. Others (a former name, a name to learn, two calls, another agent)
 # return no row: they need `calls.turns`. Nor do turns of a call that somebody else holds: nobody waits for it here.
+# They are looked up by each name first: by all conditions at once, each turn would be held against each call.
 # `locked` has the newest state of the rest. `known` has the turn_ids of the statement's snapshot; a concurrent insert
 # fails on the unique constraint, and is tried again.
 RECORD_TURNS = """
@@ -35,8 +36,11 @@ RECORD_TURNS = """
            OR conversation_id = ANY (ARRAY(SELECT conversation_id FROM given))
         ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
     ), with_call AS MATERIALIZED (
-        SELECT given.*, locked.id AS call_id FROM given LEFT JOIN locked
-        ON (given.call_sid IS NULL OR locked.call_sid = given.call_sid)
+        SELECT given.*, locked.id AS call_id FROM given
+        LEFT JOIN locked AS by_sid ON by_sid.call_sid = given.call_sid
+        LEFT JOIN locked AS by_conversation ON by_conversation.conversation_id = given.conversation_id
+        LEFT JOIN locked ON locked.id = coalesce(by_sid.id, by_conversation.id)
+            AND (given.call_sid IS NULL OR locked.call_sid = given.call_sid)
             AND (given.conversation_id IS NULL OR locked.conversation_id = given.conversation_id)
             AND (given.agent_id IN ('', locked.agent_id) OR (given.call_sid IS NULL AND locked.agent_id <> ''))
             AND NOT locked.has_history

@@ -1,4 +1,7 @@
-"""`python -m lab.bench`: the comparison. `python -m lab.bench flat`: a database that grows. `--help` says more."""
+"""`python -m lab.bench`: the comparison. `… flat`: a database that grows. `… ablate`: what each piece of speed buys.
+
+`--help` says more.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,22 @@ import sys
 import time
 
 from lab.bench import data, machine, report
-from lab.bench.figures import burst, coming_in, fanout, latency, many_calls, memory, post_call, turns
+from lab.bench.ablation import run as ablation
+from lab.bench.ablation.pieces import PIECES
+from lab.bench.figures import (
+    burst,
+    coming_in,
+    fanout,
+    held_row,
+    large_bodies,
+    latency,
+    logins,
+    many_calls,
+    memory,
+    post_call,
+    turns,
+    waiting_turns,
+)
 from lab.bench.flat import run as flat
 from lab.bench.load.descriptors import raise_limit
 from lab.bench.samples import Samples
@@ -24,18 +42,26 @@ FIGURES = {
     "memory": memory,
     "coming-in": coming_in,
     "burst": burst,
+    "held-row": held_row,
+    "logins": logins,
+    "large-bodies": large_bodies,
+    "waiting-turns": waiting_turns,
 }
 
 
 def main() -> int:
-    args = flat_arguments(sys.argv[2:]) if sys.argv[1:2] == ["flat"] else arguments()
+    command, words = sys.argv[1:2], sys.argv[2:]
+    readers = {"flat": flat_arguments, "ablate": ablation_arguments}
+    args = readers[command[0]](words) if command and command[0] in readers else arguments()
     if not RIVALS_PYTHON.exists():
         print("The rivals are not installed: run `make bench`.", file=sys.stderr)
         return 1
     raise_limit()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are taken down
-    if sys.argv[1:2] == ["flat"]:
+    if command == ["flat"]:
         flat.run(args.sizes, args.turns, explain=not args.no_explain, write=not args.no_write)
+    elif command == ["ablate"]:
+        ablation.run(args.rounds, args.only or [], write=not args.no_write)
     else:
         compare(args)
     return 0
@@ -83,6 +109,15 @@ def flat_arguments(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--sizes", type=sizes, default=[1000, 100_000, 1_000_000], help="1000,100000,1000000")
     parser.add_argument("--turns", type=int, default=10, help="a call, on average")
     parser.add_argument("--no-explain", action="store_true", help="no plans of what is not flat")
+    parser.add_argument("--no-write", action="store_true", help="leave docs/performance/ as it is")
+    return parser.parse_args(words)
+
+
+def ablation_arguments(words: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="bench ablate", description="What each piece of speed buys.")
+    parser.add_argument("--rounds", type=int, default=5)
+    names = [piece.name for piece in PIECES]
+    parser.add_argument("--only", nargs="+", choices=names, metavar="PIECE", help="; ".join(names))
     parser.add_argument("--no-write", action="store_true", help="leave docs/performance/ as it is")
     return parser.parse_args(words)
 

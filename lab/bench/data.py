@@ -13,7 +13,14 @@ FIRST_POST_CALL = 10_001  # post-call webhooks end calls: not those that the tur
 
 
 def prepare(infrastructure: Infrastructure) -> None:
-    """Tables, once. From here on this process is a Django of the bench's own settings."""
+    """Tables, once."""
+    prepare_callsite(infrastructure)
+    infrastructure.run("lab.bench.rivals.fastapi_sqlalchemy", database="rival", python=RIVALS_PYTHON)
+    infrastructure.run("lab.bench.rivals.plain_channels", database="plain")
+
+
+def prepare_callsite(infrastructure: Infrastructure) -> None:
+    """callsite's own tables. From here on this process is a Django of the bench's own settings."""
     os.environ.update(infrastructure.settings())
     os.environ["DJANGO_SETTINGS_MODULE"] = "callsite.settings"
     import django
@@ -22,16 +29,11 @@ def prepare(infrastructure: Infrastructure) -> None:
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
-    infrastructure.run("lab.bench.rivals.fastapi_sqlalchemy", database="rival", python=RIVALS_PYTHON)
-    infrastructure.run("lab.bench.rivals.plain_channels", database="plain")
 
 
 def fill(infrastructure: Infrastructure) -> None:
     """Empty all tables and register the calls: every round begins alike."""
-    from calls.models import Call
-
-    infrastructure.sql("TRUNCATE calls_call, webhooks_webhookdelivery RESTART IDENTITY CASCADE")
-    infrastructure.sql(_insert_calls(Call))
+    fill_callsite(infrastructure)
     infrastructure.sql("TRUNCATE rival_turn, rival_call RESTART IDENTITY", "rival")
     infrastructure.sql(
         "INSERT INTO rival_call (call_sid, conversation_id, status, updated_at)"
@@ -45,9 +47,18 @@ def fill(infrastructure: Infrastructure) -> None:
         f" SELECT 'CA' || lpad(i::text, 32, '0'), 0 FROM generate_series(1, {CALLS}) i",
         "plain",
     )
-    for database in ("callsite", "rival", "plain"):
+    for database in ("rival", "plain"):
         infrastructure.sql("VACUUM ANALYZE", database)
     infrastructure.sql("CHECKPOINT")
+
+
+def fill_callsite(infrastructure: Infrastructure) -> None:
+    """The same for callsite's tables alone."""
+    from calls.models import Call
+
+    infrastructure.sql("TRUNCATE calls_call, webhooks_webhookdelivery RESTART IDENTITY CASCADE")
+    infrastructure.sql(_insert_calls(Call))
+    infrastructure.sql("VACUUM ANALYZE")
 
 
 def _insert_calls(model: Any) -> str:

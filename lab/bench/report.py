@@ -53,12 +53,12 @@ def _target(target: Target) -> str:
 def _spread(value: Spread | None) -> str:
     if value is None:
         return ""
-    middle = _number(value.median)
-    low, high = _number(value.low), _number(value.high)
+    middle = number(value.median)
+    low, high = number(value.low), number(value.high)
     return middle if low == high else f"{middle} [{low}-{high}]"
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}" if abs(value) >= 0.1 else f"{value:.3f}"

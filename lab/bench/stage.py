@@ -75,7 +75,7 @@ class Stage:
         words = [command, *server.posts, *(server.listens if command == "fanout" else ())]
         if command in ("idle", "coming-in"):
             words = [command, *server.listens, "--pid", server.pids]
-        words += [str(argument) for argument in arguments]
+        words += ["--database", str(self.infrastructure.postgres.pid), *(str(argument) for argument in arguments)]
         time.sleep(0.2)  # what the last one left is done
         done = subprocess.run(
             [sys.executable, "-m", "lab.bench.load", *words],

@@ -63,6 +63,20 @@ def register_calls(count: int) -> list[CallIds]:
     return ids
 
 
+def delete_turns(call: CallIds, numbers: Iterable[int]) -> None:
+    """As by hand: nobody is told."""
+    from calls.models import CallTranscription
+
+    CallTranscription.objects.filter(call__call_sid=call.call_sid, sequence_number__in=list(numbers)).delete()
+
+
+def delete_call(call: CallIds) -> None:
+    """With all that it has."""
+    from calls.models import Call
+
+    Call.objects.get(call_sid=call.call_sid).delete()
+
+
 def add_user(*, may_view: bool = True) -> int:
     """A dispatcher, who signs in with tokens alone; the user's id."""
     from django.contrib.auth import get_user_model
@@ -87,6 +101,16 @@ def token_of(user_id: int, *, seconds: float = 3600) -> str:
 def new_token() -> str:
     """Of a new dispatcher."""
     return token_of(add_user())
+
+
+def new_writer_token() -> str:
+    """Of a new user who may register calls."""
+    from django.contrib.auth import get_user_model
+    from django.contrib.auth.models import Permission
+
+    user = add_user()
+    get_user_model()._default_manager.get(pk=user).user_permissions.add(Permission.objects.get(codename="add_call"))
+    return token_of(user)
 
 
 def write_stored(path: Path, calls: Iterable[CallIds]) -> None:

@@ -48,6 +48,11 @@ class Postgres(Server):
     def _url(self, database: str) -> str:
         return f"postgres://callsite:{self._password}@127.0.0.1:{self.port}/{database}"
 
+    @property
+    def pid(self) -> int:
+        """Of the process that all others of it come from."""
+        return self.process.pid
+
     def start(self) -> None:
         """Start it, the first time with a new cluster, and return when it takes connections."""
         new = not self._data.exists()

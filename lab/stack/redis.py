@@ -79,7 +79,7 @@ class Redis(Server):
     def thaw(self) -> None:
         self.process.send(signal.SIGCONT)
 
-    def command(self, *args: str | int) -> Any:
+    def command(self, *args: str | int | bytes) -> Any:
         """One command on a connection of its own, as in `command("CLIENT", "KILL", "TYPE", "normal")`."""
         once = Retry(NoBackoff(), 0)
         client = redis.Redis(port=self.port, decode_responses=True, socket_timeout=5, retry=once)

@@ -1,4 +1,8 @@
-"""Delivery rows, inserted by one statement. `calls.postgres.outcomes` says what the two statements buy."""
+"""Delivery rows, inserted by one statement.
+
+It buys: a post-call webhook of 20 KB costs 1.9 ms of CPU, and 2.2 ms with `bulk_create()`
+(docs/performance/ablation.md).
+"""
 
 from __future__ import annotations
 

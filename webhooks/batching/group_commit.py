@@ -1,7 +1,8 @@
 """Group commit: requests that arrive while a transaction runs share the next one.
 
 There is no timer: an idle server writes at once, and load makes the batches. Each request is answered after its own
-commit.
+commit. It buys: a live turn of 64 posters costs 0.17 ms of CPU, and 1.0 ms where each has a statement of its own
+(docs/performance/ablation.md).
 """
 
 from __future__ import annotations

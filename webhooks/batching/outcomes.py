@@ -6,7 +6,8 @@ names to link, errors) goes through the inbox.
 
 One thread does it: several would fight for the interpreter, and a webhook of 20 KB is mostly work for the interpreter.
 It buys: such a webhook costs 0.6 ms of CPU in a batch of 32, and 4 ms through the inbox in one thread; of
-PostgreSQL's 0.26 and 1.5 ms (`python -m lab.bench.batching`).
+PostgreSQL's 0.26 and 1.5 ms (`python -m lab.bench.batching`). With HTTP and 16 posters it costs 2.1 ms in all, and 6.6
+to 7.7 ms through the inbox (docs/performance/ablation.md).
 """
 
 from __future__ import annotations

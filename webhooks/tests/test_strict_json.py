@@ -9,9 +9,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from conftest import payload
 from webhooks.errors import InvalidPayload
-from webhooks.strict_json import MAX_DEPTH, _decode_fast, _decode_strict, decode
+from webhooks.strict_json import MAX_DEPTH, decode
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=()))
 JSON = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
@@ -49,23 +48,6 @@ def test_what_is_storable_comes_out_as_it_went_in(value):
         return
     for text in (json.dumps(value), json.dumps(value, ensure_ascii=False, indent=1)):
         assert decode(text.encode()) == value
-
-
-@settings(deadline=None)
-@given(st.dictionaries(st.text(), JSON).map(json.dumps).map(str.encode) | st.binary() | st.text().map(str.encode))
-@example(rb'{"a": 1, "a": 2, "b": "\u0022\u0022"}')
-@example(b'{"a": 1' + b"0" * 400 + b"}")
-@example(b'{"a": 0.1000000000000000055511151231257827}')
-def test_what_the_fast_decoder_takes_the_careful_one_takes_for_the_same(raw):
-    value = _decode_fast(raw)
-    if value is not None:
-        assert json.dumps(value) == json.dumps(_decode_strict(raw))
-
-
-def test_the_fast_decoder_takes_what_is_usual():
-    assert _decode_fast(json.dumps(payload("transcription_docs_sample")).encode())
-    assert _decode_fast(rb'{"a": "\ud83d\ude00"}') == {"a": "😀"}
-    assert _decode_fast('{"a": ["\\"é\\"", "\\u00e9", {"b": 1.5e3, "c": null}]}'.encode())
 
 
 def test_nul_and_lone_surrogates_are_replaced_in_keys_and_values():

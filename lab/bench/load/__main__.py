@@ -38,6 +38,7 @@ def arguments() -> argparse.Namespace:
     common.add_argument("--secret", default="bench-secret", help="of the webhooks' signature")
     common.add_argument("--calls", type=int, default=1000, help="over how many calls the load is spread")
     common.add_argument("--pid", type=_numbers, default=[], help="server processes whose CPU or memory is read")
+    common.add_argument("--database", type=int, default=0, metavar="PID", help="PostgreSQL, whose CPU is read too")
     common.add_argument("--patience", type=float, default=30, help="seconds to wait for an answer")
 
     http = argparse.ArgumentParser(add_help=False)

@@ -6,7 +6,7 @@ import argparse
 from functools import partial
 from typing import Any
 
-from lab.bench.load.measuring import cpu_seconds
+from lab.bench.load.measuring import cpu_seconds, family_cpu_seconds
 from lab.bench.load.sockets import Socket, open_sockets
 
 FIRST_SOCKETS = 20  # they load code, so they are not counted
@@ -19,9 +19,9 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
 
     come = partial(open_sockets, args.ws, args.tokens or args.token, by_id=args.by_id, sink=sink)
     first = await come(FIRST_SOCKETS, args.calls)
-    used = cpu_seconds(args.pid)
+    used, database = cpu_seconds(args.pid), family_cpu_seconds(args.database)
     crowd = await come(args.sockets, args.calls, at_once=args.sockets)
-    used = cpu_seconds(args.pid) - used
+    used, database = cpu_seconds(args.pid) - used, family_cpu_seconds(args.database) - database
     crowd.leave()
     first.leave()
     return {
@@ -29,4 +29,5 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         "failed": dict(crowd.failed),
         "seconds": round(crowd.seconds, 2),
         "cpu_ms": round(used / max(1, len(crowd.sockets)) * 1e3, 3),
+        "database_cpu_ms": round(database / max(1, len(crowd.sockets)) * 1e3, 3),
     }

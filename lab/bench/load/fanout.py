@@ -13,7 +13,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from lab.bench.load.measuring import cpu_seconds, now_ns, percentile
+from lab.bench.load.measuring import cpu_seconds, family_cpu_seconds, now_ns, percentile
 from lab.bench.load.sockets import Socket, open_sockets
 from lab.bench.load.webhooks import TURN, WORDS, Poster, turn_body
 
@@ -69,6 +69,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
             else:
                 refused[status] += 1
 
+    database = family_cpu_seconds(args.database)
     used, own, began = cpu_seconds(args.pid), time.process_time(), time.perf_counter()
     work = [asyncio.ensure_future(post(poster)) for poster in posters]
     for turn in range(args.turns):
@@ -86,6 +87,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         await asyncio.sleep(0.01)
     took = (time.perf_counter() if len(deliveries) >= expected else moved_at) - began
     used, own = cpu_seconds(args.pid) - used, time.process_time() - own
+    database = family_cpu_seconds(args.database) - database
     closed = sum(socket.closed for socket in crowd.sockets)
     crowd.leave()
     for poster in posters:
@@ -109,9 +111,11 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         "last_p99_ms": percentile(sorted(last.values()), 0.99),
         "answer_p50_ms": percentile(answers, 0.5),
         "answer_p99_ms": percentile(answers, 0.99),
+        "answer_worst_ms": percentile(answers, 1),
         "answered": len(answers),
         "refused": dict(refused),
         "errors": errors,
         "server_cpu_us": round(used / max(count, 1) * 1e6, 1),
+        "database_cpu_us": round(database / max(count, 1) * 1e6, 1),
         "client_cpu_us": round(own / max(count, 1) * 1e6, 1),
     }

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from typing import Any
 
-from lab.bench.load.measuring import cpu_seconds, now_ns, percentile
+from lab.bench.load.measuring import cpu_seconds, family_cpu_seconds, now_ns, percentile
 from lab.bench.load.webhooks import POST_CALL, TURN, Poster, post_call_bodies, turn_bodies
 
 GIVE_UP_AFTER_ERRORS = 2000
@@ -46,15 +46,16 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
             elif at >= start:
                 latencies.append(now_ns() - at)
 
-    async def cpu() -> tuple[float, float]:
+    async def cpu() -> tuple[float, float, float]:
         await asyncio.sleep(args.warmup)
-        server, own = cpu_seconds(args.pid), time.process_time()
+        server, own, database = cpu_seconds(args.pid), time.process_time(), family_cpu_seconds(args.database)
         await asyncio.sleep(args.seconds - 0.05)
-        return cpu_seconds(args.pid) - server, time.process_time() - own
+        database = family_cpu_seconds(args.database) - database
+        return cpu_seconds(args.pid) - server, time.process_time() - own, database
 
     measuring = asyncio.ensure_future(cpu())
     await asyncio.gather(*(post(poster) for poster in posters))
-    server_cpu, client_cpu = await measuring
+    server_cpu, client_cpu, database_cpu = await measuring
     for poster in posters:
         poster.close()
     latencies.sort()
@@ -68,5 +69,6 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         "refused": dict(refused),
         "errors": errors,
         "server_cpu_us": round(server_cpu / max(count, 1) * 1e6, 1),
+        "database_cpu_us": round(database_cpu / max(count, 1) * 1e6, 1),
         "client_cpu_us": round(client_cpu / max(count, 1) * 1e6, 1),
     }
