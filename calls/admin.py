@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
-from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.http import HttpRequest, HttpResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
+from calls.call_page import page
 from calls.models import Call, CallRecording, CallTranscription
 from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
-
-# What other rooms have to show of a call: each makes a link. Their admin modules add to it.
-links_from_call: list[Callable[[Call], str]] = []
 
 
 def pretty_json(value: Any) -> str:
@@ -36,20 +34,8 @@ class CallAdmin(ReadOnlyAdmin):
     list_filter = ("status", "direction", "call_successful", "created_at")
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
-    fieldsets = (
-        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "elsewhere")}),
-        ("Parties", {"fields": ("driver_id", "agent_id", "agent_name", "direction", "from_number", "to_number")}),
-        (
-            "Outcome",
-            {
-                "fields": (
-                    *("call_start_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd"),
-                    *("call_successful", "answered_by", "summary", "reason"),
-                )
-            },
-        ),
-        ("As ElevenLabs sent it", {"fields": ("analysis", "metadata", "transcript"), "classes": ("collapse",)}),
-    )
+    fieldsets = ((None, {"fields": ()}),)  # the page is `calls.call_page`
+    change_form_template = "calls/call_page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         calls = super().get_queryset(request)
@@ -57,41 +43,16 @@ class CallAdmin(ReadOnlyAdmin):
             calls = calls.defer("final_transcript", "analysis_data", "metadata_json", "transcript_summary")
         return calls
 
-    @admin.display(description="turns")
-    def turns(self, call: Call) -> str:
-        return changelist_link(
-            "calls_calltranscription", f"call__id__exact={call.pk}", f"{call.last_sequence_number} turns"
-        )
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(partial(page.raw, admin=self))
+        return [path("<int:object_id>/raw/<slug:part>/", view, name="calls_call_raw"), *super().get_urls()]
 
-    @admin.display(description="recording")
-    def audio(self, call: Call) -> str:
-        if not CallRecording.objects.filter(call=call).exists():
-            return "—"
-        return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[call.call_sid]))
-
-    @admin.display(description="elsewhere")
-    def elsewhere(self, call: Call) -> str:
-        return format_html_join(" · ", "{}", ((link(call),) for link in links_from_call)) or "—"
-
-    @admin.display(description="transcript summary")
-    def summary(self, call: Call) -> str:
-        return redacted(call.transcript_summary)
-
-    @admin.display(description="failure reason")
-    def reason(self, call: Call) -> str:
-        return redacted(call.failure_reason)
-
-    @admin.display(description="analysis")
-    def analysis(self, call: Call) -> str:
-        return pretty_json(call.analysis_data)
-
-    @admin.display(description="metadata")
-    def metadata(self, call: Call) -> str:
-        return pretty_json(call.metadata_json)
-
-    @admin.display(description="final transcript")
-    def transcript(self, call: Call) -> str:
-        return pretty_json(call.final_transcript)
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, obj: Call | None = None, **kwargs: Any
+    ) -> HttpResponse:
+        if obj is not None:
+            context |= page.context_of(obj, self, request)
+        return super().render_change_form(request, context, *args, obj=obj, **kwargs)
 
 
 @admin.register(CallTranscription)

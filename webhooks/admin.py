@@ -9,10 +9,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils.html import format_html
 
-from calls.admin import changelist_link, links_from_call, pretty_json
+from calls.admin import pretty_json
+from calls.call_page.rooms import sections_of_call
 from calls.models import Call
 from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
@@ -22,6 +24,7 @@ from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
 
 BODY_SHOWN_CHARACTERS = 100_000
+DELIVERIES_SHOWN = 8  # on a call's page
 _FULL_AUDIO = re.compile(r'("full_audio"\s*:\s*")([^"]*)')  # taken out first: it may be 60 MB
 
 
@@ -38,11 +41,18 @@ class EventType(admin.SimpleListFilter):
         return queryset.filter(event_type=self.value()) if self.value() else queryset
 
 
-def link_to_deliveries(call: Call) -> str:
-    return changelist_link("webhooks_webhookdelivery", f"call__id__exact={call.pk}", "Webhook deliveries")
+def deliveries_of_call(request: HttpRequest, call: Call) -> str:
+    """The newest webhooks of a call, for its page."""
+    if not request.user.has_perm("webhooks.view_webhookdelivery"):
+        return ""
+    fields = ("route", "event_type", "outcome", "answer_status", "received_at", "times_received", "error")
+    deliveries = WebhookDelivery.objects.filter(call=call).only(*fields).order_by("-id")[:DELIVERIES_SHOWN]
+    told = [(delivery, redacted(delivery.error).strip().rpartition("\n")[2]) for delivery in deliveries]
+    context = {"call": call, "told": told}
+    return render_to_string("webhooks/deliveries_of_call.html", context)
 
 
-links_from_call.append(link_to_deliveries)
+sections_of_call.append(deliveries_of_call)
 
 
 @admin.register(WebhookDelivery)

@@ -56,7 +56,8 @@ def test_of_several_sentences_the_one_that_is_most_alike_is_the_same_in_other_wo
 def test_what_one_telling_alone_has_stands_between_its_neighbours():
     live = [agent("a1"), driver("only live"), agent("b2")]
     final = [agent("a1"), None, agent("b2"), driver("only afterwards")]
-    assert [(row.live, row.final) for row in record_of(live, final)] == [(0, 0), (1, None), (None, 1), (2, 2), (None, 3)]
+    rows = [(row.live, row.final) for row in record_of(live, final)]
+    assert rows == [(0, 0), (1, None), (None, 1), (2, 2), (None, 3)]
 
 
 def test_tellings_that_agree_nowhere_are_compared_a_stretch_at_a_time():
