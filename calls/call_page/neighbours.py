@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
-from urllib.parse import urlencode
+from urllib.parse import unquote_plus, urlencode
 
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import SuspiciousOperation
@@ -34,6 +34,8 @@ class Neighbours:
 def neighbours_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> Neighbours:
     """One statement reads the keys of the list's first LOOKED_AT calls. A call behind them has no neighbours."""
     filters = request.GET.get(FILTERS, "")
+    if "\x00" in unquote_plus(filters):  # which is refused in the address of a list
+        filters = ""
     address = reverse("admin:calls_call_changelist") + (f"?{filters}" if filters else "")
     listed = copy.copy(request)
     listed.GET = QueryDict(filters, mutable=True)  # type: ignore[assignment]

@@ -30,7 +30,7 @@ RAW = {"transcript": "final_transcript", "analysis": "analysis_data", "metadata"
 def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[str, Any]:
     """For the template `calls/call_page.html`."""
     analysis, metadata = redacted(call.analysis_data), redacted(call.metadata_json)
-    judged = criteria(analysis)
+    judged, gathered = criteria(analysis), collected(analysis)
     badge, status = state_of(call)
     listens = request.user.has_perm("calls.view_callrecording")
     filters = request.GET.get(FILTERS, "")
@@ -41,7 +41,9 @@ def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[s
         "why": redacted(why(call, metadata, judged)),
         "summary": redacted(call.transcript_summary),
         "criteria": judged,
-        "collected": collected(analysis),
+        "met": sum(one.state == "good" for one in judged),
+        "collected": gathered,
+        "is_judged": bool(call.transcript_summary or judged or gathered),
         "conversation": conversation_of(call),
         "recording": CallRecording.objects.filter(call=call).first() if listens else None,
         "recording_url": reverse("call-recording", args=[call.call_sid]),
@@ -91,6 +93,6 @@ def _others(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> list[Call
 
 def _turns_url(call: Call, request: HttpRequest) -> str:
     """The list of the live turns, for those who may see it."""
-    if not request.user.has_perm("calls.view_calltranscription"):
+    if not call.last_sequence_number or not request.user.has_perm("calls.view_calltranscription"):
         return ""
     return f"{reverse('admin:calls_calltranscription_changelist')}?call__id__exact={call.pk}"

@@ -110,9 +110,11 @@ class _Rows:
         said = entry.get("message")
         said = said if isinstance(said, str) and said.strip() else ""
         made.text = said or (turn.message_text if turn else "")
-        if turn and said and letters(turn.message_text) != letters(said):
+        meant = entry.get("original_message")
+        known = {letters(said), letters(meant) if isinstance(meant, str) else ""}
+        if turn and said and letters(turn.message_text) not in known:
             made.pieces = differences(turn.message_text, said)
-        made.unsaid = _unsaid(entry, said)
+        made.unsaid = _unsaid(meant, said)
         made.heard = self._heard(row, turn, bool(said), bool(made.pieces))
         made.marks = list(_marks(entry))
         end = self.call.final_sequence_number
@@ -130,8 +132,8 @@ class _Rows:
         if row.heard is Heard.AFTERWARDS:
             return "Only afterwards"
         if row.heard is Heard.REWORDED:
-            return "Worded otherwise afterwards"
-        return "Told at other lengths" if differs else ""
+            return "Worded otherwise"
+        return "Told at another length" if differs else ""
 
     def _time(self, made: Shown, turn: CallTranscription | None, entry: dict[str, Any]) -> None:
         seconds = entry.get("time_in_call_secs")
@@ -190,9 +192,8 @@ def _start(call: Call) -> datetime | None:
     return call.call_start_time
 
 
-def _unsaid(entry: dict[str, Any], said: str) -> str:
+def _unsaid(meant: Any, said: str) -> str:
     """What the agent was about to say when it was interrupted, without what it did say."""
-    meant = entry.get("original_message")
     if not isinstance(meant, str) or not meant.strip() or meant.strip() == said.strip():
         return ""
     return meant.removeprefix(said.rstrip(" .…-–")) if said else meant
@@ -211,7 +212,7 @@ def _marks(entry: dict[str, Any]) -> Iterator[str]:
     feedback = entry.get("feedback")
     score = feedback.get("score") if isinstance(feedback, dict) else None
     if score in ("like", "dislike"):
-        yield "👍 Liked" if score == "like" else "👎 Disliked"
+        yield "Liked" if score == "like" else "Disliked"
     if (latency := _latency(entry.get("conversation_turn_metrics"))) is not None:
         yield f"LLM {latency:.2f} s"
 

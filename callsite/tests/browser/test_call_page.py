@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 import time
 from datetime import UTC, datetime, timedelta
 
@@ -123,3 +122,101 @@ def test_axe_finds_no_serious_fault_and_nothing_is_wider_than_the_page(desk_of, 
         desk.page.screenshot(path=f"test-results/call-{name}-{scheme}-{width}-full.png", full_page=True)
         assert desk.page.evaluate("document.documentElement.scrollWidth") <= width
         assert serious(desk.page) == []
+
+
+@pytest.fixture
+def desk(desk_of, transactional_db):
+    return desk_of(staff())
+
+
+def opened(desk, call, query=""):
+    desk.page.goto(desk.url + page_of(call, query))
+    return desk.page
+
+
+MOMENTS = [("#t48", "next free slot"), ("#t50", "next free slot"), ("#t3", "Hello")]
+NOW = "document.getElementById('player').currentTime"
+
+
+def wait_until(page, is_then):
+    """The policy of the page forbids Playwright's own `wait_for_function`."""
+    for _ in range(200):
+        if is_then(now := page.evaluate(NOW)):
+            return
+        page.wait_for_timeout(50)
+    raise AssertionError(f"the recording is at {now} s")
+
+
+def test_a_click_on_a_turn_plays_from_there_and_the_turn_that_is_heard_is_lit(desk, elevenlabs):
+    page = opened(desk, told(elevenlabs))
+    lit = page.locator(".turn[aria-current]")
+    page.get_by_text("What do you mean?").click()
+    expect(lit).to_contain_text("What do you mean?")
+    wait_until(page, lambda now: 15.1 < now < 25)
+    page.evaluate(f"{NOW} = 47")
+    expect(lit).to_contain_text("The next free slot is at five.")
+    expect(lit).to_have_count(1)
+    page.evaluate("document.getElementById('player').pause()")
+    page.get_by_text("reserve_slot").click()
+    expect(page.get_by_text("https://dock.example/slots?token=***")).to_be_visible()
+    page.locator("a[href='#t58']").click()
+    expect(lit).to_contain_text("<b>bold</b>")
+    wait_until(page, lambda now: abs(now - 58) < 0.5)
+
+
+@pytest.mark.parametrize(("fragment", "words"), MOMENTS)
+def test_a_link_to_a_second_opens_there(desk, elevenlabs, fragment, words):
+    page = opened(desk, told(elevenlabs), fragment)
+    expect(page.locator(".turn[aria-current]")).to_contain_text(words)
+    expect(page.locator(".turn[aria-current]")).to_be_in_viewport()
+    assert abs(page.evaluate(NOW) - int(fragment[2:])) < 0.5
+
+
+def test_j_and_k_go_through_the_calls_of_the_filter(desk):
+    for number in (1, 2, 3):
+        begin(number, driver_id=f"D{number}", direction="outbound" if number == 2 else "inbound")
+    desk.page.goto(desk.url + reverse("admin:calls_call_changelist") + "?direction__exact=inbound")
+    desk.page.get_by_role("link", name="EL_3").click()
+    heading = desk.page.locator("h1")
+    expect(heading).to_have_text("D3")
+    desk.page.keyboard.press("j")
+    expect(heading).to_have_text("D1")
+    desk.page.keyboard.press("j")
+    desk.page.keyboard.press("k")
+    expect(heading).to_have_text("D3")
+
+
+def test_times_are_in_the_readers_zone(desk_of, elevenlabs):
+    call = told(elevenlabs)
+    page = opened(desk_of(staff(), timezone_id="Asia/Kolkata"), call)
+    expect(page.locator("#zone")).to_have_text("Asia/Calcutta")
+    expect(page.locator("#t48 time")).to_have_text("19:44:08")
+    expect(page.locator(".facts time")).to_have_text("21 Sep 2026, 19:43:20")
+    without = opened(desk_of(staff("view_call"), java_script_enabled=False), call)
+    assert without.locator("#t48 time").inner_text() == "14:14:08"
+    assert without.locator("#zone").inner_text() == "UTC"
+    assert without.locator(".why").inner_text().startswith("Not met: Time agreed.")
+
+
+def test_a_running_call_leads_to_the_live_page(desk):
+    page = opened(desk, begin(1))
+    page.get_by_role("link", name="Watch live").click()
+    expect(page.locator(".call-head h2")).to_have_text("DRV-1")
+
+
+def test_hostile_text_stays_text(desk, elevenlabs):
+    page = opened(desk, told(elevenlabs, agent_id=HOSTILE))
+    expect(page.locator(".turn", has_text=HOSTILE)).to_have_count(1)
+    assert page.locator("main :is(img, script, iframe)").count() == 0
+
+
+def test_how_it_ended_and_what_it_was_stand_in_the_first_400_pixels(desk_of, elevenlabs):
+    page = opened(desk_of(staff(), viewport={"width": 1400, "height": 900}), told(elevenlabs))
+    for place in (
+        ".why",
+        ".record-head h1",
+        ".record-head .badge",
+        *(f".facts div:nth-child({n})" for n in range(1, 8)),
+    ):
+        box = page.locator(place).bounding_box()
+        assert box["y"] + box["height"] <= 400, place
