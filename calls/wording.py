@@ -21,11 +21,16 @@ class Piece(NamedTuple):
 
 
 def differences(before: str, after: str) -> list[Piece]:
-    """Case and punctuation are no difference; of words that are the same, those of `after` are given."""
+    """Case and punctuation are no difference; of words that are the same, those of `after` are given.
+
+    Sentences that have less than half of their words in common are two whole sentences: bits would be a riddle.
+    """
     ours, theirs = _WORD.findall(before), _WORD.findall(after)
     if max(len(ours), len(theirs)) > COMPARED_WORDS:
         return [Piece(before=before, after=after)]
     matcher = SequenceMatcher(None, [*map(_plain, ours)], [*map(_plain, theirs)], autojunk=False)
+    if sum(block.size for block in matcher.get_matching_blocks()) * 2 < min(len(ours), len(theirs)):
+        return [Piece(before=before, after=after)]
     return [
         Piece(same=" ".join(theirs[c:d]))
         if kind == "equal"

@@ -38,9 +38,10 @@ def neighbours_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> Nei
         filters = ""
     address = reverse("admin:calls_call_changelist") + (f"?{filters}" if filters else "")
     listed = copy.copy(request)
-    listed.GET = QueryDict(filters, mutable=True)  # type: ignore[assignment]
-    listed.GET.pop("p", None)
     try:
+        query = QueryDict(filters, mutable=True)
+        query.pop("p", None)
+        listed.GET = query  # type: ignore[assignment]
         rows = admin.get_changelist_instance(listed).queryset
         keys = list(rows.values_list("pk", flat=True)[:LOOKED_AT])
     except (IncorrectLookupParameters, SuspiciousOperation):

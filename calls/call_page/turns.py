@@ -220,8 +220,8 @@ def _marks(entry: dict[str, Any]) -> Iterator[str]:
 def _latency(metrics: Any) -> float | None:
     """How long the model took to begin its answer, in seconds. Newer transcripts keep it one level deeper."""
     inner = metrics.get("metrics", metrics) if isinstance(metrics, dict) else None
-    for name in _LATENCIES if isinstance(inner, dict) else ():
-        measured = inner.get(name)
+    for name in _LATENCIES:
+        measured = inner.get(name) if isinstance(inner, dict) else None
         elapsed = measured.get("elapsed_time") if isinstance(measured, dict) else None
         if isinstance(elapsed, int | float) and not isinstance(elapsed, bool) and 0 <= elapsed < 10**6:
             return float(elapsed)

@@ -220,3 +220,21 @@ def test_how_it_ended_and_what_it_was_stand_in_the_first_400_pixels(desk_of, ele
     ):
         box = page.locator(place).bounding_box()
         assert box["y"] + box["height"] <= 400, place
+
+
+def test_the_live_page_plays_the_recording_to_those_who_may_hear_it(desk_of, elevenlabs):
+    told(elevenlabs)
+    page = desk_of(staff("view_call", "view_callrecording")).open("/live/#EL_1")
+    player = page.locator(".result audio")
+    expect(player).to_be_visible()
+    page.get_by_text("What do you mean?").click()
+    expect(page.locator(".turn[aria-current]")).to_contain_text("What do you mean?")
+    for _ in range(200):
+        if (now := player.evaluate("one => one.currentTime")) > 30.1:
+            break
+        page.wait_for_timeout(50)
+    assert 30 < now < 40
+    page = desk_of(staff("view_call")).open("/live/#EL_1")
+    expect(page.locator(".result")).to_be_visible()
+    page.wait_for_load_state("networkidle")
+    assert page.locator("audio").count() == 0
