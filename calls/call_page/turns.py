@@ -56,6 +56,7 @@ class Conversation:
     reworded: int
     only_live: int
     only_afterwards: int
+    last_heard: datetime | None
 
     @property
     def differs(self) -> bool:
@@ -64,7 +65,7 @@ class Conversation:
 
 def conversation_of(call: Call) -> Conversation:
     """One query, whatever the length."""
-    fields = ("call_id", "sequence_number", "speaker_type", "message_text", "timestamp")
+    fields = ("call_id", "sequence_number", "speaker_type", "message_text", "timestamp", "created_at")
     live = list(call.transcriptions.order_by("sequence_number").only(*fields))
     final = call.final_transcript if isinstance(call.final_transcript, list) else []
     said = [sentence_of(entry) for entry in final]
@@ -80,6 +81,7 @@ def conversation_of(call: Call) -> Conversation:
         reworded=count[Heard.REWORDED],
         only_live=count[Heard.LIVE],
         only_afterwards=count[Heard.AFTERWARDS],
+        last_heard=live[-1].created_at if live else None,
     )
 
 
