@@ -1,84 +1,23 @@
-"""A call's page in the admin: how it ended, the record, what belongs to it; and what it costs."""
+"""A call's page in the admin: how it ended, what belongs to it, and what it costs."""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from calls.bidi import CONTROLS
 from calls.call_page.neighbours import LOOKED_AT
-from calls.models import Call, CallRecording, CallTranscription
-from calls.turns import record_turn
-from conftest import payload
-from lab.stack.webserver import CHECKOUT
+from calls.models import CallRecording
+from calls.tests.page_cases import address, ended, entry, judged, staff, why
+from conftest import PAYLOADS, payload
 
 pytestmark = pytest.mark.django_db
-START = datetime(2026, 9, 21, 14, 13, 20, tzinfo=UTC)
 LARGE = 2_000
 QUERIES = 16
-
-
-def entry(role, message, second=None, **more):
-    return {"role": role, "message": message, **({} if second is None else {"time_in_call_secs": second}), **more}
-
-
-def ended(final=None, *, n=0, live=(), status="completed", **fields):
-    call = Call.register(call_sid=f"EL_{n}", **{"call_start_time": START} | fields, final_transcript=final)
-    CallTranscription.objects.bulk_create(
-        CallTranscription(
-            call=call,
-            sequence_number=number,
-            speaker_type=speaker,
-            message_text=text,
-            timestamp=START + timedelta(seconds=number),
-        )
-        for number, (speaker, text) in enumerate(live, start=1)
-    )
-    Call.objects.filter(pk=call.pk).update(
-        status=status, last_sequence_number=len(live), final_sequence_number=len(live)
-    )
-    return call
-
-
-def address(call, filters=""):
-    return reverse("admin:calls_call_change", args=[call.pk]) + (f"?_changelist_filters={filters}" if filters else "")
-
-
-@pytest.fixture
-def page(admin_client):
-    def text(call, filters="", client=admin_client):
-        response = client.get(address(call, filters))
-        assert response.status_code == 200
-        return response.text
-
-    return text
-
-
-def plain(html):
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html)).strip()
-
-
-def why(text):
-    return plain(re.search(r'<p class="why".*?</p>', text)[0])
-
-
-def rows(text):
-    return [plain(row) for row in re.findall(r'<li class="turn.*?</li>', text, re.DOTALL)]
-
-
-def staff(client, *codenames):
-    user = get_user_model().objects.create_user("ada", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client.force_login(user)
-    return client
 
 
 # --- how it ended ---------------------------------------------------------------------------------------------
@@ -97,14 +36,6 @@ def test_a_failure_is_told_with_the_providers_words(page, sample, said):
     reason = data.get("failure_reason", "")
     call = ended(status="failed", failure_reason=reason, metadata_json=data.get("metadata"))
     assert why(page(call)) == (said or f"{reason.replace('-', ' ').capitalize()}.")
-
-
-def judged(**results):
-    return {
-        "evaluation_criteria_results": {
-            name: {"result": result, "rationale": f"Because of {name}."} for name, result in results.items()
-        }
-    }
 
 
 @pytest.mark.parametrize(
@@ -133,81 +64,13 @@ def test_metadata_and_analysis_of_another_shape_break_nothing(page, odd):
         )
 
 
-# --- the record -----------------------------------------------------------------------------------------------
-
-
-def test_what_was_worded_otherwise_is_one_row_and_what_one_telling_has_is_marked(page):
-    final = [entry("agent", "When?", 0), entry("user", "Sixteen fifteen", 5), entry("user", "Bye", 9)]
-    live = [("agent", "When?"), ("driver", "sixty fifty"), ("agent", "Thanks")]
-    found = rows(page(ended(final, live=live)))
-    assert found == [
-        "Agent 0:00 14:13:20 When?",
-        "Driver 0:05 14:13:25 Worded otherwise heard live: sixty fifty → afterwards: Sixteen fifteen",
-        "Agent 0:03 14:13:23 Heard only live Thanks",
-        "Driver 0:09 14:13:29 Only afterwards Bye",
-    ]
-
-
-def test_nothing_is_marked_where_there_is_nothing_to_compare(page):
-    final = [entry("agent", "When?", 0), entry("user", "Now", 5)]
-    assert rows(page(ended(final))) == ["Agent 0:00 14:13:20 When?", "Driver 0:05 14:13:25 Now"]
-    assert rows(page(ended(None, n=1, live=[("driver", "Now")]))) == ["Driver 0:01 14:13:21 Now"]
-
-
-def test_a_tool_call_stands_with_its_answer_folded_timed_and_without_secrets(page):
-    asked = {"request_id": "r", "tool_name": "slot", "params_as_json": '{"gate": 3}'}
-    asked["tool_details"] = {"method": "POST", "url": "https://x.example/?token=T0P", "headers": {"X-Key": "T0P"}}
-    answered = {"request_id": "r", "tool_name": "slot", "result_value": '{"free": false}', "tool_latency_secs": 0.52}
-    final = [entry("agent", None, 1, tool_calls=[asked]), entry("agent", None, 2, tool_results=[answered])]
-    text = page(ended(final))
-    (row,) = re.findall(r'<li class="turn.*?</li>', text, re.DOTALL)
-    assert "<details" in row
-    assert " open" not in row
-    for part in ("slot", "0.52 s", "&quot;gate&quot;: 3", "&quot;free&quot;: false", "https://x.example/?token=***"):
-        assert part in row
-    assert "T0P" not in text
-
-
-def test_interruptions_feedback_keypad_and_latency_are_shown(page):
-    metrics = {"metrics": {"convai_llm_service_ttfb": {"elapsed_time": 0.256}}}
-    final = [
-        entry(
-            "agent", "It is", 0, interrupted=True, original_message="It is taken.", conversation_turn_metrics=metrics
-        ),
-        entry("user", "", 2, source_medium="dtmf", feedback={"score": "dislike"}),
-    ]
-    first, second = rows(page(ended(final, live=[("agent", "It is taken.")])))
-    assert first == "Agent 0:00 14:13:20 Interrupted LLM 0.26 s It is Not spoken: taken."
-    assert second == "Driver 0:02 14:13:22 Keypad Disliked"
-
-
-def test_what_came_after_the_end_says_so(page):
-    call = ended(live=[("agent", "Hello")])
-    record_turn(call, speaker_type="driver", message_text="late")
-    assert "Came after the end" in rows(page(call))[1]
-
-
-def test_times_are_in_the_zone_of_the_setting(page, settings):
-    settings.CALLS_TIME_ZONE = "America/New_York"
-    text = page(ended([entry("agent", "Hello", 0)]))
-    assert rows(text) == ["Agent 0:00 10:13:20 Hello"]
-    assert '<time datetime="2026-09-21T14:13:20Z">21 Sep 2026, 10:13:20</time>' in text
-    assert "America/New_York" in text
-
-
-def test_direction_controls_are_shown_and_not_obeyed(page):
-    evil = f"the code is {''.join(CONTROLS)}live"
-    fields = {"driver_id": evil, "agent_name": evil, "transcript_summary": evil, "failure_reason": evil}
-    final = [entry("user", evil, 0, tool_calls=[{"tool_name": evil, "params_as_json": evil}])]
-    text = page(ended(final, analysis_data=judged(**{evil: "failure"}), **fields)).partition("<main")[2]
-    assert not {*text} & {*CONTROLS}
-    assert text.count('title="Right-to-left override. It is shown here and not obeyed.">U+202E</bdi>') >= 6
-
-
-def test_the_direction_controls_are_those_of_the_live_page():
-    source = (CHECKOUT / "realtime/static/realtime/live/words.js").read_text()
-    named = {chr(int(code, 16)): name for code, name in re.findall(r'"\\u([0-9a-f]{4})": "([^"]+)"', source)}
-    assert named == CONTROLS
+@pytest.mark.parametrize("sample", sorted(path.stem for path in PAYLOADS.glob("transcription_*.json")))
+def test_each_sample_of_a_transcript_has_its_page(page, sample):
+    data = payload(sample)["data"]
+    final, analysis, metadata = data.get("transcript"), data.get("analysis"), data.get("metadata")
+    text = page(ended(final, analysis_data=analysis, metadata_json=metadata))
+    with_words = [entry for entry in final if (entry.get("message") or "").strip()]
+    assert text.count("<p class=text") == len(with_words)
 
 
 # --- what belongs to it ---------------------------------------------------------------------------------------
