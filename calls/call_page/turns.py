@@ -117,7 +117,7 @@ class _Rows:
         if turn and said and letters(turn.message_text) not in known:
             made.pieces = differences(turn.message_text, said)
         made.unsaid = _unsaid(meant, said)
-        made.heard = self._heard(row, turn, bool(said), bool(made.pieces))
+        made.heard = self._heard(row, turn.message_text if turn else "", said, bool(made.pieces))
         made.marks = list(_marks(entry))
         end = self.call.final_sequence_number
         if turn and end is not None and turn.sequence_number > end:
@@ -126,8 +126,8 @@ class _Rows:
         self._time(made, turn, entry)
         return made
 
-    def _heard(self, row: Row, turn: CallTranscription | None, spoken: bool, differs: bool) -> str:
-        if not self.compared or not (turn or spoken):
+    def _heard(self, row: Row, live: str, said: str, differs: bool) -> str:
+        if not self.compared or not (live or said):
             return ""
         if row.heard is Heard.LIVE:
             return "Heard only live"
@@ -135,14 +135,16 @@ class _Rows:
             return "Only afterwards"
         if row.heard is Heard.REWORDED:
             return "Worded otherwise"
-        return "Told at another length" if differs else ""
+        if not differs:
+            return ""
+        return "Cut short afterwards" if len(live) > len(said) else "Heard in part"
 
     def _time(self, made: Shown, turn: CallTranscription | None, entry: dict[str, Any]) -> None:
         seconds = entry.get("time_in_call_secs")
         moment = turn.timestamp if turn else None
         if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < 10**7:
             made.seconds = int(seconds)
-            moment = self.start + timedelta(seconds=made.seconds) if self.start else moment
+            moment = self._since_start(made.seconds) or moment
         elif moment and self.start and 0 <= (since := (moment - self.start).total_seconds()) < 10**7:
             made.seconds = int(since)
         made.at = clock(made.seconds) if made.seconds is not None else ""
@@ -154,6 +156,12 @@ class _Rows:
             made.iso = iso(moment)
         day = f"{local.day} {local:%b %Y}"
         made.date, self.day = (day if self.day and day != self.day else ""), day
+
+    def _since_start(self, seconds: int) -> datetime | None:
+        try:
+            return self.start + timedelta(seconds=seconds) if self.start else None
+        except OverflowError:  # ElevenLabs' clock stands at the end of the calendar
+            return None
 
     @staticmethod
     def _name(made: Shown, row: Row, turn: CallTranscription | None) -> None:

@@ -26,6 +26,20 @@ def test_what_was_worded_otherwise_is_one_row_and_what_one_telling_has_is_marked
     ]
 
 
+def test_a_sentence_that_one_telling_has_longer_shows_the_rest(page):
+    final = [entry("agent", "Am I late", 0), entry("user", "No, you are not", 2)]
+    first, second = rows(page(ended(final, live=[("agent", "Am I late or early"), ("driver", "No")])))
+    assert first == "Agent 0:00 14:13:20 Cut short afterwards Am I late heard live: or early"
+    assert second == "Driver 0:02 14:13:22 Heard in part No, afterwards: you are not"
+
+
+@pytest.mark.parametrize("start", [253402300799, -62135596800, 10**15, True, "x", None])
+def test_a_clock_beyond_the_calendar_breaks_nothing(page, start):
+    final = [entry("agent", "Hello", 5), entry("user", "Hello", 10**6), entry("user", "Bye", 10**30)]
+    text = page(ended(final, live=[("agent", "Hello")], metadata_json={"start_time_unix_secs": start}))
+    assert len(rows(text)) == 3
+
+
 def test_nothing_is_marked_where_there_is_nothing_to_compare(page):
     final = [entry("agent", "When?", 0), entry("user", "Now", 5)]
     assert rows(page(ended(final))) == ["Agent 0:00 14:13:20 When?", "Driver 0:05 14:13:25 Now"]

@@ -177,13 +177,17 @@ def test_j_and_k_go_through_the_calls_of_the_filter(desk):
         begin(number, driver_id=f"D{number}", direction="outbound" if number == 2 else "inbound")
     desk.page.goto(desk.url + reverse("admin:calls_call_changelist") + "?direction__exact=inbound")
     desk.page.get_by_role("link", name="EL_3").click()
-    heading = desk.page.locator("h1")
-    expect(heading).to_have_text("D3")
+
+    def is_shown(title):
+        expect(desk.page.locator("h1")).to_have_text(title)
+        desk.page.wait_for_load_state()  # the page's script has run
+
+    is_shown("D3")
     desk.page.keyboard.press("j")
-    expect(heading).to_have_text("D1")
+    is_shown("D1")
     desk.page.keyboard.press("j")
     desk.page.keyboard.press("k")
-    expect(heading).to_have_text("D3")
+    is_shown("D3")
 
 
 def test_times_are_in_the_readers_zone(desk_of, elevenlabs):
