@@ -84,8 +84,3 @@ class CallRecordingAdmin(OfCallAdmin):
     @admin.display(description="recording")
     def audio(self, recording: CallRecording) -> str:
         return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[recording.call.call_sid]))
-
-
-def changelist_link(model: str, query: str, text: str) -> str:
-    """A link to the list of a model ("app_model"), narrowed by a query string."""
-    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)
