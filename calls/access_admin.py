@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlencode
-
 from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.template.loader import render_to_string
 
 from calls.access import agents_of, visible
+from calls.call_page.rooms import sections_of_call
 from calls.models import AccessLogEntry, AgentAccess, Call
 from calls.names import names_of
 from calls.readonly_admin import KnownLookups, ReadOnlyAdmin
 
-SEEN_BY_SHOWN = 20
+SEEN_BY_SHOWN = 8
 
 
 class AgentAccessInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -81,23 +79,12 @@ def of_call(call: Call) -> Q:
     return Q(call_id=call.pk) | Q(call_sid__in=names) | Q(conversation_id__in=names)
 
 
-def seen_by(call: Call) -> str:
-    """Who looked at a call last, and the way to all who did."""
+def seen_by(request: HttpRequest, call: Call) -> str:
+    """Who looked at a call last, and the way to all who did, for its page."""
+    if not request.user.has_perm("calls.view_accesslogentry"):
+        return ""
     newest = AccessLogEntry.objects.filter(of_call(call)).order_by("-pk")[:SEEN_BY_SHOWN]
-    rows = format_html_join(
-        "",
-        "<li>{}, {}: {}{}{}</li>",
-        (
-            (
-                f"{row.at:%Y-%m-%d %H:%M} UTC",
-                row.user_name,
-                row.get_kind_display(),
-                f" ({row.detail})" if row.detail else "",
-                f", from {row.address}" if row.address else "",
-            )
-            for row in newest
-        ),
-    )
-    query = urlencode({"q": call.call_sid})
-    url = reverse("admin:calls_accesslogentry_changelist")
-    return format_html('<ul>{}</ul><a href="{}?{}">All in the access log</a>', rows, url, query)
+    return render_to_string("calls/seen_by.html", {"call": call, "newest": newest})
+
+
+sections_of_call.append(seen_by)

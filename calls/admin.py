@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.urls import reverse
-from django.utils.html import format_html, format_html_join
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 
-from calls.access_admin import seen_by
+from calls import access_admin  # noqa: F401  (registers its pages)
 from calls.access_log import Kind
+from calls.call_page import page
 from calls.ending_admin import EndCalls, SilentFilter
 from calls.models import Call, CallRecording, CallTranscription
 from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
-
-# What other rooms have to show of a call: each makes a link. Their admin modules add to it.
-links_from_call: list[Callable[[Call], str]] = []
 
 
 def pretty_json(value: Any) -> str:
@@ -33,7 +31,6 @@ def pretty_json(value: Any) -> str:
 @admin.register(Call)
 class CallAdmin(EndCalls, ReadOnlyAdmin):
     actions = ("end_calls",)
-    change_form_template = "calls/call_page.html"
     list_display = (
         *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
@@ -41,32 +38,8 @@ class CallAdmin(EndCalls, ReadOnlyAdmin):
     list_filter = ("status", SilentFilter, "direction", "call_successful", "created_at")
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
-    fieldsets = (
-        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "elsewhere", "seen_by")}),
-        ("Parties", {"fields": ("driver_id", "agent_id", "agent_name", "direction", "from_number", "to_number")}),
-        (
-            "Outcome",
-            {
-                "fields": (
-                    *("call_start_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd"),
-                    *("call_successful", "answered_by", "summary", "reason"),
-                )
-            },
-        ),
-        ("As ElevenLabs sent it", {"fields": ("analysis", "metadata", "transcript"), "classes": ("collapse",)}),
-    )
-
-    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """What leads to pages that the user may not see is left out."""
-        hidden = set[str]()
-        if not request.user.has_perm("calls.view_callrecording"):
-            hidden.add("audio")
-        if not request.user.has_perm("calls.view_accesslogentry"):
-            hidden.add("seen_by")
-        return [
-            (name, {**options, "fields": tuple(field for field in options["fields"] if field not in hidden)})
-            for name, options in super().get_fieldsets(request, obj)
-        ]
+    fieldsets = ((None, {"fields": ()}),)  # the page is `calls.call_page`
+    change_form_template = "calls/call_page.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         calls = super().get_queryset(request)
@@ -74,45 +47,22 @@ class CallAdmin(EndCalls, ReadOnlyAdmin):
             calls = calls.defer("final_transcript", "analysis_data", "metadata_json", "transcript_summary")
         return calls
 
-    @admin.display(description="turns")
-    def turns(self, call: Call) -> str:
-        return changelist_link(
-            "calls_calltranscription", f"call__id__exact={call.pk}", f"{call.last_sequence_number} turns"
-        )
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(partial(page.raw, admin=self))
+        return [path("<int:object_id>/raw/<slug:part>/", view, name="calls_call_raw"), *super().get_urls()]
 
-    @admin.display(description="recording")
-    def audio(self, call: Call) -> str:
-        if not CallRecording.objects.filter(call=call).exists():
-            return "—"
-        return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[call.call_sid]))
-
-    @admin.display(description="elsewhere")
-    def elsewhere(self, call: Call) -> str:
-        return format_html_join(" · ", "{}", ((link(call),) for link in links_from_call)) or "—"
-
-    @admin.display(description="seen by")
-    def seen_by(self, call: Call) -> str:
-        return seen_by(call)
-
-    @admin.display(description="transcript summary")
-    def summary(self, call: Call) -> str:
-        return redacted(call.transcript_summary)
-
-    @admin.display(description="failure reason")
-    def reason(self, call: Call) -> str:
-        return redacted(call.failure_reason)
-
-    @admin.display(description="analysis")
-    def analysis(self, call: Call) -> str:
-        return pretty_json(call.analysis_data)
-
-    @admin.display(description="metadata")
-    def metadata(self, call: Call) -> str:
-        return pretty_json(call.metadata_json)
-
-    @admin.display(description="final transcript")
-    def transcript(self, call: Call) -> str:
-        return pretty_json(call.final_transcript)
+    def render_change_form(
+        self,
+        request: HttpRequest,
+        context: dict[str, Any],
+        add: bool = False,
+        change: bool = False,
+        form_url: str = "",
+        obj: Call | None = None,
+    ) -> HttpResponse:
+        if obj is not None:
+            context |= page.context_of(obj, self, request)
+        return super().render_change_form(request, context, add, change, form_url, obj)
 
 
 @admin.register(CallTranscription)
@@ -127,10 +77,10 @@ class CallTranscriptionAdmin(OfCallAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """A page of turns is the transcript of the calls on it, or a part of it."""
         response = super().changelist_view(request, extra_context)
-        page = (getattr(response, "context_data", None) or {}).get("cl")
-        if page is None:
+        shown = (getattr(response, "context_data", None) or {}).get("cl")
+        if shown is None:
             return response
-        one_a_call = {turn.call_id: turn for turn in page.result_list}
+        one_a_call = {turn.call_id: turn for turn in shown.result_list}
         return self.logged(response, request, Kind.TRANSCRIPT, one_a_call.values())
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
@@ -152,8 +102,3 @@ class CallRecordingAdmin(OfCallAdmin):
     @admin.display(description="recording")
     def audio(self, recording: CallRecording) -> str:
         return format_html('<a href="{}">Listen</a>', reverse("call-recording", args=[recording.call.call_sid]))
-
-
-def changelist_link(model: str, query: str, text: str) -> str:
-    """A link to the list of a model ("app_model"), narrowed by a query string."""
-    return format_html('<a href="{}?{}">{}</a>', reverse(f"admin:{model}_changelist"), query, text)

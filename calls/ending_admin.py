@@ -14,10 +14,12 @@ from django.db import Error
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponse, HttpResponseRedirect
+from django.template.loader import render_to_string
 from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from calls import access_log
+from calls.call_page.rooms import links_from_call
 from calls.ending import HasEnded, end
 from calls.models import Call
 from calls.races import persistently
@@ -40,6 +42,16 @@ class SilentFilter(admin.SimpleListFilter):
         if (hours := self.value()) not in SILENT_HOURS:
             return queryset
         return silent_since(timezone.now() - timedelta(hours=int(hours)), queryset)
+
+
+def end_button(request: HttpRequest, call: Call) -> str:
+    """For a call's page: to the page that asks for the reason."""
+    if call.ended or not request.user.has_perm("calls.end_call"):
+        return ""
+    return render_to_string("calls/end_button.html", {"call": call}, request)
+
+
+links_from_call.append(end_button)
 
 
 class ReasonForm(forms.Form):

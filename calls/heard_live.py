@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from itertools import pairwise
 from statistics import median
 from typing import Any, TypedDict
 
+from calls.conversation import Heard, record_of
 from calls.models import Call, CallTranscription
-from calls.sentences import Sentence, aligned
+from calls.sentences import Sentence
 
 _SPEAKERS = {"agent": CallTranscription.SpeakerType.AGENT, "user": CallTranscription.SpeakerType.DRIVER}
 
@@ -38,36 +37,34 @@ def heard_live(call: Call) -> HeardLive | None:
     if call.final_sequence_number is not None:
         turns = turns.filter(sequence_number__lte=call.final_sequence_number)
     live = list(turns)
-    final = [entry for entry in call.final_transcript if _is_spoken(entry)]
-    told = [Sentence(row.speaker_type, row.message_text) for row in live]
-    said = [Sentence(_SPEAKERS[entry["role"]], entry["message"]) for entry in final]
-    pairs = aligned(told, said)
-    delays = [delay for i, j in pairs if (delay := _delay(live[i].created_at, final[j])) is not None]
-    reworded = _reworded(told, said, pairs)
+    entries = call.final_transcript if isinstance(call.final_transcript, list) else []
+    said = [sentence_of(entry) for entry in entries]
+    rows = record_of([Sentence(row.speaker_type, row.message_text) for row in live], said)
+    heard = Counter(row.heard for row in rows if row.final is not None and said[row.final] is not None)
+    delays = [
+        delay
+        for row in rows
+        if row.heard is Heard.SAME and row.live is not None and row.final is not None
+        if (delay := _delay(live[row.live].created_at, entries[row.final])) is not None
+    ]
     return {
-        "sentences": len(said),
-        "heard": len(pairs),
-        "reworded": reworded,
-        "missed": len(said) - len(pairs) - reworded,
+        "sentences": heard.total(),
+        "heard": heard[Heard.SAME],
+        "reworded": heard[Heard.REWORDED],
+        "missed": heard[Heard.AFTERWARDS],
         "delay_median": round(median(delays), 1) if delays else None,
         "delay_max": round(max(delays), 1) if delays else None,
     }
 
 
-def _is_spoken(entry: Any) -> bool:
+def sentence_of(entry: Any) -> Sentence | None:
+    """What an entry of a final transcript says; None where nobody speaks in it."""
     if not isinstance(entry, dict):
-        return False
+        return None
     role, message = entry.get("role"), entry.get("message")
-    return isinstance(role, str) and role in _SPEAKERS and isinstance(message, str) and bool(message.strip())
-
-
-def _reworded(told: Sequence[Sentence], said: Sequence[Sentence], pairs: Sequence[tuple[int, int]]) -> int:
-    """Between two sentences that were heard, what the same speaker is said to have said otherwise."""
-    between = 0
-    for (i, j), (next_i, next_j) in pairwise([(-1, -1), *pairs, (len(told), len(said))]):
-        live = Counter(sentence.speaker_type for sentence in told[i + 1 : next_i])
-        between += (live & Counter(sentence.speaker_type for sentence in said[j + 1 : next_j])).total()
-    return between
+    if isinstance(role, str) and role in _SPEAKERS and isinstance(message, str) and message.strip():
+        return Sentence(_SPEAKERS[role], message)
+    return None
 
 
 def _delay(came: datetime, entry: dict[str, Any]) -> float | None:

@@ -182,6 +182,7 @@ CALLS_VISIBLE_BY_DEFAULT = env.text("CALLS_VISIBLE_BY_DEFAULT", "all").lower()
 if CALLS_VISIBLE_BY_DEFAULT not in ("all", "none"):
     raise ImproperlyConfigured("CALLS_VISIBLE_BY_DEFAULT must be all or none.")
 CALLS_END_AFTER_SILENT_HOURS = env.limit("CALLS_END_AFTER_SILENT_HOURS", 6)
+CALLS_TIME_ZONE = env.text("CALLS_TIME_ZONE", "UTC")
 
 WEBHOOK_MAX_BYTES = env.limit("WEBHOOK_MAX_BYTES", 64 * 2**20)
 WEBHOOK_TURN_MAX_BYTES = env.limit("WEBHOOK_TURN_MAX_BYTES", 2**20)

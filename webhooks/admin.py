@@ -15,7 +15,8 @@ from django.urls import URLPattern, path
 from django.utils.html import format_html
 
 from calls.access_log import Kind, Subject
-from calls.admin import changelist_link, links_from_call, pretty_json
+from calls.admin import pretty_json
+from calls.call_page.rooms import sections_of_call
 from calls.models import Call
 from calls.readonly_admin import OfCallAdmin
 from calls.redaction import redacted
@@ -26,6 +27,7 @@ from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
 from webhooks.why import visible, wanted_by, why
 
 BODY_SHOWN_CHARACTERS = 100_000
+DELIVERIES_SHOWN = 8  # on a call's page
 TOO_LARGE = f"It is too large to be masked here: above {bodies.READ_BYTES:,} bytes without audio."
 ERROR_READ_CHARACTERS = 400  # of each end, for a list
 
@@ -43,11 +45,18 @@ class EventType(admin.SimpleListFilter):
         return queryset.filter(event_type=self.value()) if self.value() else queryset
 
 
-def link_to_deliveries(call: Call) -> str:
-    return changelist_link("webhooks_webhookdelivery", f"call__id__exact={call.pk}", "Webhook deliveries")
+def deliveries_of_call(request: HttpRequest, call: Call) -> str:
+    """The newest webhooks of a call, for its page."""
+    if not request.user.has_perm("webhooks.view_webhookdelivery"):
+        return ""
+    fields = ("route", "event_type", "outcome", "answer_status", "received_at", "times_received", "error")
+    deliveries = WebhookDelivery.objects.filter(call=call).only(*fields).order_by("-id")[:DELIVERIES_SHOWN]
+    told = [(delivery, redacted(delivery.error).strip().rpartition("\n")[2]) for delivery in deliveries]
+    context = {"call": call, "told": told}
+    return render_to_string("webhooks/deliveries_of_call.html", context)
 
 
-links_from_call.append(link_to_deliveries)
+sections_of_call.append(deliveries_of_call)
 
 
 @admin.register(WebhookDelivery)

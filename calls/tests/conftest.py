@@ -7,6 +7,7 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
+from calls.tests.page_cases import address
 from conftest import register_call
 
 
@@ -38,3 +39,15 @@ def reader(api):
 @pytest.fixture
 def writer(api):
     return api("view_call", "view_callrecording", "add_call", "change_call")
+
+
+@pytest.fixture
+def page(admin_client):
+    """Called with a call, it gives its page in the admin."""
+
+    def text(call, filters="", client=admin_client):
+        response = client.get(address(call, filters))
+        assert response.status_code == 200
+        return response.text
+
+    return text

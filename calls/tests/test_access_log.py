@@ -146,7 +146,7 @@ def test_the_log_keeps_names_and_identifiers_when_user_and_call_are_gone(admin, 
 def test_from_a_call_to_who_looked_is_one_click(admin, call):
     admin.get(page_of(call))
     text = admin.get(page_of(call)).text
-    assert "boss: Page, from 127.0.0.1" in text
+    assert '>boss</span> <span class="soft">Page, from 127.0.0.1<' in text
     url = f"{reverse(LOG)}?q={call.call_sid}"
     assert f'href="{url}"' in text
     assert [row.call_sid for row in admin.get(url).context["cl"].result_list] == [call.call_sid]
@@ -159,7 +159,7 @@ def test_who_looked_is_found_under_each_name_of_a_call_and_of_what_became_one_wi
         admin.get(page_of(call))
     one = link_conversation(first, "conv_x")
     assert Call.objects.count() == 1
-    assert admin.get(page_of(one)).text.count("boss: Page") == 2
+    assert admin.get(page_of(one)).text.count('>boss</span> <span class="soft">Page') == 2
     for name in ("EL_first", "conv_x", "CA_second"):
         assert admin.get(reverse(LOG), {"q": name}).context["cl"].result_count == 2
 

@@ -10,6 +10,7 @@ import pytest
 from django.core.checks import ERROR, run_checks
 from django.http.request import validate_host
 
+from calls.zone import zone
 from lab.stack.webserver import CHECKOUT
 
 pytestmark = [
@@ -98,10 +99,23 @@ def test_w003_leaves_good_origins_alone(settings, origin):
 
 
 def found() -> dict[str, int]:
-    return {message.id: message.level for message in run_checks() if message.id.startswith("callsite.")}
+    return {message.id: message.level for message in run_checks() if message.id.startswith(("callsite.", "calls."))}
 
 
 def check(**env: str) -> subprocess.CompletedProcess[str]:
     own = {**os.environ, "DJANGO_DEBUG": "true", "DJANGO_SECRET_KEY": "", **env}
     command = [sys.executable, "manage.py", "check"]
     return subprocess.run(command, cwd=CHECKOUT, env=own, capture_output=True, text=True, timeout=60)
+
+
+@pytest.mark.parametrize("name", ["Europe/Berlin", "UTC", "America/Argentina/Ushuaia"])
+def test_a_time_zone_that_there_is_passes(settings, name):
+    settings.CALLS_TIME_ZONE = name
+    assert found() == {}
+
+
+@pytest.mark.parametrize("name", ["Berlin", "Europe", "../UTC", "/etc/passwd", "UTC\x00", "+02:00"])
+def test_calls_e001_a_time_zone_that_there_is_not(settings, name):
+    settings.CALLS_TIME_ZONE = name
+    assert found() == {"calls.E001": ERROR}
+    assert zone().key == "UTC"

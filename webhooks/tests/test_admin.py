@@ -225,3 +225,19 @@ def test_a_step_needs_the_token_of_the_form(on_duty, seven):
     on_duty.handler.enforce_csrf_checks = True
     assert on_duty.post(reverse(LIST), ALL).status_code == 403
     assert not WebhookDelivery.objects.filter(outcome="applied").exists()
+
+
+def test_a_calls_page_lists_its_webhooks_with_their_reasons_for_those_who_may_see_them(db):
+    call = Call.register(call_sid="EL_1", conversation_id="conv_1")
+    deliver("transcription_docs_sample", "conv_1")
+    failed = WebhookDelivery.objects.get()
+    failed.outcome, failed.error = "failed", "Traceback …\nOSError: 401 with {'token': 'T0P'}"
+    failed.save()
+    address = reverse("admin:calls_call_change", args=[call.pk])
+    text = staff("view_call", "view_webhookdelivery").get(address).text
+    assert reverse("admin:webhooks_webhookdelivery_change", args=[failed.pk]) in text
+    assert "OSError: 401" in text
+    assert "T0P" not in text
+    assert f"?call__id__exact={call.pk}" in text
+    get_user_model().objects.all().delete()
+    assert "/webhookdelivery/" not in staff("view_call").get(address).text

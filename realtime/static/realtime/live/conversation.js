@@ -9,6 +9,7 @@
 
 import * as calls from "./calls.js";
 import { element, setText, setWords, spoken } from "./dom.js";
+import { Recording } from "./recording.js";
 import { resultOf } from "./result.js";
 import { SILENT_SECONDS, age, clock, heardAt } from "./time.js";
 import { Turns } from "./turns.js";
@@ -27,12 +28,14 @@ export class Conversation {
   #data;
   #heardAt = NaN;
   #level = Infinity; // the number up to which everything was said before
+  /** @type {Recording | undefined} */
+  #recording;
   #live = false; // it was in progress when it was opened
   listens = true; // more may come over the connection
 
   /**
    * @param {string} identifier
-   * @param {{ client: CallsiteClient, now: () => number, staff: boolean, close: () => void, say: (text: string) => void,
+   * @param {{ client: CallsiteClient, now: () => number, staff: boolean, hears: boolean, close: () => void, say: (text: string) => void,
    *   live: () => void }} page `live`: all that was said has come
    */
   constructor(identifier, page) {
@@ -92,6 +95,7 @@ export class Conversation {
   }
 
   close() {
+    this.#recording?.close();
     this.#client.unsubscribe(this.identifier);
   }
 
@@ -145,9 +149,10 @@ export class Conversation {
 
   #showResult() {
     if (!this.#data) return;
-    const { now, staff } = this.#page;
+    const { now, staff, hears } = this.#page;
+    if (hears) this.#recording ??= new Recording(this.#data.call_sid, this.turns.list, this.#data.call_start_time);
     const recordUrl = staff ? `record/${encodeURIComponent(this.#data.call_sid)}` : null;
-    this.turns.foot.replaceChildren(resultOf(this.#data, this.#call, { now: now(), recordUrl }));
+    this.turns.foot.replaceChildren(resultOf(this.#data, this.#call, { now: now(), recordUrl, player: this.#recording?.element }));
     this.turns.draw();
   }
 

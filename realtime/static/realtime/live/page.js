@@ -15,7 +15,7 @@ import { showMissing } from "./missing.js";
 import { Network } from "./network.js";
 import { askStatus } from "./status.js";
 
-const { now: servedAt, staff, user } = document.body.dataset;
+const { hears, now: servedAt, staff, user } = document.body.dataset;
 const [navigation] = performance.getEntriesByType("navigation");
 const answeredAt = performance.timeOrigin + (/** @type {any} */ (navigation)?.responseStart ?? 0);
 const offset = servedAt ? Number(servedAt) - answeredAt : 0;
@@ -101,7 +101,7 @@ function route() {
   byId("nothing").hidden = identifier !== "";
   byId("opened").hidden = identifier === "";
   if (identifier) {
-    const page = { client: clientOfTurns(), now, say, staff: staff !== undefined, close, live: () => network.live("call") };
+    const page = { client: clientOfTurns(), now, say, staff: staff !== undefined, hears: hears !== undefined, close, live: () => network.live("call") };
     opened = new Conversation(identifier, page);
     byId("opened").replaceChildren(...opened.elements);
     opened.open();

@@ -31,9 +31,9 @@ export function shown(value) {
 /**
  * @param {CallData} data
  * @param {Call | undefined} call
- * @param {{ now: number, recordUrl: string | null }} page `recordUrl`: the call's record in the admin, for staff
+ * @param {{ now: number, recordUrl: string | null, player?: Element }} page `recordUrl`: the call's record in the admin, for staff
  */
-export function resultOf(data, call, { now, recordUrl }) {
+export function resultOf(data, call, { now, recordUrl, player }) {
   const { name, text } = outcome(data);
   const badge = element("span", "badge", text);
   badge.dataset.state = name;
@@ -42,6 +42,7 @@ export function resultOf(data, call, { now, recordUrl }) {
   const reason = call && failure(call);
   if (reason) made.append(spoken("p", "problem", reason));
   if (data.transcript_summary) made.append(spoken("p", "summary", data.transcript_summary));
+  if (player) made.append(player);
   made.append(figures(data, now));
   const criteria = entries(data.analysis_data?.evaluation_criteria_results);
   if (criteria.length) made.append(element("h4", "", "Evaluation"), element("ul", "criteria", ...criteria.map(criterion)));

@@ -5,8 +5,9 @@
  * @module
  */
 
+import { bubble } from "../../calls/bubble.js";
 import { counted } from "./calls.js";
-import { element, setText, spoken } from "./dom.js";
+import { element, setText, setWords } from "./dom.js";
 import { age, moment, timeOfDay } from "./time.js";
 
 const PAUSE_SECONDS = 30;
@@ -108,13 +109,10 @@ export class Turns {
 
   /** @param {Turn} turn @param {boolean} goesOn by the same speaker */
   #turn(turn, goesOn) {
-    const time = element("time", "", timeOfDay(moment(turn.timestamp), this.#now(), { seconds: true }));
-    time.dateTime = turn.timestamp;
-    const speaker = element("span", "by", turn.speaker_type === "agent" ? "Agent" : "Driver");
-    const made = element("li", "turn", element("p", "head", speaker, " ", time), spoken("p", "text", turn.message_text));
-    made.dataset.speaker = turn.speaker_type;
+    const time = timeOfDay(moment(turn.timestamp), this.#now(), { seconds: true });
+    const { turn: made, text } = bubble({ speaker: turn.speaker_type, time, timestamp: turn.timestamp, goesOn });
+    setWords(text, turn.message_text);
     made.dataset.number = String(turn.sequence_number);
-    if (goesOn) made.classList.add("goes-on");
     return made;
   }
 

@@ -1,0 +1,1 @@
+"""A call's page in the admin: how it ended, the conversation as one record, and what belongs to it."""

@@ -1,0 +1,62 @@
+"""The calls before and behind one in the list that a reader came from, with its filters, search and order."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_plus, urlencode
+
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import SuspiciousOperation
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+
+from calls.models import Call
+
+if TYPE_CHECKING:
+    from calls.readonly_admin import ReadOnlyAdmin
+
+LOOKED_AT = 5_000  # calls of the list, from its top
+FILTERS = "_changelist_filters"  # Django's name for it, in the links of a list
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """URLs of their pages and of the list, "" for none; `place` is this call's in the list, from 1."""
+
+    previous: str = ""
+    following: str = ""
+    place: int | None = None
+    list: str = ""
+
+
+def neighbours_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> Neighbours:
+    """One statement reads the keys of the list's first LOOKED_AT calls. A call behind them has no neighbours."""
+    filters = request.GET.get(FILTERS, "")
+    if "\x00" in unquote_plus(filters):  # which is refused in the address of a list
+        filters = ""
+    address = reverse("admin:calls_call_changelist") + (f"?{filters}" if filters else "")
+    listed = copy.copy(request)
+    try:
+        query = QueryDict(filters, mutable=True)
+        query.pop("p", None)
+        listed.GET = query  # type: ignore[assignment]
+        rows = admin.get_changelist_instance(listed).queryset
+        keys = list(rows.values_list("pk", flat=True)[:LOOKED_AT])
+    except (IncorrectLookupParameters, SuspiciousOperation):
+        return Neighbours(list=reverse("admin:calls_call_changelist"))
+    if call.pk not in keys:
+        return Neighbours(list=address)
+    place = keys.index(call.pk)
+    return Neighbours(
+        previous=page_of(keys[place - 1], filters) if place else "",
+        following=page_of(keys[place + 1], filters) if place + 1 < len(keys) else "",
+        place=place + 1,
+        list=address,
+    )
+
+
+def page_of(pk: int, filters: str = "") -> str:
+    address = reverse("admin:calls_call_change", args=[pk])
+    return f"{address}?{urlencode({FILTERS: filters})}" if filters else address

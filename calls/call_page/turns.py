@@ -1,0 +1,238 @@
+"""The conversation as the page shows it: a row for each turn that was heard live, told afterwards, or both."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from calls.call_page.tools import ShownTool, shown_tool
+from calls.conversation import Heard, Row, record_of
+from calls.heard_live import sentence_of
+from calls.json_values import iso
+from calls.models import Call, CallTranscription
+from calls.redaction import redacted
+from calls.sentences import Sentence, letters
+from calls.templatetags.calls import clock, in_zone, named
+from calls.tool_calls import tool_calls
+from calls.wording import Piece, differences
+
+PAUSE_SECONDS = 30  # as on the live page
+_SPEAKERS = {"agent": "Agent", "driver": "Driver", "user": "Driver"}
+_LATENCIES = ("convai_llm_service_ttfb", "convai_llm_service_ttf_sentence")
+_MEDIA = {"dtmf": "Keypad", "file": "File", "image": "Image"}
+
+
+@dataclass(slots=True)
+class Shown:
+    """A row. `at`: when it was said, on the call's clock. `iso` says `time` where that does not follow from `at`."""
+
+    speaker: str = ""
+    by: str = ""
+    id: str = ""
+    seconds: int | None = None
+    at: str = ""
+    time: str = ""
+    iso: str = ""
+    date: str = ""
+    text: str = ""
+    pieces: list[Piece] = field(default_factory=list)
+    unsaid: str = ""
+    heard: str = ""
+    marks: list[str] = field(default_factory=list)
+    tools: list[ShownTool] = field(default_factory=list)
+    pause: str = ""
+    goes_on: bool = False
+
+
+@dataclass(slots=True)
+class Conversation:
+    """`start_ms`: when second 0 was, in milliseconds of Unix time; None where nobody knows."""
+
+    rows: list[Shown]
+    start_ms: int | None
+    compared: bool
+    reworded: int
+    only_live: int
+    only_afterwards: int
+    last_heard: datetime | None
+
+    @property
+    def differs(self) -> bool:
+        return bool(self.reworded or self.only_live or self.only_afterwards)
+
+
+def conversation_of(call: Call) -> Conversation:
+    """One query, whatever the length."""
+    fields = ("call_id", "sequence_number", "speaker_type", "message_text", "timestamp", "created_at")
+    live = list(call.transcriptions.order_by("sequence_number").only(*fields))
+    final = call.final_transcript if isinstance(call.final_transcript, list) else []
+    said = [sentence_of(entry) for entry in final]
+    rows = record_of([Sentence(turn.speaker_type, turn.message_text) for turn in live], said)
+    compared = bool(live) and any(said)
+    spoken = [row for row in rows if row.final is None or said[row.final] is not None]
+    count = {heard: sum(row.heard is heard for row in spoken) if compared else 0 for heard in Heard}
+    made = _Rows(call, live, redacted(final), compared)
+    return Conversation(
+        rows=list(_in_sequence(list(made.shown(rows)))),
+        start_ms=None if made.start is None else int(made.start.timestamp() * 1000),
+        compared=compared,
+        reworded=count[Heard.REWORDED],
+        only_live=count[Heard.LIVE],
+        only_afterwards=count[Heard.AFTERWARDS],
+        last_heard=live[-1].created_at if live else None,
+    )
+
+
+class _Rows:
+    """`final` comes without secrets."""
+
+    def __init__(self, call: Call, live: Sequence[CallTranscription], final: Any, compared: bool) -> None:
+        self.call, self.live, self.compared = call, live, compared
+        self.final: list[Any] = final if isinstance(final, list) else []
+        self.tools = tool_calls(self.final)
+        self.start = _start(call)
+        self.day = ""
+
+    def shown(self, rows: Sequence[Row]) -> Iterator[Shown]:
+        for row in rows:
+            entry = None if row.final is None else self.final[row.final]
+            turn = None if row.live is None else self.live[row.live]
+            made = self._row(row, turn, entry if isinstance(entry, dict) else {})
+            if made.text or made.pieces or made.marks or made.tools:
+                self._name(made, row, turn)
+                yield made
+
+    def _row(self, row: Row, turn: CallTranscription | None, entry: dict[str, Any]) -> Shown:
+        role = turn.speaker_type if turn else entry.get("role")
+        speaker = role if isinstance(role, str) and role in _SPEAKERS else "other"
+        made = Shown(speaker="driver" if speaker == "user" else speaker, by=_SPEAKERS.get(speaker, ""))
+        made.by = made.by or (named(role) if isinstance(role, str) and role else "Unknown")
+        said = entry.get("message")
+        said = said if isinstance(said, str) and said.strip() else ""
+        made.text = said or (turn.message_text if turn else "")
+        meant = entry.get("original_message")
+        known = {letters(said), letters(meant) if isinstance(meant, str) else ""}
+        if turn and said and letters(turn.message_text) not in known:
+            made.pieces = differences(turn.message_text, said)
+        made.unsaid = _unsaid(meant, said)
+        made.heard = self._heard(row, turn.message_text if turn else "", said, bool(made.pieces))
+        made.marks = list(_marks(entry))
+        end = self.call.final_sequence_number
+        if turn and end is not None and turn.sequence_number > end:
+            made.marks.append("Came after the end")
+        made.tools = [shown_tool(tool) for tool in self.tools.get(row.final, [])] if row.final is not None else []
+        self._time(made, turn, entry)
+        return made
+
+    def _heard(self, row: Row, live: str, said: str, differs: bool) -> str:
+        if not self.compared or not (live or said):
+            return ""
+        if row.heard is Heard.LIVE:
+            return "Heard only live"
+        if row.heard is Heard.AFTERWARDS:
+            return "Only afterwards"
+        if row.heard is Heard.REWORDED:
+            return "Worded otherwise"
+        if not differs:
+            return ""
+        return "Cut short afterwards" if len(live) > len(said) else "Heard in part"
+
+    def _time(self, made: Shown, turn: CallTranscription | None, entry: dict[str, Any]) -> None:
+        seconds = entry.get("time_in_call_secs")
+        moment = turn.timestamp if turn else None
+        if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < 10**7:
+            made.seconds = int(seconds)
+            moment = self._since_start(made.seconds) or moment
+        elif moment and self.start and 0 <= (since := (moment - self.start).total_seconds()) < 10**7:
+            made.seconds = int(since)
+        made.at = clock(made.seconds) if made.seconds is not None else ""
+        if moment is None:
+            return
+        local = in_zone(moment)
+        made.time = f"{local:%H:%M:%S}"
+        if self.start is None or made.seconds is None:
+            made.iso = iso(moment)
+        day = f"{local.day} {local:%b %Y}"
+        made.date, self.day = (day if self.day and day != self.day else ""), day
+
+    def _since_start(self, seconds: int) -> datetime | None:
+        try:
+            return self.start + timedelta(seconds=seconds) if self.start else None
+        except OverflowError:  # ElevenLabs' clock stands at the end of the calendar
+            return None
+
+    @staticmethod
+    def _name(made: Shown, row: Row, turn: CallTranscription | None) -> None:
+        made.id = f"turn-{turn.sequence_number}" if turn else f"said-{row.final}"
+
+
+def _in_sequence(rows: list[Shown]) -> Iterator[Shown]:
+    """Rows that know the ones before them. The first row of a second has its name: `#t48`."""
+    before: Shown | None = None
+    named_seconds: set[int] = set()
+    for made in rows:
+        if made.seconds is not None and made.seconds not in named_seconds:
+            named_seconds.add(made.seconds)
+            made.id = f"t{made.seconds}"
+        if before and made.seconds is not None and before.seconds is not None:
+            pause = made.seconds - before.seconds
+            made.pause = f"{_span(pause)} of silence" if pause >= PAUSE_SECONDS else ""
+        plain = not (made.heard or made.marks or made.tools or made.pause or made.date)
+        made.goes_on = plain and before is not None and before.by == made.by and not before.tools
+        before = made
+        yield made
+
+
+def _span(seconds: int) -> str:
+    minutes, rest = divmod(seconds, 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _start(call: Call) -> datetime | None:
+    """When the clock of the call stood at 0: as ElevenLabs tells, which is when it was answered; else as we know."""
+    metadata = call.metadata_json
+    told = metadata.get("start_time_unix_secs") if isinstance(metadata, dict) else None
+    if isinstance(told, int | float) and not isinstance(told, bool):
+        try:
+            return datetime.fromtimestamp(told, UTC)
+        except (OverflowError, ValueError, OSError):
+            pass
+    return call.call_start_time
+
+
+def _unsaid(meant: Any, said: str) -> str:
+    """What the agent was about to say when it was interrupted, without what it did say."""
+    if not isinstance(meant, str) or not meant.strip() or meant.strip() == said.strip():
+        return ""
+    return meant.removeprefix(said.rstrip(" .…-–")) if said else meant
+
+
+def _marks(entry: dict[str, Any]) -> Iterator[str]:
+    if entry.get("interrupted") is True:
+        yield "Interrupted"
+    if entry.get("ignored_as_backchannel") is True:
+        yield "Backchannel"
+    medium, event = entry.get("source_medium"), entry.get("platform_event")
+    if isinstance(medium, str) and medium in _MEDIA:
+        yield _MEDIA[medium]
+    if isinstance(event, str) and event:
+        yield named(event)
+    feedback = entry.get("feedback")
+    score = feedback.get("score") if isinstance(feedback, dict) else None
+    if score in ("like", "dislike"):
+        yield "Liked" if score == "like" else "Disliked"
+    if (latency := _latency(entry.get("conversation_turn_metrics"))) is not None:
+        yield f"LLM {latency:.2f} s"
+
+
+def _latency(metrics: Any) -> float | None:
+    """How long the model took to begin its answer, in seconds. Newer transcripts keep it one level deeper."""
+    inner = metrics.get("metrics", metrics) if isinstance(metrics, dict) else None
+    for name in _LATENCIES:
+        measured = inner.get(name) if isinstance(inner, dict) else None
+        elapsed = measured.get("elapsed_time") if isinstance(measured, dict) else None
+        if isinstance(elapsed, int | float) and not isinstance(elapsed, bool) and 0 <= elapsed < 10**6:
+            return float(elapsed)
+    return None
