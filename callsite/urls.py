@@ -10,8 +10,10 @@ admin.site.index_title = "Calls and their webhooks"
 
 urlpatterns = [
     path("", include("webhooks.urls")),
+    path("api/", include("upstream.urls")),  # first: an identifier of a call takes any path
     path("api/", include("calls.api.urls")),
     path("", include("realtime.urls")),
     path("", include("callsite.health")),
+    path("admin/elevenlabs/", include("upstream.admin_urls")),
     path("admin/", admin.site.urls),
 ]
