@@ -18,6 +18,8 @@ from calls.redaction import redacted
 
 # What other rooms have to show of a call: each makes a link. Their admin modules add to it.
 links_from_call: list[Callable[[Call], str]] = []
+# What other rooms do with chosen calls: actions of the list of calls, which check their permission themselves.
+actions_with_calls: list[Any] = []
 
 
 def pretty_json(value: Any) -> str:
@@ -34,6 +36,7 @@ class CallAdmin(ReadOnlyAdmin):
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
     )
     list_filter = ("status", "direction", "call_successful", "created_at")
+    actions = actions_with_calls
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
     fieldsets = (

@@ -1,4 +1,4 @@
-"""The routes of REST that ask ElevenLabs."""
+"""The routes of REST that ask ElevenLabs. Each takes POST alone; anything else means a call that is named so."""
 
 from __future__ import annotations
 
@@ -9,15 +9,24 @@ from django.http.response import HttpResponseBase
 from django.urls import path
 
 from calls.api.urls import call
-from upstream.views import Dial
+from upstream.views import Dial, Fetch
 
-_dial = Dial.as_view()
+_dial, _fetch = Dial.as_view(), Fetch.as_view()
 
 
 @functools.wraps(_dial)  # with what the schema is made from
 def dial(request: HttpRequest) -> HttpResponseBase:
-    """POST dials. Whatever else is asked here means a call that somebody named so."""
     return _dial(request) if request.method == "POST" else call(request, identifier="dial")
 
 
-urlpatterns = [path("calls/dial/", dial, name="call-dial")]
+@functools.wraps(_fetch)
+def fetch(request: HttpRequest, identifier: str) -> HttpResponseBase:
+    if request.method == "POST":
+        return _fetch(request, identifier=identifier)
+    return call(request, identifier=f"{identifier}/fetch")
+
+
+urlpatterns = [
+    path("calls/dial/", dial, name="call-dial"),
+    path("calls/<path:identifier>/fetch/", fetch, name="call-fetch"),
+]

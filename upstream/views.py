@@ -1,10 +1,12 @@
-"""REST: place a call."""
+"""REST: place a call, and fetch what ElevenLabs has of one."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
+from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
@@ -12,11 +14,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from calls.api.serializers import CallSerializer
+from calls.models import Call
 from upstream import idempotency
 from upstream.client import Client
 from upstream.dialing import Dialled, expect_may_go, mark_unknown, place, register
-from upstream.errors import NotConfigured
-from upstream.permissions import MayDial, shown
+from upstream.errors import NotConfigured, Refused, TimedOut, UpstreamError
+from upstream.fetching import NoConversation, StillRunning, fetch
+from upstream.permissions import MayChange, MayDial, shown
 from upstream.phone_numbers import NotAllowed
 from upstream.serializers import DialSerializer
 
@@ -64,6 +68,45 @@ class Dial(APIView):
         idempotency.end(begun.former or begun.request, dialled.status, body)
         headers = {"Retry-After": f"{dialled.retry_after_seconds:.0f}"} if dialled.retry_after_seconds else None
         return Response(body, status=dialled.status, headers=headers)
+
+
+class FetchedSerializer(CallSerializer):
+    """The call, and what fetching it has changed."""
+
+    changed = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Names of the fields that changed, and `recording`."
+    )
+    note = serializers.CharField(read_only=True, help_text="What could not be fetched; mostly empty.")
+
+    class Meta(CallSerializer.Meta):
+        fields: ClassVar[list[str]] = [*CallSerializer.Meta.fields, "changed", "note"]
+
+
+class Fetch(APIView):
+    """`POST /api/calls/{identifier}/fetch/`."""
+
+    permission_classes = (IsAuthenticated, MayChange)
+
+    @extend_schema(operation_id="calls_fetch", request=None, responses=FetchedSerializer)
+    def post(self, request: Request, identifier: str) -> Response:
+        """Apply the conversation and its recording as if their webhooks had come. 409: it is not over."""
+        call = Call.objects.named(identifier.replace("\x00", "\ufffd"))
+        if call is None:
+            raise Http404("There is no call with this call_sid or conversation_id.")
+        try:
+            fetched = fetch(call, Client.from_settings())
+        except (StillRunning, NoConversation) as error:
+            return Response({"detail": str(error)}, status=409)
+        except UpstreamError as error:
+            return Response({"detail": str(error)}, status=_status_of(error))
+        told = {"changed": fetched.changed, "note": fetched.note}
+        return Response({**shown(fetched.call, request.user), **told})
+
+
+def _status_of(error: UpstreamError) -> int:
+    if isinstance(error, NotConfigured) or (isinstance(error, Refused) and error.is_busy):
+        return 503
+    return 504 if isinstance(error, TimedOut) else 502
 
 
 def _key(request: Request) -> str:

@@ -72,9 +72,13 @@ class Stub:
 
     def call_agent(self) -> Conversation:
         """Somebody calls the agent; the whole conversation is lived before this returns."""
-        conversation = self.place(called(self.workspace.agent_id, replace(self.behaviour)))
+        conversation = self.place(self.new_conversation())
         conversation.run(self.callsite, self.stop)
         return conversation
+
+    def new_conversation(self) -> Conversation:
+        """One that somebody is about to begin who calls the agent."""
+        return called(self.workspace.agent_id, replace(self.behaviour))
 
     def next_fault(self, path: str) -> Fault | None:
         with self._lock:

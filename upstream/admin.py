@@ -1,0 +1,45 @@
+"""What staff do with chosen calls."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from calls.admin import actions_with_calls
+from calls.models import Call
+from upstream.client import Client
+from upstream.errors import NotConfigured, UpstreamError
+from upstream.fetching import NoConversation, StillRunning, fetch
+
+AT_ONCE = 10  # each may take a minute
+
+
+@admin.action(description="Fetch from ElevenLabs")
+def fetch_calls(model_admin: Any, request: HttpRequest, calls: QuerySet[Call]) -> None:
+    """Fetch the chosen calls, and say of each what changed."""
+    if not request.user.has_perm("calls.change_call"):
+        raise PermissionDenied
+    chosen = list(calls[: AT_ONCE + 1])
+    if len(chosen) > AT_ONCE:
+        messages.error(request, f"Choose at most {AT_ONCE} calls; reconcile_calls fetches all that are missing.")
+        return
+    try:
+        client = Client.from_settings()
+    except NotConfigured as error:
+        messages.error(request, str(error))
+        return
+    for call in chosen:
+        try:
+            fetched = fetch(call, client)
+        except (StillRunning, NoConversation, UpstreamError) as error:
+            messages.warning(request, f"{call.call_sid}: {error}")
+        else:
+            changed = ", ".join(fetched.changed) or "nothing"
+            messages.success(request, f"{call.call_sid}: {changed} changed. {fetched.note}")
+
+
+actions_with_calls.append(fetch_calls)
