@@ -1,4 +1,4 @@
-"""What staff do with chosen calls."""
+"""What staff do with chosen calls, and the rounds of reconciling."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ from django.http import HttpRequest
 
 from calls.admin import actions_with_calls
 from calls.models import Call
+from calls.readonly_admin import ReadOnlyAdmin
 from upstream.client import Client
 from upstream.errors import NotConfigured, UpstreamError
 from upstream.fetching import NoConversation, StillRunning, fetch
+from upstream.models import ReconcileRound
 
 AT_ONCE = 10  # each may take a minute
 
@@ -43,3 +45,9 @@ def fetch_calls(model_admin: Any, request: HttpRequest, calls: QuerySet[Call]) -
 
 
 actions_with_calls.append(fetch_calls)
+
+
+@admin.register(ReconcileRound)
+class ReconcileRoundAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "ended_at", *ReconcileRound.COUNTS, "error")
+    list_filter = ("started_at",)

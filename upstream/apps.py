@@ -6,4 +6,4 @@ class UpstreamConfig(AppConfig):
     verbose_name = "ElevenLabs"
 
     def ready(self) -> None:
-        from upstream import checks  # noqa: F401  (registers them)
+        from upstream import checks, round_metrics  # noqa: F401  (registers them)

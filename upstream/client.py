@@ -188,7 +188,7 @@ def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[threadi
 
 def _with_query(path: str, **query: Any) -> str:
     asked = {name: value for name, value in query.items() if value is not None}
-    return f"{path}?{urlencode(asked)}" if asked else path
+    return f"{path}?{urlencode(asked, doseq=True)}" if asked else path
 
 
 def _conversation(conversation_id: str) -> str:

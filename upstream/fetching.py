@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from django.db import close_old_connections, transaction
 
+from calls.linking import Reference
 from calls.models import Call, CallRecording
 from calls.races import persistently
 from upstream.client import Client
@@ -126,6 +127,23 @@ def apply(detail: dict[str, Any], *, create: bool = False) -> Call:
     return persistently(work)
 
 
+def link_running(detail: dict[str, Any], *, create: bool = False) -> Call:
+    """Teach a call the conversation that still runs, and who takes part. Raises webhooks' CallNotFound."""
+    event = _event(detail)
+
+    def work() -> Call:
+        with transaction.atomic():
+            call, _ = handlers.find_call(event.call, create=create)
+            return call.learn_parties(event.data.parties, Call.Source.INITIATION)
+
+    return persistently(work)
+
+
+def reference_of(detail: dict[str, Any]) -> Reference:
+    """What a conversation says of its call."""
+    return _event(detail).call
+
+
 def fetch_recording(call: Call, detail: dict[str, Any], client: Client) -> Call | None:
     """Fetch and keep a recording that is missing. None: there is none, or the call has one."""
     if detail.get("has_audio") is False or CallRecording.objects.filter(call=call).exists():
@@ -166,7 +184,7 @@ def _event(detail: dict[str, Any]) -> Transcription:
 
 def _state(call: Call) -> dict[str, Any]:
     """What may change in a call."""
-    row: dict[str, Any] = Call.objects.filter(pk=call.pk).values().first() or {}
-    state = {name: value for name, value in row.items() if name not in _NOT_COMPARED}
+    rows = Call.objects.filter(pk=call.pk).values()
+    state: dict[str, Any] = {name: value for row in rows for name, value in row.items() if name not in _NOT_COMPARED}
     recording = CallRecording.objects.filter(call=call).values_list("sha256", flat=True).first()
     return {**state, "recording": recording}
