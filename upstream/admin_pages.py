@@ -16,6 +16,7 @@ from calls.models import Call
 from upstream import idempotency
 from upstream.client import Client
 from upstream.dialing import PROVIDERS, Dialled, MissingField, expect_may_go, mark_unknown, new_order, place, register
+from upstream.doctor import examine
 from upstream.errors import NotConfigured
 from upstream.phone_numbers import NotAllowed
 
@@ -50,6 +51,15 @@ def dial(request: HttpRequest) -> HttpResponse:
             return _told(request, dialled)
     context = {**admin.site.each_context(request), "title": "Dial", "form": form, "opts": Call._meta}
     return TemplateResponse(request, "upstream/dial.html", context)
+
+
+def doctor(request: HttpRequest) -> HttpResponse:
+    """A button, and what the examination found: it asks ElevenLabs, so a look at the page begins none."""
+    if not request.user.has_perm("upstream.view_reconcileround"):
+        raise PermissionDenied
+    findings = examine() if request.method == "POST" else []
+    context = {**admin.site.each_context(request), "title": "Examine the set-up", "findings": findings}
+    return TemplateResponse(request, "upstream/doctor.html", context)
 
 
 def _dial(request: HttpRequest, told: dict[str, Any]) -> Dialled:

@@ -7,4 +7,7 @@ from django.urls import path
 
 from upstream import admin_pages
 
-urlpatterns = [path("dial/", admin.site.admin_view(admin_pages.dial), name="elevenlabs-dial")]
+urlpatterns = [
+    path("dial/", admin.site.admin_view(admin_pages.dial), name="elevenlabs-dial"),
+    path("doctor/", admin.site.admin_view(admin_pages.doctor), name="elevenlabs-doctor"),
+]

@@ -9,25 +9,19 @@ from __future__ import annotations
 import json
 import logging
 import re
-import socket
-import ssl
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from functools import cache
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
-from typing import Any, NamedTuple, Self
+from collections.abc import Mapping
+from typing import Any, Self
 from urllib.parse import quote, urlencode, urlsplit
 
 from django.conf import settings
 from prometheus_client import Counter
 
-from upstream.errors import NoAnswer, NotConfigured, Refused, TimedOut, Unreachable, UpstreamError, read_error
+from upstream.errors import NoAnswer, NotConfigured, Refused, UpstreamError, read_error
+from upstream.exchange import Answer, exchange
 from webhooks.errors import InvalidPayload
 from webhooks.strict_json import decode
 
 logger = logging.getLogger(__name__)
-CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 15.0
 AUDIO_SECONDS = 60.0
 JSON_MAX_BYTES = 64 * 2**20
@@ -38,13 +32,6 @@ DIAL_PATHS = {
 }
 REQUESTS = Counter("callsite_elevenlabs_requests", "Requests to ElevenLabs' API, by what came of them", ["result"])
 _KEY = re.compile(r"[!-~]+")
-
-
-class Answer(NamedTuple):
-    """A whole answer with a status below 300. `date` is ElevenLabs' clock, as its header says it."""
-
-    body: bytes
-    date: str
 
 
 class Client:
@@ -62,8 +49,7 @@ class Client:
             raise NotConfigured("ELEVENLABS_API_KEY is empty: set it to a key of your ElevenLabs workspace.")
         if not _KEY.fullmatch(key):
             raise NotConfigured("ELEVENLABS_API_KEY has a character that no key has: copy the key again.")
-        self._scheme, self._host, self._port = parts.scheme, parts.hostname or "", parts.port
-        self._path, self._key = parts.path.rstrip("/"), key
+        self.url, self._key = url.rstrip("/"), key
 
     @classmethod
     def from_settings(cls) -> Self:
@@ -90,7 +76,9 @@ class Client:
 
     def date(self) -> str:
         """ElevenLabs' clock, of the header `Date` of an answer."""
-        return self._send("GET", _with_query("/v1/convai/conversations", page_size=1), None, ANSWER_SECONDS, 0).date
+        return self._send(
+            "GET", _with_query("/v1/convai/conversations", page_size=1), None, ANSWER_SECONDS, 0
+        ).headers.get("Date", "")
 
     def _json(self, method: str, path: str, body: bytes | None = None, **query: Any) -> dict[str, Any]:
         answer = self._send(method, _with_query(path, **query), body, ANSWER_SECONDS, JSON_MAX_BYTES)
@@ -112,78 +100,24 @@ class Client:
         return answer
 
     def _ask(self, method: str, path: str, body: bytes | None, seconds: float, max_bytes: int) -> Answer:
-        """Make one request. `seconds` bound all of it once the connection is there."""
-        headers = {"xi-api-key": self._key, "Accept": "*/*", "User-Agent": "callsite"}
+        headers = {"xi-api-key": self._key, "Accept": "*/*"}
         if body is not None:
             headers["Content-Type"] = "application/json"
-        connection = self._connected()
-        with _ended_after(seconds, connection) as expired:
-            try:
-                connection.request(method, self._path + path, body, headers)
-                response = connection.getresponse()
-                content = response.read(max_bytes + 1 if max_bytes else None)
-            except (OSError, HTTPException, ValueError) as error:
-                if expired.is_set() or isinstance(error, TimeoutError):
-                    raise TimedOut(f"ElevenLabs did not answer within {seconds:.0f} s.") from None
-                raise NoAnswer(f"The connection to ElevenLabs broke: {type(error).__name__}.") from None
-        if expired.is_set():
-            raise TimedOut(f"ElevenLabs did not answer within {seconds:.0f} s.")
-        if response.status >= 300:
-            raise self._refused(response.status, content, response.getheader("Retry-After"))
-        if max_bytes and len(content) > max_bytes:
-            raise NoAnswer(f"ElevenLabs' answer has more than {max_bytes} bytes.")
-        return Answer(content, response.getheader("Date") or "")
+        answer = exchange(method, self.url + path, headers, body, seconds, max_bytes)
+        if answer.status >= 300:
+            raise self._refused(answer)
+        return answer
 
-    def _connected(self) -> HTTPConnection:
-        if self._scheme == "https":
-            connection: HTTPConnection = HTTPSConnection(
-                self._host, self._port, timeout=CONNECT_SECONDS, context=_tls()
-            )
-        else:
-            connection = HTTPConnection(self._host, self._port, timeout=CONNECT_SECONDS)
-        try:
-            connection.connect()
-        except (OSError, UnicodeError) as error:
-            reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-            raise Unreachable(f"ElevenLabs cannot be reached at {self._host}: {reason}.") from None
-        return connection
-
-    def _refused(self, status: int, body: bytes, retry_after: str | None) -> Refused:
+    def _refused(self, answer: Answer) -> Refused:
+        status, retry_after = answer.status, answer.headers.get("Retry-After", "").strip()
         if status < 400:
             return Refused(
                 status, "redirect", "ElevenLabs' address answers with a redirect: ELEVENLABS_API_URL is not its API."
             )
-        code, message = read_error(body)
+        code, message = read_error(answer.body)
         message = (message or f"ElevenLabs answered {status}.").replace(self._key, "***")
-        seconds = float(retry_after) if retry_after and re.fullmatch(r"[0-9]{1,6}", retry_after.strip()) else None
+        seconds = float(retry_after) if re.fullmatch(r"[0-9]{1,6}", retry_after) else None
         return Refused(status, code.replace(self._key, "***"), message, seconds)
-
-
-@contextmanager
-def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[threading.Event]:
-    """Close the connection when the block ends, and end it from outside when it takes longer.
-
-    A socket's own time-out begins anew with each byte, so a server that drips would hold a thread for ever.
-    """
-    own: socket.socket = connection.sock
-    own.settimeout(seconds)
-    expired = threading.Event()
-
-    def end() -> None:
-        expired.set()
-        try:
-            socket.socket.shutdown(own, socket.SHUT_RDWR)
-        except OSError:
-            pass  # it has ended by itself
-
-    timer = threading.Timer(seconds, end)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield expired
-    finally:
-        timer.cancel()
-        connection.close()
 
 
 def _with_query(path: str, **query: Any) -> str:
@@ -193,8 +127,3 @@ def _with_query(path: str, **query: Any) -> str:
 
 def _conversation(conversation_id: str) -> str:
     return f"/v1/convai/conversations/{quote(conversation_id, safe='')}"
-
-
-@cache
-def _tls() -> ssl.SSLContext:
-    return ssl.create_default_context()

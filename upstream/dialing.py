@@ -20,8 +20,9 @@ from calls.linking import Name, NameRank, Reference, link
 from calls.models import Call
 from calls.outcome import CallFailure
 from calls.races import persistently
-from upstream.client import ANSWER_SECONDS, CONNECT_SECONDS, DIAL_PATHS, Client
+from upstream.client import ANSWER_SECONDS, DIAL_PATHS, Client
 from upstream.errors import NoAnswer, Refused, UpstreamError
+from upstream.exchange import CONNECT_SECONDS
 from upstream.phone_numbers import BadNumber, e164, expect_allowed
 from webhooks.fields import optional_identifier
 
