@@ -23,7 +23,7 @@ from webhooks.strict_json import decode
 
 logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 15.0
-AUDIO_SECONDS = 60.0
+AUDIO_SECONDS = 40.0
 JSON_MAX_BYTES = 64 * 2**20
 DIAL_PATHS = {
     "twilio": "/v1/convai/twilio/outbound-call",

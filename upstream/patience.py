@@ -10,6 +10,7 @@ from upstream.errors import NoAnswer, NotConfigured, Refused, Unreachable, Upstr
 GAP_SECONDS = 0.05  # between two requests, so that a round leaves room for others under the rate limit
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
 PAUSES_SECONDS = 180.0  # in one round, all together
+KEEP_SECONDS = 20.0  # at most between two calls of `keep`, but for the time that a request takes
 TRIES = 3  # of one request that fails otherwise than by a rate limit
 
 
@@ -58,7 +59,10 @@ class Patience:
         if seconds > self._left:
             raise GiveUp(str(error)) from None
         self._left -= seconds
-        self._wait(seconds)
+        while seconds > 0:
+            self._keep()
+            self._wait(min(seconds, KEEP_SECONDS))
+            seconds -= KEEP_SECONDS
 
     def _wait(self, seconds: float) -> None:
         if self._stop.wait(seconds):

@@ -58,6 +58,9 @@ def reconcile(client: Client, since: datetime | None = None, stop: threading.Eve
             work.do()
         except GiveUp as error:
             result.error = str(error)
+        except BaseException as error:
+            result.error = f"{type(error).__name__} ended it."
+            raise
         finally:
             result.ended_at = timezone.now()
             result.requests = work.patience.requests

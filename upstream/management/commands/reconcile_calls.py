@@ -66,8 +66,8 @@ class Command(BaseCommand):
             try:
                 self.stdout.write(self.round(since, stop))
                 since = None
-            except (CommandError, Error) as error:
-                logger.warning("No round of reconciling: %s", error if isinstance(error, CommandError) else "database")
+            except CommandError as error:
+                logger.warning("No round of reconciling: %s", error)
             except Exception:
                 logger.exception("A round of reconciling failed; the next one comes")
             close_old_connections()
@@ -79,6 +79,8 @@ class Command(BaseCommand):
             done = reconcile(Client.from_settings(), since, stop)
         except (NotConfigured, Taken) as error:
             raise CommandError(str(error)) from None
+        except Error as error:
+            raise CommandError(f"The database failed: {type(error).__name__}.") from None
         counts = ", ".join(f"{ReconcileRound.label(name)} {getattr(done, name)}" for name in ReconcileRound.COUNTS)
         if done.error:
             raise CommandError(f"The round did not come to its end: {done.error} ({counts})")
