@@ -40,7 +40,7 @@ class CallAdmin(ReadOnlyAdmin):
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
     fieldsets = (
-        (None, {"fields": ("call_sid", "conversation_id", "status", "turns", "audio", "elsewhere")}),
+        (None, {"fields": ("call_sid", "conversation_id", "status", "dial_state", "turns", "audio", "elsewhere")}),
         ("Parties", {"fields": ("driver_id", "agent_id", "agent_name", "direction", "from_number", "to_number")}),
         (
             "Outcome",

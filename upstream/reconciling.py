@@ -80,11 +80,12 @@ class _Round:
 
     def do(self) -> None:
         since = int(self.result.since.timestamp())
+        not_listed = ""
         try:
             if not self._list(PAGES_MAX, call_start_after_unix=since):
-                raise GiveUp(f"ElevenLabs lists more than {PAGES_MAX} pages; begin later, with --since.")
+                not_listed = f"ElevenLabs lists more than {PAGES_MAX} pages; begin later, with --since."
         except UpstreamError as error:
-            raise GiveUp(f"Conversations cannot be listed. {error}") from None
+            not_listed = f"Conversations cannot be listed. {error}"
         with self._tolerant():
             self._list(RUNNING_PAGES_MAX, exclude_statuses=list(OVER))
         # one that began meanwhile may not be listed yet, and one that failed is to be tried again
@@ -93,6 +94,8 @@ class _Round:
         self._ask_for_calls_in_progress()
         self._settle_dials()
         self._fetch_recordings()
+        if not_listed:
+            raise GiveUp(not_listed)
         self.result.watermark = max(watermark, self.result.since)
 
     # --- conversations that ElevenLabs lists ----------------------------------------------------------------

@@ -8,10 +8,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from calls.models import Call
+from calls.models import Call, CallRecording
 from conftest import until
 from upstream import client as client_module
 from upstream.models import DialRequest
+from webhooks.models import WebhookDelivery
 
 pytestmark = pytest.mark.usefixtures("allowed")
 NUMBER = "+15550100003"
@@ -117,6 +118,28 @@ def test_without_a_whole_answer_the_call_stays_in_progress_and_is_not_dialled_ag
     assert answer.status_code == 202
     assert (answer.json()["status"], answer.json()["dial_state"]) == ("in_progress", "unknown")
     assert len(dials(stub)) == 1
+
+
+@pytest.mark.parametrize("outcome", ["late", "twice"])
+@pytest.mark.parametrize("live", ["history", "turns"])
+def test_webhooks_that_come_late_or_twice_complete_the_call_once(stub, dial, outcome, live):
+    stub.behaviour.outcome, stub.behaviour.live, stub.behaviour.late_seconds = outcome, live, 0.5
+    told = dial().json()
+    until(lambda: CallRecording.objects.exists())
+    call = Call.objects.get()
+    assert (call.call_sid, call.status) == (told["call_sid"], "completed")
+    [conversation] = stub.conversations.values()
+    assert call.last_sequence_number == conversation.call.told > 0
+    until(lambda: WebhookDelivery.objects.filter(times_received=2 if outcome == "twice" else 1).count() >= 2)
+    assert set(WebhookDelivery.objects.values_list("times_applied", flat=True)) == {1}
+
+
+def test_an_agent_that_is_called_is_known_from_conversation_init_on(stub, dial):
+    stub.behaviour.endless = True
+    conversation = stub.call_agent()
+    call = Call.objects.get_by_conversation_id(conversation.call.conversation_id)
+    assert (call.status, call.direction, call.dial_state) == ("in_progress", "inbound", "")
+    assert call.last_sequence_number == conversation.call.told > 0
 
 
 def test_a_webhook_settles_what_was_unknown(stub, dial):

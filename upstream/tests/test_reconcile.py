@@ -288,3 +288,11 @@ def test_without_a_key_it_says_what_to_set(settings):
     settings.ELEVENLABS_API_KEY = ""
     with pytest.raises(CommandError, match="ELEVENLABS_API_KEY"):
         call_command("reconcile_calls")
+
+
+def test_where_no_list_can_be_had_calls_in_progress_are_asked_for_all_the_same(elevenlabs):
+    known(elevenlabs.call_agent())
+    elevenlabs.fail("/v1/convai/conversations", "404", 2)
+    done = run()
+    assert (done.ended_calls, done.recordings, done.watermark) == (1, 1, None)
+    assert "cannot be listed" in done.error
