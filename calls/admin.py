@@ -18,7 +18,7 @@ from calls.redaction import redacted
 
 # What other rooms have to show of a call: each makes a link. Their admin modules add to it.
 links_from_call: list[Callable[[Call], str]] = []
-# What other rooms do with chosen calls: actions of the list of calls, which check their permission themselves.
+# What other rooms do with chosen calls: actions of the list of calls, with `permissions=["verbs"]`.
 actions_with_calls: list[Any] = []
 
 
@@ -59,6 +59,10 @@ class CallAdmin(ReadOnlyAdmin):
         if request.resolver_match and request.resolver_match.url_name == "calls_call_changelist":
             calls = calls.defer("final_transcript", "analysis_data", "metadata_json", "transcript_summary")
         return calls
+
+    def has_verbs_permission(self, request: HttpRequest) -> bool:
+        """Who may change calls may have their verbs run, though no form edits a call."""
+        return request.user.has_perm("calls.change_call")
 
     @admin.display(description="turns")
     def turns(self, call: Call) -> str:

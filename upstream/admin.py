@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin, messages
-from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
@@ -20,11 +19,9 @@ from upstream.models import ReconcileRound
 AT_ONCE = 10  # each may take a minute
 
 
-@admin.action(description="Fetch from ElevenLabs")
+@admin.action(description="Fetch from ElevenLabs", permissions=["verbs"])
 def fetch_calls(model_admin: Any, request: HttpRequest, calls: QuerySet[Call]) -> None:
     """Fetch the chosen calls, and say of each what changed."""
-    if not request.user.has_perm("calls.change_call"):
-        raise PermissionDenied
     chosen = list(calls[: AT_ONCE + 1])
     if len(chosen) > AT_ONCE:
         messages.error(request, f"Choose at most {AT_ONCE} calls; reconcile_calls fetches all that are missing.")

@@ -42,6 +42,7 @@ RECORDING_COMES_WITHIN = timedelta(minutes=10)
 ROUNDS_KEPT = timedelta(days=30)
 PAGE_SIZE, PAGES_MAX, RUNNING_PAGES_MAX = 100, 1_000, 20
 CALLS_MAX, RECORDINGS_MAX = 500, 200  # of one round; the next goes on
+LARGE = ("final_transcript", "analysis_data", "metadata_json")  # not read: a round looks at hundreds of calls
 OVER, DialState = fetching.OVER, Call.DialState
 
 
@@ -50,6 +51,7 @@ def reconcile(client: Client, since: datetime | None = None, stop: threading.Eve
     with alone() as keep:
         started = timezone.now()
         ReconcileRound.objects.filter(started_at__lt=started - ROUNDS_KEPT).delete()
+        MissingRecording.objects.filter(asked_at__lt=started - ROUNDS_KEPT).delete()
         last = ReconcileRound.objects.exclude(watermark=None).order_by("-id").first()
         begin = since or (last.watermark if last else None) or started - FIRST_LOOK_BACK
         result = ReconcileRound.objects.create(started_at=started, since=begin)
@@ -161,7 +163,7 @@ class _Round:
         calls = Call.objects.filter(status=Call.Status.IN_PROGRESS, conversation_id__isnull=False).order_by("-pk")
         names = calls.values_list("pk", "conversation_id")
         asked = [pk for pk, conversation_id in names if conversation_id not in self._seen]
-        for call in Call.objects.filter(pk__in=asked[:CALLS_MAX]):
+        for call in Call.objects.defer(*LARGE).filter(pk__in=asked[:CALLS_MAX]):
             with self._tolerant():
                 detail = self.patience.ask(fetching.read, call, self.client)
                 if fetching.is_over(detail):
@@ -189,9 +191,11 @@ class _Round:
     # --- recordings that never came -------------------------------------------------------------------------
 
     def _fetch_recordings(self) -> None:
-        without = Call.objects.filter(
-            recording=None, transcription_time__isnull=False, call_end_time__gte=self._recordings_since
-        ).exclude(conversation_id=None)
+        without = (
+            Call.objects.defer(*LARGE)
+            .filter(recording=None, transcription_time__isnull=False, call_end_time__gte=self._recordings_since)
+            .exclude(conversation_id=None)
+        )
         known = MissingRecording.objects.values("conversation_id")
         for call in without.exclude(conversation_id__in=known).order_by("-pk")[:RECORDINGS_MAX]:
             with self._tolerant():
@@ -231,7 +235,7 @@ class _Round:
 def _calls_of(conversation_ids: list[str]) -> dict[str, Call]:
     """The calls of conversations, also by an ID that a call had before."""
     known = look_up(conversation_ids)
-    calls = Call.objects.defer("final_transcript", "analysis_data", "metadata_json").in_bulk(list(known.calls))
+    calls = Call.objects.defer(*LARGE).in_bulk(list(known.calls))
     owners = {one: known.of_conversation(one) for one in conversation_ids}
     return {one: calls[owner.pk] for one, owner in owners.items() if owner is not None and owner.pk in calls}
 

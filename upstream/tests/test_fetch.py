@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
 from django.core.management import CommandError, call_command
 from django.forms.models import model_to_dict
 from django.test import Client as Browser
@@ -157,3 +158,14 @@ def test_calls_that_are_named_like_these_routes_can_be_read(stub, site, may):
     token = may("view_call")
     for name in ("dial", "a/fetch"):
         assert site.api("GET", f"/api/calls/{name}/", token).json()["call_sid"] == name
+
+
+def test_staff_who_may_not_change_calls_have_no_such_action(stub, django_user_model):
+    conversation = ended(stub)
+    user = django_user_model.objects.create_user("reader", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename="view_call"))
+    browser = Browser()
+    browser.force_login(user)
+    browser.post("/admin/calls/call/", {"action": "fetch_calls", "_selected_action": [Call.objects.get().pk]})
+    assert "Fetch from ElevenLabs" not in browser.get("/admin/calls/call/").text
+    assert Call.objects.get_by_conversation_id(conversation.call.conversation_id).status == "in_progress"
