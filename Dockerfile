@@ -18,13 +18,14 @@ COPY callsite ./callsite
 COPY calls ./calls
 COPY webhooks ./webhooks
 COPY realtime ./realtime
+COPY upstream ./upstream
 COPY simulator ./simulator
 COPY deploy/healthcheck.py ./deploy/healthcheck.py
 # Collects files and reads no setting that matters at run time; the key signs nothing.
 RUN DJANGO_SECRET_KEY=only-while-building DATABASE_URL=sqlite://:memory: \
     python manage.py collectstatic --noinput --verbosity 0 \
-    && python -m compileall -q callsite calls webhooks realtime simulator \
-    && chmod -R u=rwX,go=rX manage.py callsite calls webhooks realtime simulator deploy staticfiles
+    && python -m compileall -q callsite calls webhooks realtime upstream simulator \
+    && chmod -R u=rwX,go=rX manage.py callsite calls webhooks realtime upstream simulator deploy staticfiles
 
 USER callsite
 EXPOSE 8000

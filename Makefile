@@ -14,7 +14,7 @@ WORKERS ?= $(if $(ARGS),0,3)
 PYTHON := .venv/bin/python
 # pip says nothing but errors and asks nothing
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
-PACKAGES := callsite calls webhooks realtime simulator lab
+PACKAGES := callsite calls webhooks realtime upstream simulator lab
 PARALLEL = --numprocesses $(WORKERS) --dist loadfile
 NODE_TESTS = $(shell find realtime -name node_modules -prune -o -name '*.test.js' -print -o -name '*.test.mjs' -print 2>/dev/null)
 

@@ -30,7 +30,10 @@ from calls.groups import AUDITORS, DISPATCHERS, SUPERVISORS
 from calls.models import Call
 from lab.stack.ports import free_port
 from lab.stack.webserver import CHECKOUT
+from simulator.server import Server
 from simulator.signing import signature
+from simulator.stub.server import Stub
+from simulator.stub.workspace import Workspace
 
 WEBHOOK_SECRET = "wsec_tests_0123456789abcdef0123456789"
 TOOL_SECRET = "tool_tests_0123456789abcdef0123456789"
@@ -263,3 +266,36 @@ def register_call() -> Call:
     """A call that no other test knows: processes remember calls over tests."""
     mark = uuid.uuid4().hex[:12]
     return Call.register(call_sid=f"EL_{mark}", conversation_id=f"conv_{mark}", driver_id="DRV_1")
+
+
+@pytest.fixture
+def stub(site: Site, settings: Any) -> Iterator[Stub]:
+    """ElevenLabs' API, whose webhooks reach `site`."""
+    with _stub(Server(site.url, WEBHOOK_SECRET, TOOL_SECRET), settings) as stub:
+        yield stub
+
+
+@pytest.fixture
+def lonely_stub(settings: Any) -> Iterator[Stub]:
+    """ElevenLabs' API, whose webhooks reach nobody."""
+    with _stub(Server("http://127.0.0.1:9"), settings) as stub:
+        yield stub
+
+
+@contextlib.contextmanager
+def _stub(callsite: Server, settings: Any) -> Iterator[Stub]:
+    stub = Stub(callsite, Workspace(callsite.url), hang_seconds=20)
+    settings.ELEVENLABS_API_URL = stub.start()
+    settings.ELEVENLABS_API_KEY = stub.workspace.key
+    settings.ELEVENLABS_AGENT_ID = stub.workspace.agent_id
+    settings.ELEVENLABS_PHONE_NUMBER_ID = stub.workspace.phone_number_id
+    yield stub
+    stub.close()
+
+
+def until(done: Any, seconds: float = 15.0) -> None:
+    """Wait until something is so."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        assert time.monotonic() < deadline, "it did not happen"
+        time.sleep(0.02)

@@ -20,6 +20,9 @@ from calls.models import Call, CallRecording, CallTranscription
 from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
 
+# What other rooms do with chosen calls: actions of the list of calls, with `permissions=["verbs"]`.
+actions_with_calls: list[Any] = ["end_calls"]
+
 
 def pretty_json(value: Any) -> str:
     """Indented JSON for a page, without secrets; the admin escapes it."""
@@ -30,11 +33,11 @@ def pretty_json(value: Any) -> str:
 
 @admin.register(Call)
 class CallAdmin(EndCalls, ReadOnlyAdmin):
-    actions = ("end_calls",)
     list_display = (
         *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
     )
+    actions = actions_with_calls
     list_filter = ("status", SilentFilter, "direction", "call_successful", "created_at")
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
@@ -50,6 +53,10 @@ class CallAdmin(EndCalls, ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(page.raw, admin=self))
         return [path("<int:object_id>/raw/<slug:part>/", view, name="calls_call_raw"), *super().get_urls()]
+
+    def has_verbs_permission(self, request: HttpRequest) -> bool:
+        """Who may change calls may have their verbs run, though no form edits a call."""
+        return request.user.has_perm("calls.change_call")
 
     def render_change_form(
         self,

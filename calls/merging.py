@@ -11,7 +11,7 @@ from calls.outcome import Parties
 # Sent with `stays` and `goes`, two calls, inside the transaction, while both rows exist: receivers move what is theirs.
 calls_merged = Signal()
 
-_FILLED = ("driver_id", "answered_by")
+_FILLED = ("driver_id", "answered_by", "dial_state")
 _OUTCOME = (
     *("transcription_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd", "call_successful"),
     *("transcript_summary", "failure_reason", "analysis_data", "metadata_json", "final_transcript"),

@@ -65,11 +65,14 @@ class ReadOnlyAdmin(KnownLookups):
     show_facets = admin.ShowFacets.NEVER  # they count the whole table, once for each value of each filter
     list_per_page = 50
     paginator = CappedPaginator
-    agent_id = "agent_id"  # the way to the agent of a row's call
+    agent_id: str | None = "agent_id"  # the way to the agent of a row's call; None: it is of no call
     page_kind: Kind | None = Kind.PAGE  # what the access log says of a row's page; None: it keeps nothing
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return visible(super().get_queryset(request), agents_of(request.user), self.agent_id)
+        rows, agents = super().get_queryset(request), agents_of(request.user)
+        if self.agent_id is None:
+            return rows if agents is None else rows.none()
+        return visible(rows, agents, self.agent_id)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

@@ -49,6 +49,7 @@ INSTALLED_APPS = [
     "calls",
     "webhooks",
     "realtime",
+    "upstream",
     "simulator",
     "callsite",
 ]
@@ -183,6 +184,13 @@ if CALLS_VISIBLE_BY_DEFAULT not in ("all", "none"):
     raise ImproperlyConfigured("CALLS_VISIBLE_BY_DEFAULT must be all or none.")
 CALLS_END_AFTER_SILENT_HOURS = env.limit("CALLS_END_AFTER_SILENT_HOURS", 6)
 CALLS_TIME_ZONE = env.text("CALLS_TIME_ZONE", "UTC")
+
+ELEVENLABS_API_KEY = env.text("ELEVENLABS_API_KEY")
+ELEVENLABS_API_URL = env.text("ELEVENLABS_API_URL", "https://api.elevenlabs.io")
+ELEVENLABS_AGENT_ID = env.text("ELEVENLABS_AGENT_ID")
+ELEVENLABS_PHONE_NUMBER_ID = env.text("ELEVENLABS_PHONE_NUMBER_ID")
+DIAL_ALLOWED_PREFIXES = env.items("DIAL_ALLOWED_PREFIXES")
+DIAL_DEFAULT_REGION = env.text("DIAL_DEFAULT_REGION").upper()
 
 WEBHOOK_MAX_BYTES = env.limit("WEBHOOK_MAX_BYTES", 64 * 2**20)
 WEBHOOK_TURN_MAX_BYTES = env.limit("WEBHOOK_TURN_MAX_BYTES", 2**20)

@@ -18,6 +18,7 @@ from webhooks.notices import MENDS
 class RefusedRequestsAdmin(ReadOnlyAdmin):
     """At most one row for each hour and reason, for a month; see `webhooks.refusals`."""
 
+    agent_id = page_kind = None
     list_display = ("hour", "reason", "requests", "bar", "mend")
     list_display_links = None
     list_filter = ("reason", "hour")

@@ -112,12 +112,12 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
             *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "status", "direction"),
             *("from_number", "to_number", "call_start_time", "call_end_time", "call_duration_seconds"),
             *("cost", "cost_usd", "call_successful", "answered_by", "transcript_summary", "failure_reason"),
-            *("analysis_data", "metadata_json", "has_recording", "last_sequence_number"),
+            *("analysis_data", "metadata_json", "has_recording", "last_sequence_number", "dial_state"),
             *("created_at", "updated_at"),
         ]
         read_only_fields: ClassVar[list[str]] = [
             *("status", "call_end_time", "call_successful", "answered_by"),
-            *("analysis_data", "metadata_json", "last_sequence_number", "created_at", "updated_at"),
+            *("analysis_data", "metadata_json", "last_sequence_number", "dial_state", "created_at", "updated_at"),
         ]
 
     def validate_call_sid(self, value: str) -> str:

@@ -51,6 +51,14 @@ class Call(models.Model):
         FAX = "fax", "Fax"
         UNKNOWN = "unknown", "Unknown"
 
+    class DialState(models.TextChoices):
+        """How far the dial of a call is that callsite places; empty for all others."""
+
+        ASKING = "asking", "ElevenLabs is being asked"
+        PLACED = "placed", "Placed"
+        REFUSED = "refused", "Refused"
+        UNKNOWN = "unknown", "Unknown: no answer came"
+
     class Direction(models.TextChoices):
         INBOUND = "inbound", "Inbound"
         OUTBOUND = "outbound", "Outbound"
@@ -69,6 +77,7 @@ class Call(models.Model):
     to_number = models.CharField(max_length=64, blank=True)
 
     party_sources = models.JSONField(default=dict, editable=False, help_text="By field, the Source that told it.")
+    dial_state = models.CharField(max_length=16, choices=DialState, blank=True, db_default="", editable=False)
     answered_by = models.CharField(max_length=16, choices=AnsweredBy, blank=True)
     call_start_time = models.DateTimeField(null=True, blank=True)
     call_end_time = models.DateTimeField(null=True, blank=True, help_text="The time of the event that ended the call.")
@@ -167,6 +176,9 @@ class Call(models.Model):
 
         Whoever changes what is searched of a stored call holds its row's lock: its turns are among its words.
         """
+        if self.dial_state in (self.DialState.ASKING, self.DialState.UNKNOWN) and self.conversation_id:
+            self.dial_state = self.DialState.PLACED  # whoever told the conversation
+            update_fields = update_fields and [*update_fields, "dial_state"]
         with transaction.atomic(savepoint=False):
             if update_fields is None:
                 gather_words([self])

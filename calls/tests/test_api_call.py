@@ -16,7 +16,7 @@ FIELDS = {
     *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "status", "direction", "from_number"),
     *("to_number", "call_start_time", "call_end_time", "call_duration_seconds", "cost", "cost_usd"),
     *("call_successful", "answered_by", "transcript_summary", "failure_reason", "analysis_data", "metadata_json"),
-    *("has_recording", "last_sequence_number", "created_at", "updated_at"),
+    *("has_recording", "dial_state", "last_sequence_number", "created_at", "updated_at"),
 }
 
 

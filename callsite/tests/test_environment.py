@@ -120,7 +120,7 @@ def test_each_setting_of_the_example_is_read_by_something():
     """A setting that does nothing misleads whoever fills it in."""
     source = "".join(
         path.read_text()
-        for room in ("callsite", "calls", "webhooks", "realtime")
+        for room in ("callsite", "calls", "webhooks", "realtime", "upstream")
         for path in (CHECKOUT / room).rglob("*.py")
         if "tests" not in path.parts
     )

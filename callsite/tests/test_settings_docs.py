@@ -54,7 +54,7 @@ def test_the_documentation_names_what_compose_reads_besides():
     assert sorted(table_of("Under docker compose")) == sorted(variables)
 
 
-@pytest.mark.parametrize("room", ["callsite", "calls", "webhooks", "realtime", "simulator"])
+@pytest.mark.parametrize("room", ["callsite", "calls", "webhooks", "realtime", "upstream", "simulator"])
 def test_no_other_module_reads_the_environment(room):
     """They read `django.conf.settings`. (To hand the whole environment on to a process is something else.)"""
     sources = [path for path in (CHECKOUT / room).rglob("*.py") if "tests" not in path.parts]

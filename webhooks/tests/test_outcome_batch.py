@@ -25,6 +25,7 @@ GOOD = "transcription_docs_sample"
 LEFT_ALONE = {
     *("id", "call_sid", "conversation_id", "driver_id", "last_sequence_number", "created_at"),
     *("name_rank", "numbering", "answered_by", "has_history"),
+    "dial_state",  # a call whose conversation is known has been placed already
 }
 
 

@@ -1,0 +1,46 @@
+"""One round of reconciling at a time, in all processes: an advisory lock of PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.db import Error, connection, connections
+
+LOCK = 4_201_990_118  # any number that no other part of callsite takes
+
+
+class Taken(Exception):
+    """Another process reconciles."""
+
+
+@contextmanager
+def alone() -> Iterator[Callable[[], None]]:
+    """Raise Taken, or hold the lock. Call what it gives between steps: it raises django.db.Error once the lock is lost.
+
+    The lock is of a transaction on a connection of its own, so it goes when the process is killed, and works behind a
+    pooler; the calls keep that transaction from being idle for too long. On SQLite nothing is held: two rounds at once
+    cost requests, and end in the same state.
+    """
+    if connection.vendor != "postgresql":
+        yield lambda: None
+        return
+    own = connections.create_connection("default")
+    try:
+        own.set_autocommit(False)
+        with own.cursor() as cursor:
+            cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
+            if cursor.fetchone() != (True,):
+                raise Taken("Another process is reconciling.")
+
+        def keep() -> None:
+            with own.cursor() as cursor:
+                cursor.execute("SELECT 1")
+
+        yield keep
+    finally:
+        try:
+            own.rollback()
+        except Error:
+            pass  # the connection is gone, and the lock with it
+        own.close()

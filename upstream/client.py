@@ -1,0 +1,129 @@
+"""A client of ElevenLabs' API. docs/decisions/0006-client-of-elevenlabs.md says why it is not the SDK.
+
+Each request is made once, has a bound from its first byte to the last of the answer, and follows no redirect.
+https://elevenlabs.io/docs/api-reference.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Mapping
+from typing import Any, Self
+from urllib.parse import quote, urlencode, urlsplit
+
+from django.conf import settings
+from prometheus_client import Counter
+
+from upstream.errors import NoAnswer, NotConfigured, Refused, UpstreamError, read_error
+from upstream.exchange import Answer, exchange
+from webhooks.errors import InvalidPayload
+from webhooks.strict_json import decode
+
+logger = logging.getLogger(__name__)
+ANSWER_SECONDS = 15.0
+AUDIO_SECONDS = 40.0
+JSON_MAX_BYTES = 64 * 2**20
+DIAL_PATHS = {
+    "twilio": "/v1/convai/twilio/outbound-call",
+    "sip_trunk": "/v1/convai/sip-trunk/outbound-call",
+    "exotel": "/v1/convai/exotel/outbound-call",
+}
+REQUESTS = Counter("callsite_elevenlabs_requests", "Requests to ElevenLabs' API, by what came of them", ["result"])
+_KEY = re.compile(r"[!-~]+")
+
+
+class Client:
+    """Every method raises an UpstreamError where it has no answer. No text, log line or address holds the key."""
+
+    def __init__(self, url: str, key: str) -> None:
+        parts = urlsplit(url)
+        try:
+            usable = parts.scheme in ("https", "http") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            usable = False
+        if not usable or parts.query or parts.fragment or parts.username or parts.password:
+            raise NotConfigured("ELEVENLABS_API_URL must be an address such as https://api.elevenlabs.io.")
+        if not key:
+            raise NotConfigured("ELEVENLABS_API_KEY is empty: set it to a key of your ElevenLabs workspace.")
+        if not _KEY.fullmatch(key):
+            raise NotConfigured("ELEVENLABS_API_KEY has a character that no key has: copy the key again.")
+        self.url, self._key = url.rstrip("/"), key
+
+    @classmethod
+    def from_settings(cls) -> Self:
+        return cls(settings.ELEVENLABS_API_URL, settings.ELEVENLABS_API_KEY)
+
+    def dial(self, provider: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Place a call. ElevenLabs has no idempotency key: what is repeated after NoAnswer may ring twice."""
+        return self._json("POST", DIAL_PATHS[provider], json.dumps(body).encode())
+
+    def conversation(self, conversation_id: str) -> dict[str, Any]:
+        return self._json("GET", _conversation(conversation_id))
+
+    def conversations(self, **query: Any) -> dict[str, Any]:
+        """A page: `conversations`, `has_more`, `next_cursor`."""
+        return self._json("GET", "/v1/convai/conversations", **query)
+
+    def audio(self, conversation_id: str) -> bytes:
+        """The recording. Refused with 404 where there is none."""
+        path = f"{_conversation(conversation_id)}/audio"
+        return self._send("GET", path, None, AUDIO_SECONDS, settings.WEBHOOK_MAX_BYTES).body
+
+    def get(self, path: str, **query: Any) -> dict[str, Any]:
+        return self._json("GET", path, **query)
+
+    def date(self) -> str:
+        """ElevenLabs' clock, of the header `Date` of an answer."""
+        return self._send(
+            "GET", _with_query("/v1/convai/conversations", page_size=1), None, ANSWER_SECONDS, 0
+        ).headers.get("Date", "")
+
+    def _json(self, method: str, path: str, body: bytes | None = None, **query: Any) -> dict[str, Any]:
+        answer = self._send(method, _with_query(path, **query), body, ANSWER_SECONDS, JSON_MAX_BYTES)
+        try:
+            return decode(answer.body)
+        except InvalidPayload:
+            raise NoAnswer("ElevenLabs' answer is not a JSON object.") from None
+
+    def _send(self, method: str, path: str, body: bytes | None, seconds: float, max_bytes: int) -> Answer:
+        try:
+            answer = self._ask(method, path, body, seconds, max_bytes)
+        except UpstreamError as error:
+            result = str(error.status) if isinstance(error, Refused) else type(error).__name__
+            REQUESTS.labels(result).inc()
+            code = error.code if isinstance(error, Refused) else ""
+            logger.warning("ElevenLabs did not do %s %s: %s %s", method, path.partition("?")[0], result, code)
+            raise
+        REQUESTS.labels("ok").inc()
+        return answer
+
+    def _ask(self, method: str, path: str, body: bytes | None, seconds: float, max_bytes: int) -> Answer:
+        headers = {"xi-api-key": self._key, "Accept": "*/*"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        answer = exchange(method, self.url + path, headers, body, seconds, max_bytes)
+        if answer.status >= 300:
+            raise self._refused(answer)
+        return answer
+
+    def _refused(self, answer: Answer) -> Refused:
+        status, retry_after = answer.status, answer.headers.get("Retry-After", "").strip()
+        if status < 400:
+            return Refused(
+                status, "redirect", "ElevenLabs' address answers with a redirect: ELEVENLABS_API_URL is not its API."
+            )
+        code, message = read_error(answer.body)
+        message = (message or f"ElevenLabs answered {status}.").replace(self._key, "***")
+        seconds = float(retry_after) if re.fullmatch(r"[0-9]{1,6}", retry_after) else None
+        return Refused(status, code.replace(self._key, "***"), message, seconds)
+
+
+def _with_query(path: str, **query: Any) -> str:
+    asked = {name: value for name, value in query.items() if value is not None}
+    return f"{path}?{urlencode(asked, doseq=True)}" if asked else path
+
+
+def _conversation(conversation_id: str) -> str:
+    return f"/v1/convai/conversations/{quote(conversation_id, safe='')}"

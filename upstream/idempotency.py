@@ -1,0 +1,68 @@
+"""`Idempotency-Key`: a dial that is sent again gets the first one's answer, and no phone rings twice.
+
+https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from calls.models import Call
+from upstream.dialing import LONGEST_SECONDS
+from upstream.models import DialRequest
+
+KEPT = timedelta(hours=24)
+
+
+class KeyMisused(Exception):
+    """`status` is what the answer has: 409 while the first is under way, 422 where the key came with another body."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class Begun(NamedTuple):
+    """The first request with a key and the row of its call; or the row of a request that came before."""
+
+    request: DialRequest | None
+    call: Call | None
+    former: DialRequest | None = None
+
+
+def begin(user: Any, key: str, asked: Any, register: Callable[[], Call]) -> Begun:
+    """Commit the call together with its key, or find the request that had the key before. Raises KeyMisused."""
+    if not key:
+        return Begun(None, register())
+    digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
+    now = timezone.now()
+    DialRequest.objects.filter(created_at__lte=now - KEPT).delete()
+    try:
+        with transaction.atomic():
+            request = DialRequest.objects.create(user=user, key=key, digest=digest, created_at=now)
+            request.call = register()
+            request.save(update_fields=["call"])
+            return Begun(request, request.call)
+    except IntegrityError:
+        former = DialRequest.objects.select_related("call").filter(user=user, key=key).first()
+        if former is None:
+            raise
+    if former.digest != digest:
+        raise KeyMisused(422, "This Idempotency-Key came with another body before.")
+    if former.answer_status is None and now - former.created_at < timedelta(seconds=LONGEST_SECONDS):
+        raise KeyMisused(409, "The dial with this Idempotency-Key is still under way.")
+    return Begun(None, former.call, former)
+
+
+def end(request: DialRequest | None, status: int, body: Any) -> None:
+    """Keep the answer for whoever sends the same again."""
+    if request is not None:
+        request.answer_status, request.answer_body = status, body
+        request.save(update_fields=["answer_status", "answer_body"])

@@ -1,0 +1,69 @@
+"""Asking ElevenLabs again: only what reads, with pauses that grow, and not for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from upstream.errors import NoAnswer, NotConfigured, Refused, Unreachable, UpstreamError
+
+GAP_SECONDS = 0.05  # between two requests, so that a round leaves room for others under the rate limit
+FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
+PAUSES_SECONDS = 180.0  # in one round, all together
+KEEP_SECONDS = 20.0  # at most between two calls of `keep`, but for the time that a request takes
+TRIES = 3  # of one request that fails otherwise than by a rate limit
+
+
+class GiveUp(Exception):
+    """Nothing more can be asked in this round."""
+
+
+class Patience:
+    """The way in which a round asks: one request at a time. `keep` is called before each; `stop` ends it early."""
+
+    def __init__(self, keep: Callable[[], None], stop: threading.Event) -> None:
+        self.requests = 0
+        self._keep, self._stop, self._left = keep, stop, PAUSES_SECONDS
+
+    def ask[**Given, Result](
+        self, request: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
+    ) -> Result:
+        """Raises UpstreamError where this request fails for good, GiveUp where every other would fail too."""
+        pause, tries = FIRST_PAUSE_SECONDS, 0
+        while True:
+            self._wait(GAP_SECONDS)
+            self._keep()
+            self.requests += 1
+            try:
+                return request(*args, **kwargs)
+            except Refused as error:
+                if error.is_busy:
+                    self._pause(error.retry_after_seconds or pause, error)
+                elif error.status in (401, 402, 403):
+                    raise GiveUp(str(error)) from None
+                elif error.status < 500 or (tries := tries + 1) >= TRIES:
+                    raise
+                else:
+                    self._pause(pause, error)
+            except Unreachable as error:
+                self._pause(pause, error)
+            except NotConfigured as error:
+                raise GiveUp(str(error)) from None
+            except NoAnswer as error:
+                if (tries := tries + 1) >= TRIES:
+                    raise
+                self._pause(pause, error)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    def _pause(self, seconds: float, error: UpstreamError) -> None:
+        if seconds > self._left:
+            raise GiveUp(str(error)) from None
+        self._left -= seconds
+        while seconds > 0:
+            self._keep()
+            self._wait(min(seconds, KEEP_SECONDS))
+            seconds -= KEEP_SECONDS
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise GiveUp("The round was stopped.")

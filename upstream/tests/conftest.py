@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from rest_framework_simplejwt.tokens import AccessToken
+
+from upstream.client import Client
+
+
+@pytest.fixture
+def client(lonely_stub):
+    """A client of ElevenLabs' API, whose webhooks reach nobody."""
+    return Client.from_settings()
+
+
+@pytest.fixture
+def may(transactional_db):
+    """A token of a user who may do with calls what the codenames say."""
+
+    def token(*codenames, name=""):
+        user, _ = get_user_model().objects.get_or_create(username=name or "-".join(codenames))
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        return str(AccessToken.for_user(user))
+
+    return token
+
+
+@pytest.fixture
+def allowed(settings):
+    """The numbers of the tests may be dialled."""
+    settings.DIAL_ALLOWED_PREFIXES = ["+1555"]

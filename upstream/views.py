@@ -1,0 +1,127 @@
+"""REST: place a call, and fetch what ElevenLabs has of one."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.http import Http404
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from calls import access_log
+from calls.access import agents_of, visible
+from calls.api.serializers import CallSerializer
+from calls.models import Call
+from upstream import idempotency
+from upstream.client import Client
+from upstream.dialing import Dialled, expect_may_go, mark_unknown, place
+from upstream.errors import NotConfigured, Refused, TimedOut, UpstreamError
+from upstream.fetching import NoConversation, StillRunning, fetch
+from upstream.permissions import MayChange, MayDial, not_its_agent, registered, shown
+from upstream.phone_numbers import NotAllowed
+from upstream.serializers import DialSerializer
+
+KEY = "Idempotency-Key"
+KEY_MAX_LENGTH = 255
+
+
+class Dial(APIView):
+    """`POST /api/calls/dial/`."""
+
+    permission_classes = (IsAuthenticated, MayDial)
+
+    @extend_schema(
+        operation_id="calls_dial",
+        request=DialSerializer,
+        parameters=[OpenApiParameter(KEY, str, OpenApiParameter.HEADER)],
+        responses={201: CallSerializer, 202: CallSerializer},
+    )
+    def post(self, request: Request) -> Response:
+        """Place a call: 201. 202: ElevenLabs did not answer, and `dial_state` will tell. Else the call is a failed one.
+
+        With an Idempotency-Key the same request gets the same answer for 24 hours, and dials once.
+        """
+        key = _key(request)
+        asked = DialSerializer(data=request.data)
+        asked.is_valid(raise_exception=True)
+        order = asked.save()
+        if (refused := not_its_agent(request.user, asked.validated_data.get("agent_id"))) is not None:
+            return Response(refused.body, status=refused.status)
+        try:
+            expect_may_go(order)
+            client = Client.from_settings()
+        except NotAllowed as error:
+            return Response({"detail": str(error)}, status=403)
+        except NotConfigured as error:
+            return Response({"detail": str(error)}, status=503)
+        try:
+            begun = idempotency.begin(request.user, key, request.data, lambda: registered(request, order))
+        except idempotency.KeyMisused as error:
+            return Response({"detail": str(error)}, status=error.status)
+        if begun.former is not None and begun.former.answer_status is not None:
+            return Response(begun.former.answer_body, status=begun.former.answer_status)
+        if begun.call is None:
+            return Response({"detail": "The call of this Idempotency-Key was deleted."}, status=409)
+        dialled = mark_unknown(begun.call) if begun.former else place(order, begun.call, client)
+        body = _body(dialled, request.user)
+        idempotency.end(begun.former or begun.request, dialled.status, body)
+        headers = {"Retry-After": f"{dialled.retry_after_seconds:.0f}"} if dialled.retry_after_seconds else None
+        return Response(body, status=dialled.status, headers=headers)
+
+
+class FetchedSerializer(CallSerializer):
+    """The call, and what fetching it has changed."""
+
+    changed = serializers.ListField(
+        child=serializers.CharField(), read_only=True, help_text="Names of the fields that changed, and `recording`."
+    )
+    note = serializers.CharField(read_only=True, help_text="What could not be fetched; mostly empty.")
+
+    class Meta(CallSerializer.Meta):
+        fields: ClassVar[list[str]] = [*CallSerializer.Meta.fields, "changed", "note"]
+
+
+class Fetch(APIView):
+    """`POST /api/calls/{identifier}/fetch/`."""
+
+    permission_classes = (IsAuthenticated, MayChange)
+
+    @extend_schema(operation_id="calls_fetch", request=None, responses=FetchedSerializer)
+    def post(self, request: Request, identifier: str) -> Response:
+        """Apply the conversation and its recording as if their webhooks had come. 409: it is not over."""
+        call = visible(Call.objects.all(), agents_of(request.user)).named(identifier.replace("\x00", "\ufffd"))
+        if call is None:
+            raise Http404("There is no call with this call_sid or conversation_id.")
+        access_log.note(request, access_log.Kind.CHANGE, [access_log.Subject.of(call)], "fetched")
+        try:
+            fetched = fetch(call, Client.from_settings())
+        except (StillRunning, NoConversation) as error:
+            return Response({"detail": str(error)}, status=409)
+        except UpstreamError as error:
+            return Response({"detail": str(error)}, status=_status_of(error))
+        told = {"changed": fetched.changed, "note": fetched.note}
+        return Response({**shown(fetched.call, request.user), **told})
+
+
+def _status_of(error: UpstreamError) -> int:
+    if isinstance(error, NotConfigured) or (isinstance(error, Refused) and error.is_busy):
+        return 503
+    return 504 if isinstance(error, TimedOut) else 502
+
+
+def _key(request: Request) -> str:
+    key: str = request.headers.get(KEY, "").strip()
+    if len(key) > KEY_MAX_LENGTH or not key.isprintable():
+        raise ValidationError({KEY: [f"At most {KEY_MAX_LENGTH} printable characters."]})
+    return key
+
+
+def _body(dialled: Dialled, user: Any) -> dict[str, Any]:
+    if dialled.status in (201, 202):
+        return shown(dialled.call, user)
+    return {"detail": dialled.reason, "call_sid": dialled.call.call_sid}
