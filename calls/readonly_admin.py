@@ -102,7 +102,7 @@ class ReadOnlyAdmin(KnownLookups):
 
     def get_search_results(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> tuple[QuerySet[Any], bool]:
         """The text is one identifier, with its spaces and quotes. Django's search would make words of it."""
-        if not text:
+        if not (text and self.search_fields):
             return rows, False
         return rows.filter(reduce(or_, (Q(**{field: text}) for field in self.search_fields))), False
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from django.http import Http404
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import IsAuthenticated
@@ -15,6 +15,8 @@ from rest_framework.views import APIView
 
 from calls import access_log
 from calls.access import agents_of, visible
+from calls.api.described import ENDED, NAMED, REGISTERED, answer
+from calls.api.described import request as request_example
 from calls.api.serializers import CallSerializer
 from calls.models import Call
 from upstream import idempotency
@@ -37,9 +39,23 @@ class Dial(APIView):
 
     @extend_schema(
         operation_id="calls_dial",
+        summary="Place a call through ElevenLabs",
+        description="The call is stored first, then ElevenLabs is asked once. Where it refuses, a failed call with the "
+        "reason is left. With an Idempotency-Key the same request gets the same answer for 24 hours, and dials once.",
         request=DialSerializer,
-        parameters=[OpenApiParameter(KEY, str, OpenApiParameter.HEADER)],
-        responses={201: CallSerializer, 202: CallSerializer},
+        parameters=[OpenApiParameter(KEY, str, OpenApiParameter.HEADER, description="Any text that is new.")],
+        responses={
+            201: OpenApiResponse(CallSerializer, "ElevenLabs placed it."),
+            202: OpenApiResponse(CallSerializer, "ElevenLabs did not answer; `dial_state` will tell."),
+            409: OpenApiResponse(description="The dial with this Idempotency-Key is still under way."),
+            422: OpenApiResponse(description="ElevenLabs does not take it, or the key came with another body."),
+            502: OpenApiResponse(description="ElevenLabs refused it for another reason."),
+        },
+        examples=[
+            request_example("A call to a driver", {"driver_id": "driver7", "to_number": "+15550123"}),
+            answer("The call", REGISTERED | {"dial_state": "placed"}, "201"),
+            answer("Without an answer", REGISTERED | {"dial_state": "unknown", "conversation_id": None}, "202"),
+        ],
     )
     def post(self, request: Request) -> Response:
         """Place a call: 201. 202: ElevenLabs did not answer, and `dial_state` will tell. Else the call is a failed one.
@@ -91,7 +107,20 @@ class Fetch(APIView):
 
     permission_classes = (IsAuthenticated, MayChange)
 
-    @extend_schema(operation_id="calls_fetch", request=None, responses=FetchedSerializer)
+    @extend_schema(
+        operation_id="calls_fetch",
+        summary="Fetch a call from ElevenLabs",
+        description="Applies the conversation and its recording as if their webhooks had come, and says what changed.",
+        parameters=NAMED,
+        request=None,
+        responses={
+            200: FetchedSerializer,
+            409: OpenApiResponse(description="The conversation is not over, or the call has none."),
+            502: OpenApiResponse(description="ElevenLabs refused it."),
+            504: OpenApiResponse(description="ElevenLabs did not answer in time."),
+        },
+        examples=[answer("A call whose webhook never came", ENDED | {"changed": ["status", "recording"], "note": ""})],
+    )
     def post(self, request: Request, identifier: str) -> Response:
         """Apply the conversation and its recording as if their webhooks had come. 409: it is not over."""
         call = visible(Call.objects.all(), agents_of(request.user)).named(identifier.replace("\x00", "\ufffd"))

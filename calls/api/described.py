@@ -38,6 +38,7 @@ REGISTERED = {
     "metadata_json": None,
     "has_recording": False,
     "last_sequence_number": 2,
+    "dial_state": "",
     "created_at": "2025-11-24T16:00:00.250000Z",
     "updated_at": "2025-11-24T16:00:09.500000Z",
 }

@@ -104,6 +104,7 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
     transcript_summary = RedactedTextField(read_only=True)
     failure_reason = RedactedTextField(read_only=True)
     answered_by = serializers.ChoiceField(Call.AnsweredBy.choices, allow_blank=True, read_only=True)
+    dial_state = serializers.ChoiceField(Call.DialState.choices, allow_blank=True, read_only=True)
     has_recording = serializers.BooleanField(read_only=True)
 
     class Meta:

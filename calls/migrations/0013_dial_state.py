@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                     ("unknown", "Unknown: no answer came"),
                 ],
                 db_default="",
+                default="",
                 editable=False,
                 max_length=16,
             ),

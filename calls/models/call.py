@@ -77,7 +77,9 @@ class Call(models.Model):
     to_number = models.CharField(max_length=64, blank=True)
 
     party_sources = models.JSONField(default=dict, editable=False, help_text="By field, the Source that told it.")
-    dial_state = models.CharField(max_length=16, choices=DialState, blank=True, db_default="", editable=False)
+    dial_state = models.CharField(
+        max_length=16, choices=DialState, blank=True, default="", db_default="", editable=False
+    )
     answered_by = models.CharField(max_length=16, choices=AnsweredBy, blank=True)
     call_start_time = models.DateTimeField(null=True, blank=True)
     call_end_time = models.DateTimeField(null=True, blank=True, help_text="The time of the event that ended the call.")

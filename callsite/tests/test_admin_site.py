@@ -86,4 +86,4 @@ def test_no_page_leads_out_of_this_site_after_a_sign_in(client, admin_user):
 
 
 def test_lists_of_locks_and_tokens_are_not_in_the_admin():
-    assert {model._meta.app_label for model in admin.site._registry} <= {"auth", "calls", "webhooks"}
+    assert {model._meta.app_label for model in admin.site._registry} <= {"auth", "calls", "webhooks", "upstream"}

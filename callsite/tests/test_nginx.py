@@ -13,6 +13,7 @@ import subprocess
 import httpx
 import pytest
 import websockets
+from django.contrib.auth.models import Permission
 from rest_framework_simplejwt.tokens import AccessToken
 
 from conftest import ElevenLabs, payload
@@ -114,7 +115,8 @@ def test_both_files_are_the_same_from_the_log_on():
     assert new == old
 
 
-def test_texts_are_compressed_and_audio_is_not(site, client, call, token):
+def test_texts_are_compressed_and_audio_is_not(site, client, call, token, dispatcher):
+    dispatcher.user_permissions.add(Permission.objects.get(codename="view_callrecording"))
     body = payload("audio_small_mp3", call.conversation_id)
     body["data"]["full_audio"] = base64.b64encode(AUDIO).decode()
     assert site.post_call(body).status_code == 200

@@ -24,6 +24,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 SCHEMA = schemathesis.openapi.from_dict(json.loads(document("en-us", OpenApiJsonRenderer())))
 OPERATIONS = {operation.label: operation for operation in (result.ok() for result in SCHEMA.get_all_operations())}
 EXAMPLES = 15
+ASKS_ELEVENLABS = ["POST /api/calls/{identifier}/fetch/"]  # which has no key here: 503 is right
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
@@ -45,7 +46,8 @@ def test_answers_are_those_of_the_schema(site, call, dispatcher, token, caplog, 
             case.path_parameters["identifier"] = call.call_sid
         response = case.call(base_url=site.url, headers={"Authorization": f"Bearer {token}"})
         of_body = [negative_data_rejection] if case.method in ("POST", "PATCH") else []  # an empty filter is none
-        case.validate_response(response, checks=CHECKS + of_body)
+        checks = CHECKS[1:] if response.status_code == 503 and operation in ASKS_ELEVENLABS else CHECKS
+        case.validate_response(response, checks=checks + of_body)
 
     ask()
     assert [record.getMessage() for record in caplog.records if record.exc_info] == []
