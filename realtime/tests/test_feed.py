@@ -94,8 +94,8 @@ async def test_a_call_that_gets_another_name_or_becomes_one_with_another_is_list
 
         await asyncio.to_thread(site.turn, conversation_id="conv_1", speaker="user", message="hello")
         await asyncio.to_thread(site.init, caller_id="+1", agent_id="", called_number="+2", call_sid="CA1")
-        heard += await heard_until(socket, lambda message: "CA1" in str(message))
-        assert set(replayed(heard)) == {"CA2", "conv_1", "CA1"}
+        while set(replayed(heard)) != {"CA2", "conv_1", "CA1"}:  # what is read in one round comes in any order
+            heard.append(await socket.next())
         await asyncio.to_thread(
             site.init, caller_id="+1", agent_id="", called_number="+2", call_sid="CA1", conversation_id="conv_1"
         )
