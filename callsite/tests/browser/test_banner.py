@@ -122,6 +122,7 @@ def test_the_banner_stays_until_the_open_call_has_caught_up_too(desk, elevenlabs
     page.evaluate("refused.length = 0")
     page.get_by_role("button", name="Try now").click()
     expect(banner(page, "good")).to_be_visible(timeout=10_000)
+    expect(page.locator(".turn")).to_have_count(4)  # a frame later
     assert numbers(page) == [1, 2, 3, 4]
     expect(page.locator("#network-text")).to_have_text("Live")
     desk.complaints[:] = [text for text in desk.complaints if "/nowhere/" not in text]
