@@ -94,17 +94,14 @@ def note(request: HttpRequest | Request, kind: Kind, subjects: Iterable[Subject]
             raise NotLogged from error
 
 
-def noted_change[Result](
-    request: HttpRequest | Request, change: Callable[[], tuple[Result, Subject, str]], kind: Kind = Kind.CHANGE
-) -> Result:
-    """Change a call and write it into the log, both or neither. Raises NotLogged.
-
-    `change` returns its result, the call, and what was changed.
-    """
+def noted_change(
+    request: HttpRequest | Request, change: Callable[[], Call], detail: str, kind: Kind = Kind.CHANGE
+) -> Call:
+    """Change a call, which `change` returns, and write it into the log, both or neither. Raises NotLogged."""
     with transaction.atomic():
-        result, subject, detail = change()
-        note(request, kind, [subject], detail)
-    return result
+        call = change()
+        note(request, kind, [Subject.of(call)], detail)
+    return call
 
 
 def _key(row: AccessLogEntry) -> tuple[Any, ...]:

@@ -104,11 +104,7 @@ class EndCalls:
         return text, messages.WARNING if others else messages.SUCCESS
 
     def _end(self, request: HttpRequest, call: Call, reason: str) -> Call:
-        def change() -> tuple[Call, access_log.Subject, str]:
-            ended = end(call, reason)
-            return ended, access_log.Subject.of(ended), reason
-
-        return access_log.noted_change(request, change, access_log.Kind.END)
+        return access_log.noted_change(request, lambda: end(call, reason), reason, access_log.Kind.END)
 
     def _back(self, request: HttpRequest, text: str, level: int) -> HttpResponse:
         self.message_user(request, text, level)  # type: ignore[attr-defined]

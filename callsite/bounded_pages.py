@@ -8,11 +8,12 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.db import Error, connection
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse
 from psycopg.pq import TransactionStatus
 
 from calls.bounds import within
 from calls.races import is_locked
+from callsite.middleware import refusal
 from webhooks.errors import is_away
 
 logger = logging.getLogger(__name__)
@@ -40,10 +41,7 @@ class BoundedWaits:
             return None
         logger.warning("Answered 503: %s", "somebody holds a lock" if is_locked(error) else "the database is away")
         text = HELD if is_locked(error) else AWAY
-        headers = {"Retry-After": "5", "Cache-Control": "no-store"}
-        if request.path.startswith("/api/"):
-            return JsonResponse({"detail": text}, status=503, headers=headers)
-        return HttpResponse(f"{text}\n", status=503, content_type="text/plain; charset=utf-8", headers=headers)
+        return refusal(request, 503, {"detail": text}, {"Retry-After": "5", "Cache-Control": "no-store"})
 
 
 @contextmanager

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ctypes
 
-LARGE_BYTES = 2**20
+from webhooks.models import LARGE_BYTES
+
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3  # malloc.h
 _libc = ctypes.CDLL(None)
 _is_glibc = hasattr(_libc, "malloc_trim")

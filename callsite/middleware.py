@@ -49,16 +49,16 @@ class PlainRefusals:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         """The character NUL, which PostgreSQL stores nowhere: in the path 404, in the query 400."""
         if "\x00" in request.path:
-            return _refusal(request, 404, {"detail": "Not found. The address has the character NUL (%00)."})
+            return refusal(request, 404, {"detail": "Not found. The address has the character NUL (%00)."})
         try:
             parameters = list(request.GET.lists())
         except TooManyFieldsSent:
-            return _refusal(request, 400, {"detail": "The query has too many parameters."})
+            return refusal(request, 400, {"detail": "The query has too many parameters."})
         for name, values in parameters:
             if "\x00" in name:
-                return _refusal(request, 400, {"detail": "The name of a parameter has the character NUL (%00)."})
+                return refusal(request, 400, {"detail": "The name of a parameter has the character NUL (%00)."})
             if any("\x00" in value for value in values):
-                return _refusal(request, 400, {name: ["Null characters are not allowed. Remove the %00."]})
+                return refusal(request, 400, {name: ["Null characters are not allowed. Remove the %00."]})
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -66,12 +66,14 @@ class PlainRefusals:
         if not isinstance(exception, SuspiciousOperation):
             return None
         logger.warning("Refused a suspicious request: %s", type(exception).__name__)
-        return _refusal(request, 400, {"detail": f"{exception}. Use the links and fields of the page."})
+        return refusal(request, 400, {"detail": f"{exception}. Use the links and fields of the page."})
 
 
-def _refusal(request: HttpRequest, status: int, errors: dict[str, str | list[str]]) -> HttpResponse:
+def refusal(
+    request: HttpRequest, status: int, errors: dict[str, str | list[str]], headers: dict[str, str] | None = None
+) -> HttpResponse:
     """Under /api/ as DRF refuses, else as text."""
     if request.path.startswith("/api/"):
-        return JsonResponse(errors, status=status)
+        return JsonResponse(errors, status=status, headers=headers)
     lines = (text if isinstance(text, str) else f"{name}: {' '.join(text)}" for name, text in errors.items())
-    return HttpResponse("\n".join(lines), status=status, content_type="text/plain; charset=utf-8")
+    return HttpResponse("\n".join(lines), status=status, content_type="text/plain; charset=utf-8", headers=headers)

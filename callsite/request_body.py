@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from callsite import memory
+from webhooks.models import LARGE_BYTES
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Headers = Iterable[tuple[bytes, bytes]]
@@ -83,7 +84,7 @@ class BodyReader:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._budget.give_back(self, self._charged)
-        if self._size > memory.LARGE_BYTES:
+        if self._size > LARGE_BYTES:
             memory.give_back()
 
     async def read(self, limit: int) -> bytes:

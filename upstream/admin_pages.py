@@ -11,15 +11,19 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
+from rest_framework.exceptions import PermissionDenied as APIPermissionDenied
+from rest_framework.exceptions import ValidationError
 
 from calls import access_log
+from calls.access import agents_of
+from calls.api.serializers import expect_own_agent
 from calls.models import Call
 from upstream import idempotency
 from upstream.client import Client
 from upstream.dialing import PROVIDERS, Dialled, MissingField, expect_may_go, mark_unknown, new_order, place
 from upstream.doctor import examine
 from upstream.errors import NotConfigured
-from upstream.permissions import not_its_agent, registered
+from upstream.permissions import registered
 from upstream.phone_numbers import NotAllowed
 
 
@@ -47,7 +51,11 @@ def dial(request: HttpRequest) -> HttpResponse:
             dialled = _dial(request, dict(form.cleaned_data))
         except MissingField as error:
             form.add_error(error.field, str(error))
-        except (NotAllowed, NotConfigured, idempotency.KeyMisused, access_log.NotLogged) as error:
+        except ValidationError as error:
+            detail: Any = error.detail  # by field
+            for field, texts in detail.items():
+                form.add_error(field, [str(text) for text in texts])
+        except (NotAllowed, NotConfigured, idempotency.KeyMisused, access_log.NotLogged, APIPermissionDenied) as error:
             form.add_error(None, str(error))
         else:
             return _told(request, dialled)
@@ -66,8 +74,7 @@ def doctor(request: HttpRequest) -> HttpResponse:
 
 def _dial(request: HttpRequest, told: dict[str, Any]) -> Dialled:
     key = f"admin {told.pop('key')}"
-    if (refused := not_its_agent(request.user, told["agent_id"])) is not None:
-        raise NotAllowed(refused.text)
+    expect_own_agent(agents_of(request.user), told["agent_id"], "dial")
     order = new_order(**told)
     expect_may_go(order)
     client = Client.from_settings()

@@ -17,14 +17,14 @@ from calls import access_log
 from calls.access import agents_of, visible
 from calls.api.described import ENDED, NAMED, REGISTERED, answer
 from calls.api.described import request as request_example
-from calls.api.serializers import CallSerializer
+from calls.api.serializers import CallSerializer, expect_own_agent
 from calls.models import Call
 from upstream import idempotency
 from upstream.client import Client
 from upstream.dialing import Dialled, expect_may_go, mark_unknown, place
 from upstream.errors import NotConfigured, Refused, TimedOut, UpstreamError
 from upstream.fetching import NoConversation, StillRunning, fetch
-from upstream.permissions import MayChange, MayDial, not_its_agent, registered, shown
+from upstream.permissions import MayChange, MayDial, registered, shown
 from upstream.phone_numbers import NotAllowed
 from upstream.serializers import DialSerializer
 
@@ -66,8 +66,7 @@ class Dial(APIView):
         asked = DialSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
         order = asked.save()
-        if (refused := not_its_agent(request.user, asked.validated_data.get("agent_id"))) is not None:
-            return Response(refused.body, status=refused.status)
+        expect_own_agent(agents_of(request.user), asked.validated_data.get("agent_id"), "dial")
         try:
             expect_may_go(order)
             client = Client.from_settings()

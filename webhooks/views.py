@@ -38,9 +38,6 @@ from webhooks.signature import Signature, expect_signature, expect_tool_secret
 ReadBody = Callable[[int], Awaitable[bytes]]
 
 
-IDENTIFIED_BYTES = 2**20  # decoding more would hold up everybody
-
-
 class Credentials(NamedTuple):
     """What a request brings along to be let in: its headers ElevenLabs-Signature and Authorization."""
 
@@ -84,7 +81,7 @@ class WebhookView(View):
                 given = await cls.take(body)
         except TimeoutError as error:
             entry.fail(DatabaseUnavailable(error))
-            if len(body) <= IDENTIFIED_BYTES:
+            if len(body) <= LARGE_BYTES:  # decoding more would hold up everybody
                 identify(cls.route, body)
             given = answer_of(DatabaseUnavailable())
         except WebhookError as error:

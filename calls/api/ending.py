@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.http import Http404
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers, status
@@ -17,7 +15,7 @@ from calls import access_log, ending
 from calls.api.described import NAMED, REGISTERED, answer
 from calls.api.described import request as request_example
 from calls.api.known_names import KnownFields
-from calls.api.serializers import CallSerializer, with_recording
+from calls.api.serializers import CallSerializer, for_viewers, with_recording
 from calls.models import Call
 from calls.races import persistently
 
@@ -67,18 +65,15 @@ class Ending:
         call: Call = self.get_object()  # type: ignore[attr-defined]
         asked = EndSerializer(data=request.data)
         asked.is_valid(raise_exception=True)
+        reason = asked.validated_data["reason"]
 
-        def change() -> tuple[Call, access_log.Subject, str]:
-            ended = ending.end(call, asked.validated_data["reason"])
-            return ended, access_log.Subject.of(ended), asked.validated_data["reason"]
+        def change() -> Call:
+            return ending.end(call, reason)
 
         try:
-            ended = persistently(lambda: access_log.noted_change(request, change, access_log.Kind.END))
+            ended = persistently(lambda: access_log.noted_change(request, change, reason, access_log.Kind.END))
         except ending.HasEnded as error:
             raise Conflict(str(error)) from None
         except Call.DoesNotExist:  # deleted meanwhile
             raise Http404("There is no call with this call_sid or conversation_id.") from None
-        shown: dict[str, Any] = CallSerializer(with_recording(ended)).data
-        if not request.user.has_perm("calls.view_call"):
-            shown = {name: shown[name] for name in ("call_sid", "conversation_id")}
-        return Response(shown)
+        return Response(for_viewers(request.user, CallSerializer(with_recording(ended)).data))

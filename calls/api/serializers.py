@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -18,7 +17,6 @@ from rest_framework.exceptions import PermissionDenied
 
 from calls import access_log, registration
 from calls.access import Agents, agents_of, may_see
-from calls.access_log import Subject
 from calls.api.known_names import KnownFields
 from calls.heard_live import HeardLive, heard_live
 from calls.json_values import iso, json_number
@@ -135,39 +133,52 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         """Who is limited to agents names one of them: 400 without one, 403 with another one."""
-        if self._agents is not None and (self.instance is None or "agent_id" in attrs):
-            agent_id = attrs.get("agent_id", "")
-            if not agent_id:
-                raise serializers.ValidationError({"agent_id": ["Name the agent: you see the calls of some alone."]})
-            if not may_see(self._agents, agent_id):
-                raise PermissionDenied("You may not register calls of this agent.")
+        if self.instance is None or "agent_id" in attrs:
+            expect_own_agent(self._agents, attrs.get("agent_id"), "register")
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Call:
         """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
 
-        def register() -> tuple[tuple[Call, bool], Subject, str]:
-            call, is_new = registration.register(**validated_data, agents=self._agents)
-            return (call, is_new), Subject.of(call), "registered"
+        def register() -> Call:
+            call, self.is_new = registration.register(**validated_data, agents=self._agents)
+            return call
 
-        with _names_checked():
-            call, self.is_new = persistently(self._noted(register), waits_for_locks=3)
-        return with_recording(call)
+        return self._changed(register, "registered")
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
         """Only what was sent is written: a webhook may change the rest at the same moment."""
         validated_data.pop("call_sid", None)  # the one that it had when the request was checked
 
-        def update() -> tuple[Call, Subject, str]:
-            call = registration.update(instance, **validated_data, agents=self._agents)
-            return call, Subject.of(call), ", ".join(validated_data)
+        def update() -> Call:
+            return registration.update(instance, **validated_data, agents=self._agents)
 
-        with _names_checked():
-            call = persistently(self._noted(update), waits_for_locks=3)
+        return self._changed(update, ", ".join(validated_data))
+
+    def _changed(self, change: Callable[[], Call], detail: str) -> Call:
+        request = self.context["request"]
+        try:
+            call = persistently(lambda: access_log.noted_change(request, change, detail), waits_for_locks=3)
+        except registration.NameTaken as error:
+            raise serializers.ValidationError({error.field: [str(error)]}) from None
         return with_recording(call)
 
-    def _noted[Result](self, change: Callable[[], tuple[Result, Subject, str]]) -> Callable[[], Result]:
-        return lambda: access_log.noted_change(self.context["request"], change)
+
+def expect_own_agent(agents: Agents, agent_id: str | None, what: str) -> None:
+    """Who is limited to agents names one of them: raises ValidationError without one, PermissionDenied for another."""
+    if agents is None:
+        return
+    if not agent_id:
+        raise serializers.ValidationError({"agent_id": ["Name the agent: you see the calls of some alone."]})
+    if not may_see(agents, agent_id):
+        raise PermissionDenied(f"You may not {what} calls of this agent.")
+
+
+def for_viewers(user: Any, shown: Mapping[str, Any], *others: str) -> dict[str, Any]:
+    """What is shown of a call to those who may view it; who may not gets its two identifiers (and `others`) alone."""
+    if user.has_perm("calls.view_call"):
+        return dict(shown)
+    return {name: shown[name] for name in ("call_sid", "conversation_id", *others)}
 
 
 def with_recording(call: Call) -> Call:
@@ -181,14 +192,6 @@ def _printable(identifier: str) -> str:
     if not identifier.isprintable() or identifier.isspace():
         raise serializers.ValidationError("An identifier has printable characters alone, and not only spaces.")
     return identifier
-
-
-@contextlib.contextmanager
-def _names_checked() -> Iterator[None]:
-    try:
-        yield
-    except registration.NameTaken as error:
-        raise serializers.ValidationError({error.field: [str(error)]}) from None
 
 
 class TurnSerializer(RowSerializer[CallTranscription]):

@@ -23,7 +23,7 @@ from calls.api.ending import Ending
 from calls.api.filters import CallFilter
 from calls.api.known_names import KnownParameters
 from calls.api.ranges import ranged_response
-from calls.api.serializers import CallSerializer, TranscriptSerializer
+from calls.api.serializers import CallSerializer, TranscriptSerializer, for_viewers
 from calls.models import Call, CallQuerySet, CallRecording, CallTranscription
 
 
@@ -81,8 +81,7 @@ class CallViewSet(
 
     def _for_viewers(self, response: Response) -> Response:
         """Who may write calls and not view them gets the two identifiers alone."""
-        if not self.request.user.has_perm("calls.view_call"):
-            response.data = {name: response.data[name] for name in ("call_sid", "conversation_id")}
+        response.data = for_viewers(self.request.user, response.data)
         return response
 
     def perform_create(self, serializer: serializers.BaseSerializer[Call]) -> None:
