@@ -21,9 +21,9 @@ import pytest
 import uvicorn
 import websockets
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
 from django.db import connection, transaction
-from django.test import TransactionTestCase
+from django.test import Client, TransactionTestCase
 from rest_framework_simplejwt.tokens import AccessToken
 
 from calls.groups import AUDITORS, DISPATCHERS, SUPERVISORS
@@ -233,11 +233,18 @@ def site(_server: Site, transactional_db: None) -> Site:
     return _server
 
 
+def staff(*codenames: str) -> Client:
+    """A browser's session of somebody who works in the admin and may do what the code names say."""
+    user = get_user_model().objects.create_user("staff", password="staff", is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    client = Client()
+    client.force_login(user)
+    return client
+
+
 @pytest.fixture
 def dispatcher(transactional_db: None) -> Any:
     """A user who may view calls and nothing else."""
-    from django.contrib.auth.models import Permission
-
     user = get_user_model().objects.create_user(f"dispatcher-{uuid.uuid4().hex[:6]}", password="dispatcher")
     user.user_permissions.add(Permission.objects.get(codename="view_call"))
     return user

@@ -6,10 +6,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Permission
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
@@ -17,16 +14,9 @@ from django.utils import timezone
 from calls import ending_admin
 from calls.ending import end
 from calls.models import Call
+from conftest import staff
 
 LIST = "/admin/calls/call/"
-
-
-def staff(*codenames):
-    user = get_user_model().objects.create_user("staff", password="staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

@@ -9,25 +9,16 @@ import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import OperationalError, connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from calls.models import Call
-from conftest import payload
+from conftest import payload, staff
 from webhooks import applying_again
 from webhooks.inbox import receive
 from webhooks.models import WebhookDelivery
 
 LIST = "admin:webhooks_webhookdelivery_changelist"
-
-
-def staff(*codenames):
-    user = get_user_model().objects.create_user("staff", password="staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture

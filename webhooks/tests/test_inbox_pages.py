@@ -10,25 +10,16 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.db import connection
-from django.test import Client
 from django.test.utils import CaptureQueriesContext
 
 from calls.models import AccessLogEntry, Call
-from conftest import payload
+from conftest import payload, staff
 from webhooks import bodies, handlers
 from webhooks.inbox import receive
 from webhooks.models import WebhookDelivery
 from webhooks.why import visible, why
 
 LIST = "/admin/webhooks/webhookdelivery/"
-
-
-def staff(*codenames):
-    user = get_user_model().objects.create_user("staff", password="staff", is_staff=True)
-    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
-    client = Client()
-    client.force_login(user)
-    return client
 
 
 @pytest.fixture
