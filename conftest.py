@@ -300,7 +300,7 @@ def _stub(callsite: Server, settings: Any) -> Iterator[Stub]:
     stub.close()
 
 
-def until(done: Any, seconds: float = 15.0) -> None:
+def until(done: Any, seconds: float = 10.0) -> None:
     """Wait until something is so."""
     deadline = time.monotonic() + seconds
     while not done():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import socket
 import threading
-import time
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 
@@ -20,7 +19,7 @@ from django.db import connection
 from calls.models import Call, CallRecording
 from calls.threads import Threads
 from callsite import page_door
-from conftest import payload
+from conftest import payload, until
 
 
 class Gate:
@@ -57,13 +56,6 @@ def gate(site, settings):
     yield GatedHasher.gate
     GatedHasher.gate.opened.set()
     until(lambda: GatedHasher.gate.inside == 0)
-
-
-def until(true, seconds=10):
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def log_in(site):

@@ -42,7 +42,7 @@ def test_a_dialled_call_rings_is_heard_and_ends(stub, dial):
     assert (told["status"], told["direction"], told["to_number"]) == ("in_progress", "outbound", NUMBER)
     assert (told["dial_state"], told["driver_id"]) == ("placed", "DRV_1")
     assert told["conversation_id"] in stub.conversations
-    until(lambda: Call.objects.get(call_sid=told["call_sid"]).status == "completed")
+    until(lambda: Call.objects.get(call_sid=told["call_sid"]).status == "completed", seconds=15)
     call = Call.objects.get()
     assert (call.conversation_id, call.dial_state) == (told["conversation_id"], "placed")
     assert call.last_sequence_number > 0
@@ -125,12 +125,14 @@ def test_without_a_whole_answer_the_call_stays_in_progress_and_is_not_dialled_ag
 def test_webhooks_that_come_late_or_twice_complete_the_call_once(stub, dial, outcome, live):
     stub.behaviour.outcome, stub.behaviour.live, stub.behaviour.late_seconds = outcome, live, 0.5
     told = dial().json()
-    until(lambda: CallRecording.objects.exists())
+    until(lambda: CallRecording.objects.exists(), seconds=15)
     call = Call.objects.get()
     assert (call.call_sid, call.status) == (told["call_sid"], "completed")
     [conversation] = stub.conversations.values()
     assert call.last_sequence_number == conversation.call.told > 0
-    until(lambda: WebhookDelivery.objects.filter(times_received=2 if outcome == "twice" else 1).count() >= 2)
+    until(
+        lambda: WebhookDelivery.objects.filter(times_received=2 if outcome == "twice" else 1).count() >= 2, seconds=15
+    )
     assert set(WebhookDelivery.objects.values_list("times_applied", flat=True)) == {1}
 
 
@@ -146,7 +148,7 @@ def test_a_webhook_settles_what_was_unknown(stub, dial):
     stub.behaviour.pace_seconds = 0.05
     stub.fail("outbound-call", "garbage")
     assert dial().status_code == 202
-    until(lambda: Call.objects.get().status == "completed")
+    until(lambda: Call.objects.get().status == "completed", seconds=15)
     assert Call.objects.get().dial_state == "placed"
 
 
@@ -261,7 +263,7 @@ def test_while_the_first_is_under_way_the_second_gets_409(stub, dial):
     answers = []
     first = threading.Thread(target=lambda: answers.append(dial(key="k1").status_code))
     first.start()
-    until(lambda: DialRequest.objects.exists())
+    until(lambda: DialRequest.objects.exists(), seconds=15)
     assert dial(key="k1").status_code == 409
     first.join()
     assert answers == [201]

@@ -233,7 +233,7 @@ def test_a_round_that_is_killed_half_way_and_run_twice_ends_in_the_same_state(
     assert Call.objects.filter(status="completed").count() < 8, "it was killed half-way"
     assert ReconcileRound.objects.get().ended_at is None
     elevenlabs.latency_seconds = 0
-    until(lambda: not _is_taken())
+    until(lambda: not _is_taken(), seconds=15)
     run(since=timezone.now() - timedelta(days=1))
     run(since=timezone.now() - timedelta(days=1))
     interrupted = state()

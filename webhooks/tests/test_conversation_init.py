@@ -5,13 +5,12 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
-import time
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
 from calls.models import Call
-from conftest import INIT, TOOL_SECRET, payload
+from conftest import INIT, TOOL_SECRET, payload, until
 from webhooks import inbox, initiation
 from webhooks.answers import Answer
 from webhooks.models import WebhookDelivery
@@ -29,14 +28,6 @@ def variables(response):
     body = response.json()
     assert (response.status_code, body["type"]) == (200, "conversation_initiation_client_data")
     return body["dynamic_variables"]
-
-
-def until(true, seconds=10):
-    """Return when it is true; fail when it never is."""
-    deadline = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
 
 
 def test_the_call_is_registered_and_the_variables_are_answered(site, settings):
