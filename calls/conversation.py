@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from calls.sentences import Sentence, aligned, letters
+from calls.sentences import Sentence, aligned, heaviest_pairs, letters
 
 WINDOW = 24  # sentences of a stretch in which the tellings differ, compared at a time: 576 pairs, some 3 milliseconds
 _COMPARED_LETTERS = 200
@@ -67,25 +67,14 @@ def _between(
 def _alike(live: Sequence[Sentence], said: Sequence[Sentence]) -> list[tuple[int, int]]:
     """Pairs of one speaker, in the order of both: as many as there can be, then the most alike."""
     ours, theirs = ([_pairs_of_letters(sentence.text) for sentence in telling] for telling in (live, said))
-    best = [[0.0] * (len(said) + 1) for _ in range(len(live) + 1)]
-    both = [[0.0] * len(said) for _ in live]
-    for i in range(len(live) - 1, -1, -1):
-        for j in range(len(said) - 1, -1, -1):
-            best[i][j] = max(best[i + 1][j], best[i][j + 1])
-            if live[i].speaker_type == said[j].speaker_type:
-                # of `WINDOW` pairs all likenesses together weigh less than one pair more
-                both[i][j] = 1 + _likeness(ours[i], theirs[j]) / (WINDOW + 1) + best[i + 1][j + 1]
-                best[i][j] = max(best[i][j], both[i][j])
-    pairs, i, j = [], 0, 0
-    while i < len(live) and j < len(said):
-        if both[i][j] and best[i][j] == both[i][j]:
-            pairs.append((i, j))
-            i, j = i + 1, j + 1
-        elif best[i + 1][j] >= best[i][j + 1]:
-            i += 1
-        else:
-            j += 1
-    return pairs
+
+    def weight(i: int, j: int) -> float:
+        """Of `WINDOW` pairs all likenesses together weigh less than one pair more."""
+        if live[i].speaker_type != said[j].speaker_type:
+            return 0
+        return 1 + _likeness(ours[i], theirs[j]) / (WINDOW + 1)
+
+    return heaviest_pairs(len(live), len(said), weight)
 
 
 def _pairs_of_letters(text: str) -> frozenset[str]:

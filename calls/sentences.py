@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
@@ -76,15 +76,25 @@ def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence]) -> l
 
 
 def _aligned(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[int, int]]:
-    """The longest common subsequence, by the usual table."""
-    best = [[0] * (len(other) + 1) for _ in range(len(one) + 1)]
-    for i in range(len(one) - 1, -1, -1):
-        for j in range(len(other) - 1, -1, -1):
-            both = 1 + best[i + 1][j + 1] if same(one[i], other[j]) else 0
-            best[i][j] = max(both, best[i + 1][j], best[i][j + 1])
+    """The longest common subsequence."""
+    return heaviest_pairs(len(one), len(other), lambda i, j: same(one[i], other[j]))
+
+
+def heaviest_pairs(rows: int, columns: int, weight: Callable[[int, int], float]) -> list[tuple[int, int]]:
+    """Pairs of a row and a column, in the order of both, whose weights are together as much as can be.
+
+    What weighs nothing is no pair. By the usual table, which takes time and room for each row and column.
+    """
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    both = [[0.0] * columns for _ in range(rows)]  # if the two are a pair; 0: they are none
+    for i in range(rows - 1, -1, -1):
+        for j in range(columns - 1, -1, -1):
+            if weighs := weight(i, j):
+                both[i][j] = weighs + best[i + 1][j + 1]
+            best[i][j] = max(both[i][j], best[i + 1][j], best[i][j + 1])
     pairs, i, j = [], 0, 0
-    while i < len(one) and j < len(other):
-        if same(one[i], other[j]) and best[i][j] == 1 + best[i + 1][j + 1]:
+    while i < rows and j < columns:
+        if both[i][j] and best[i][j] == both[i][j]:
             pairs.append((i, j))
             i, j = i + 1, j + 1
         elif best[i + 1][j] >= best[i][j + 1]:
