@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import atexit
+import contextlib
+import os
+import signal
 from abc import ABC, abstractmethod
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
@@ -27,6 +31,19 @@ class Server(ABC):
         self.process.end(self.process.last_signal)
         remove_folder(self.folder)
         atexit.unregister(self.close)
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """All its processes stand still meanwhile. The kernel goes on to take what is sent to them."""
+        pid = self.process.pid
+        pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+        for one in pids:
+            os.kill(one, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for one in pids:
+                os.kill(one, signal.SIGCONT)
 
     def __enter__(self) -> Self:
         try:

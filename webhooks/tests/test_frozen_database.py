@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -43,22 +39,6 @@ def web(postgres, redis):
         elevenlabs.client.close()
 
 
-@contextmanager
-def frozen(*pids):
-    """Stopped processes: the kernel still takes what is sent to them."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
-
-
-def family(pid):
-    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
-
-
 def count(postgres, table, where="true"):
     with psycopg.connect(postgres.url) as connection:
         return connection.execute(f"SELECT count(*) FROM {table} WHERE {where}").fetchone()[0]
@@ -78,7 +58,7 @@ def test_whatever_comes_while_postgresql_stands_still_is_answered_in_time_and_af
     with ThreadPoolExecutor(80) as threads:
         sent = deliver_everything(web, threads, "before")  # over many connections, which are open from then on
         assert {future.result(20).status_code for future in sent} == {200, 201}
-        with frozen(*family(postgres.process.pid)):
+        with postgres.frozen():
             for mark in ("first", "second"):  # the second round meets all that the first one left behind
                 began = time.monotonic()
                 asked = [threads.submit(web.init, call_sid=f"CA_{mark}_{n}") for n in range(12)]
@@ -103,6 +83,6 @@ def test_whatever_comes_while_postgresql_stands_still_is_answered_in_time_and_af
 
 
 def test_no_answer_waits_for_a_redis_that_stands_still(web, redis):
-    with ThreadPoolExecutor(80) as threads, frozen(redis.process.pid):
+    with ThreadPoolExecutor(80) as threads, redis.frozen():
         assert {future.result(8).status_code for future in deliver_everything(web, threads, "redis")} == {200, 201}
         assert web.init(call_sid="CA_redis").status_code == 200

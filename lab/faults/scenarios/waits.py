@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -151,19 +149,9 @@ async def locked_table(site: Site, _: CallIds) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def frozen(site: Site, _: CallIds) -> AsyncIterator[None]:
-    """All its processes stand still. The kernel goes on to take what is sent to them."""
-    pids = family(site.postgres.process.pid)
-    for one in pids:
-        os.kill(one, signal.SIGSTOP)
-    try:
+    """All its processes stand still."""
+    with site.postgres.frozen():
         yield
-    finally:
-        for one in pids:
-            os.kill(one, signal.SIGCONT)
-
-
-def family(pid: int) -> list[int]:
-    return [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
 
 @contextlib.asynccontextmanager
