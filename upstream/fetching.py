@@ -14,6 +14,7 @@ from django.db import close_old_connections, transaction
 from calls.linking import Reference
 from calls.models import Call, CallRecording
 from calls.races import persistently
+from calls.search.gathering import WRITTEN
 from upstream.client import Client
 from upstream.errors import Refused, UpstreamError
 from webhooks import handlers
@@ -24,7 +25,7 @@ from webhooks.payloads import TRANSCRIPTION, Audio, Transcription, parse_event
 logger = logging.getLogger(__name__)
 OVER = ("done", "failed")
 LOOKED_AT = 20  # conversations, in search of one that was dialled
-_NOT_COMPARED = {"updated_at", "search_words"}
+_NOT_COMPARED = {"updated_at", *WRITTEN}
 
 
 class StillRunning(Exception):

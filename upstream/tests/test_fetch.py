@@ -47,6 +47,7 @@ def test_a_call_whose_webhooks_never_came_is_completed_with_its_recording(stub, 
     told = answer.json()
     assert (told["status"], told["has_recording"], told["note"]) == ("completed", True, "")
     assert {"status", "final_transcript", "transcript_summary", "cost", "recording"} <= set(told["changed"])
+    assert not [name for name in told["changed"] if "words" in name], "nobody reads those but search"
     again = fetch(conversation.call.provider_sid).json()
     assert again["changed"] == []
 
