@@ -23,7 +23,7 @@ import structlog
 from django.conf import settings
 from structlog.typing import EventDict
 
-ROOMS = ("callsite", "calls", "webhooks", "realtime")
+ROOMS = ("callsite", "calls", "webhooks", "realtime", "upstream")
 LEVELS: tuple[str, ...] = ("DEBUG", "INFO", "WARNING", "ERROR")
 MAX_LENGTH, MAX_FRAMES, MAX_CHAIN = 1000, 20, 5
 _CONFIGURED_BY_OTHERS = ("django", "django.channels.server", "uvicorn", "uvicorn.error")
