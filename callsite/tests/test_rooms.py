@@ -1,4 +1,4 @@
-"""A room is named in several files. One that was forgotten in one of them would not be tested, typed, built or logged."""
+"""A room is named in several files. One that is forgotten in one of them is not tested, typed, built or logged."""
 
 from __future__ import annotations
 
