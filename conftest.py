@@ -30,10 +30,14 @@ from calls.groups import AUDITORS, DISPATCHERS, SUPERVISORS
 from calls.models import Call
 from lab.stack.ports import free_port
 from lab.stack.webserver import CHECKOUT
+from realtime import publisher, subscription_log
+from realtime.subscription_log import current_subscription_log
 from simulator.server import Server
 from simulator.signing import signature
 from simulator.stub.server import Stub
 from simulator.stub.workspace import Workspace
+from webhooks import refusals
+from webhooks.refusals import current_refusals
 
 WEBHOOK_SECRET = "wsec_tests_0123456789abcdef0123456789"
 TOOL_SECRET = "tool_tests_0123456789abcdef0123456789"
@@ -228,9 +232,23 @@ def _server(django_db_setup: None) -> Iterator[Site]:
 
 
 @pytest.fixture
-def site(_server: Site, transactional_db: None) -> Site:
+def site(_server: Site, transactional_db: None) -> Iterator[Site]:
     """callsite, served for real."""
-    return _server
+    yield _server
+    server = publisher._publisher
+    if server is not None and server.loop.is_running():
+        asyncio.run_coroutine_threadsafe(_forget_what_is_written_later(), server.loop).result(10)
+
+
+async def _forget_what_is_written_later() -> None:
+    """Counts and log rows of one test must not reach the database between two tests, where nothing may."""
+    counts, rows = current_refusals(), current_subscription_log()
+    counts._counts.clear()
+    rows._waiting.clear()
+    for task, threads in ((counts._task, refusals._threads), (rows._task, subscription_log._thread)):
+        if task is not None:
+            task.cancel()
+        await threads.run(lambda: None)  # behind what has begun
 
 
 def staff(*codenames: str) -> Client:
