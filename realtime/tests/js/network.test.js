@@ -125,6 +125,22 @@ test("who was refused is asked about now and then, and when somebody looks", asy
   assert.equal(lamp(), "Live");
 });
 
+test("a look at the page while a question is on its way is followed by another question", async () => {
+  const answers = [];
+  network = new Network({ user: "ada", retry: () => done.push("retry"), stop: () => {}, reload: () => {}, say: () => {}, askStatus: () => new Promise((resolve) => answers.push(resolve)) });
+  network.heard({ standing: "signed-out" });
+  network.tick();
+  assert.equal(answers.length, 0); // it was told just now
+  network.looked();
+  network.looked(); // signed in meanwhile
+  answers.shift()({ standing: "signed-out" });
+  await passes(0.1);
+  answers.shift()(good());
+  await passes(0.1);
+  assert.equal(answers.length, 0);
+  assert.deepEqual(done, ["retry"]);
+});
+
 test("another user does not get the page of the first", () => {
   network.heard(good("eve"));
   assert.deepEqual(done, ["reload"]);

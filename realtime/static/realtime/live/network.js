@@ -39,6 +39,7 @@ export class Network {
   #shown = false; // the banner tells of a loss
   #refused = false;
   #asking = false;
+  #askAgain = false; // what is being answered was asked before somebody looked
   #askedAt = -Infinity;
   /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
   /** @type {Timer} */ #lossTimer;
@@ -126,12 +127,16 @@ export class Network {
   /** @param {boolean} [now] whether or not it was asked just before */
   async #ask(now = false) {
     const lately = Date.now() - this.#askedAt < ASK_MS;
+    if (this.#asking) this.#askAgain ||= now;
     if (this.#asking || (lately && !now)) return;
     this.#asking = true;
     const status = await this.#page.askStatus();
     this.#asking = false;
     this.#askedAt = Date.now();
     this.heard(status);
+    const again = this.#askAgain && this.#refused;
+    this.#askAgain = false;
+    if (again) return this.#ask(true);
     // the server ended a connection, and the session is good after all
     if (now && !this.#refused) setTimeout(() => this.#refused || this.#page.retry(), lately ? ASK_MS : 0);
   }
@@ -142,6 +147,7 @@ export class Network {
     const said = `${text} What you see is out of date.`;
     if (!this.#refused) {
       this.#refused = true;
+      this.#askedAt = Date.now();
       this.#shown = true;
       this.#patienceIsOver();
       clearTimeout(this.#newsTimer);
