@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, assert_never
 
 from django.conf import settings
 
@@ -30,6 +30,24 @@ class Handled(NamedTuple):
 
 
 TWO_CALLS = "The names in it belong to two calls that both have a conversation of their own; nothing was linked."
+
+
+def handle(event: Transcription | InitiationFailure | Audio | MachineDetection | NewHistory | Initiation) -> Handled:
+    """Raises CallNotFound."""
+    match event:
+        case Transcription():
+            return handle_transcription(event)
+        case InitiationFailure():
+            return handle_initiation_failure(event)
+        case Audio():
+            return handle_audio(event)
+        case MachineDetection():
+            return handle_machine_detection(event)
+        case NewHistory():
+            return handle_history(event)
+        case Initiation():
+            return handle_initiation(event)
+    assert_never(event)
 
 
 def handle_transcription(event: Transcription) -> Handled:
@@ -61,8 +79,8 @@ def handle_audio(event: Audio) -> Handled:
     return Handled(call, _success("Call recording stored successfully", call), note)
 
 
-def handle_ignored(event: Ignored) -> tuple[None, dict[str, Any]]:
-    return None, {"status": "success", "message": "Event ignored", "type": event.type}
+def ignored_answer(event: Ignored) -> dict[str, Any]:
+    return {"status": "success", "message": "Event ignored", "type": event.type}
 
 
 def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:

@@ -11,7 +11,6 @@ import contextlib
 import hashlib
 import traceback
 from dataclasses import replace
-from typing import assert_never
 
 from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, connection, transaction
 from django.utils import timezone
@@ -19,7 +18,7 @@ from prometheus_client import Counter
 
 from calls.models import Call
 from calls.names import hold_if_free, hold_names
-from calls.postgres.server_side import end_connection_when_idle
+from calls.postgres.server_side import prepare_for_large_values
 from calls.races import is_locked, limit_waits_for_locks, may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
@@ -29,11 +28,9 @@ from webhooks.answers import Answer, answer_of, answer_to_unmatched, turn_answer
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.held_calls import Held, current_held_calls
 from webhooks.journal import Entry
-from webhooks.machine_detection import MachineDetection
 from webhooks.models import LARGE_BYTES, WaitingName, WebhookDelivery
-from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
+from webhooks.payloads import Ignored
 from webhooks.reading import identify, read
-from webhooks.tool_payloads import Initiation
 
 _threads = Threads("inbox", 6)
 _recordings = Threads("recordings", 3)  # a storage may take seconds for each
@@ -43,7 +40,6 @@ _RESULT = [
     *("event_type", "conversation_id", "call_sid", "call", "outcome", "answer_status", "answer_body", "error"),
     *("times_received", "times_applied", "applied_at"),
 ]
-_Handled = Transcription | InitiationFailure | Audio | MachineDetection | NewHistory | Initiation
 DELIVERIES = Counter("callsite_webhook_deliveries", "Verified webhooks, by route and outcome", ["route", "outcome"])
 
 Outcome = WebhookDelivery.Outcome
@@ -52,7 +48,7 @@ Route = WebhookDelivery.Route
 
 async def take(route: str, body: bytes) -> Answer:
     """`receive`, in a thread of the inbox's own; nobody waits there for a call that somebody holds."""
-    if b'"post_call_audio"' in body[:4096] or b'"post_call_audio"' in body[-4096:]:
+    if is_recording(body):
         return await _recordings.run(lambda: receive(route, body))
     try:
         return await _threads.run(lambda: journal.under(journal.current(), _receive, route, body, A_MOMENT))
@@ -60,6 +56,11 @@ async def take(route: str, body: bytes) -> Answer:
         if connection.vendor != "postgresql":  # it has waited already
             raise DatabaseUnavailable(held.error) from held
         return await current_held_calls().wait(held.name, lambda: receive(route, body))
+
+
+def is_recording(body: bytes) -> bool:
+    """Whether it seems to be one, without parsing it: keys come in any order."""
+    return b'"post_call_audio"' in body[:4096] or b'"post_call_audio"' in body[-4096:]
 
 
 def receive(route: str, body: bytes, *, lock_timeout: str | None = None) -> Answer:
@@ -100,8 +101,8 @@ def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
     with transaction.atomic():
         hold_names(_waited_for(delivery))  # before the row, as everybody
         locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
-        if connection.vendor == "postgresql" and locked.size_bytes > LARGE_BYTES:
-            end_connection_when_idle()
+        if locked.size_bytes > LARGE_BYTES:
+            prepare_for_large_values()
         try:
             _apply(locked)
         except IntegrityError as error:
@@ -120,6 +121,8 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
     delivery: WebhookDelivery | None = None
     try:
         with transaction.atomic():
+            if len(body) > LARGE_BYTES:
+                prepare_for_large_values()
             if lock_timeout is not None:
                 limit_waits_for_locks(lock_timeout)
             entry.step = "recognise"
@@ -141,6 +144,8 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
 def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
     """Keep what could not be applied because others always came first; the sender was told to come again."""
     with transaction.atomic():
+        if len(body) > LARGE_BYTES:
+            prepare_for_large_values()
         delivery = _known_or_new(route, body, hashlib.sha256(body).hexdigest())
         if delivery.pk is None:
             delivery.outcome, delivery.error = Outcome.FAILED, "Gave up after conflicts."
@@ -221,27 +226,10 @@ def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str, str]:
     if isinstance(event, NewHistory):
         event = replace(event, arrived_at=delivery.received_at)
     if isinstance(event, Ignored):
-        return None, Answer(200, handlers.handle_ignored(event)[1]), Outcome.IGNORED, ""
-    call, answer, note = _handle(event)
+        return None, Answer(200, handlers.ignored_answer(event)), Outcome.IGNORED, ""
+    call, answer, note = handlers.handle(event)
     journal.current().applied(call)
     return call, Answer(200, answer), Outcome.APPLIED, note
-
-
-def _handle(event: _Handled) -> handlers.Handled:
-    match event:
-        case NewHistory():
-            return handlers.handle_history(event)
-        case Initiation():
-            return handlers.handle_initiation(event)
-        case Transcription():
-            return handlers.handle_transcription(event)
-        case InitiationFailure():
-            return handlers.handle_initiation_failure(event)
-        case Audio():
-            return handlers.handle_audio(event)
-        case MachineDetection():
-            return handlers.handle_machine_detection(event)
-    assert_never(event)
 
 
 def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Answer, str]:

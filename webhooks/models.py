@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.db.models.constants import OnConflict
 
 from calls.models import Call
-from calls.postgres.server_side import end_connection_when_idle, execute
+from calls.postgres.server_side import execute
 
 LARGE_BYTES = 2**20  # a body above this is handled with care for its size
 SET_BODY: LiteralString = "UPDATE webhooks_webhookdelivery SET body = %b WHERE id = %s"
@@ -95,7 +95,6 @@ class WebhookDelivery(models.Model):
             raise IntegrityError(ANOTHER_COPY)
         if follows:
             execute(SET_BODY, [body, rows[0][0]])
-            end_connection_when_idle()
         return rows
 
 

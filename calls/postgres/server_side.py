@@ -7,15 +7,20 @@ from typing import Any, LiteralString
 
 import psycopg
 from django.db import connection
+from django.db.backends.postgresql.base import ServerBindingCursor
 
 
-def end_connection_when_idle() -> None:
-    """Let the pool replace the present connection when it gets it back, as it does with those that are old.
+def prepare_for_large_values() -> None:
+    """Let PostgreSQL bind all parameters of the present connection, and let the pool replace it when it is given back.
 
-    libpq keeps the buffer of the largest value that it sent or received as long as its connection lives.
+    Django writes parameters into the statement's text, in three copies. libpq keeps the buffer of the largest value
+    that it sent or received as long as its connection lives.
     """
-    if connection.connection is not None:
-        connection.connection._expire_at = 0.0  # closed by us, it would be a warning in the pool's log
+    if connection.vendor != "postgresql":
+        return
+    connection.ensure_connection()
+    connection.connection.cursor_factory = ServerBindingCursor
+    connection.connection._expire_at = 0.0  # closed by us, it would be a warning in the pool's log
 
 
 def execute(statement: LiteralString, parameters: Sequence[Any]) -> int:

@@ -10,7 +10,7 @@ from django.apps import apps
 from django.db.models import Value
 
 from calls.redaction import redacted
-from calls.search.words import FIELDS, VERSION, distinct_words
+from calls.search.words import FIELDS, MAX_CHARACTERS, VERSION, distinct_words
 
 if TYPE_CHECKING:
     from calls.models import Call
@@ -29,13 +29,24 @@ def gather_words(calls: Sequence[Call]) -> None:
         rows = sorted(told[call.pk])
         call.words_upto = rows[-1][0] if rows else 0
         call.words_version, call.words_behind = VERSION, not call.ended
-        call.search_words = distinct_words(redacted([*_texts(call), *(text for _, text in rows)]))
+        call.search_words = distinct_words(redacted(_beginning([*_texts(call), *(text for _, text in rows)])))
 
 
 def _texts(call: Call) -> list[str]:
     transcript = call.final_transcript if isinstance(call.final_transcript, list) else []
     said = [item.get("message") for item in transcript if isinstance(item, dict)]
     return [*(getattr(call, name) or "" for name in FIELDS), *(text for text in said if isinstance(text, str))]
+
+
+def _beginning(texts: Sequence[str]) -> list[str]:
+    """As many of the texts as words are taken from: a call of 60 MB is not masked for the rest."""
+    left, taken = MAX_CHARACTERS, list[str]()
+    for text in texts:
+        if left < 0:
+            break
+        taken.append(text)
+        left -= len(text)
+    return taken
 
 
 def _names_and_turns(calls: Sequence[int]) -> defaultdict[int, list[tuple[int, str]]]:

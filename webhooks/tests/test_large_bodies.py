@@ -33,6 +33,14 @@ def recording(call, content):
     return json.dumps(body).encode()
 
 
+def transcription(call, size):
+    """Its text is said in many turns, as a long call's is."""
+    body = payload("transcription_docs_sample", call.conversation_id)
+    turn = {"role": "user", "message": "hello world " * 20, "time_in_call_secs": 3}
+    body["data"]["transcript"] = [turn] * (size // len(json.dumps(turn)))
+    return json.dumps(body).encode()
+
+
 def post_call(url, body):
     """With a client of its own, as several threads send at once."""
     elevenlabs = ElevenLabs(url)
@@ -96,6 +104,17 @@ def test_several_at_once_take_three_times_their_size_at_most_and_turns_are_store
         assert call.recording.sha256 == hashlib.sha256(content).hexdigest()
         delivery = WebhookDelivery.objects.get(call=call)
         assert (bytes(delivery.body) == body, delivery.digest) == (True, hashlib.sha256(body).hexdigest())
+
+
+def test_large_transcriptions_are_parsed_one_after_another_and_take_six_times_the_size_of_one(own):
+    calls = [register_call() for _ in range(COUNT)]
+    post_call(own.url, transcription(register_call(), MIB))
+    before = own.memory_bytes
+    with Watch(own) as watch, ThreadPoolExecutor(COUNT) as elevenlabs:
+        answers = list(elevenlabs.map(post_call, [own.url] * COUNT, [transcription(call, SIZE) for call in calls]))
+    assert [answer.status_code for answer in answers] == [200] * COUNT
+    assert watch.most - before < (6 + COUNT - 1) * SIZE  # the others are bytes meanwhile
+    assert own.memory_bytes - before < 2 * SIZE
 
 
 def test_a_large_body_is_bound_to_a_statement_and_never_part_of_its_text(call, only_postgresql, db):

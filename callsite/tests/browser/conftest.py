@@ -24,7 +24,12 @@ from lab.stack.webserver import WebServer
 SHOTS = Path(__file__).resolve().parents[3] / "test-results"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
 # what Chromium says of a server that is away, or goes while it is asked
-OUTAGE = ("WebSocket connection to", "net::ERR_CONNECTION_REFUSED", "net::ERR_CONNECTION_RESET", "net::ERR_EMPTY_RESPONSE")
+OUTAGE = (
+    "WebSocket connection to",
+    "net::ERR_CONNECTION_REFUSED",
+    "net::ERR_CONNECTION_RESET",
+    "net::ERR_EMPTY_RESPONSE",
+)
 # ... and of one that refuses, when the client asks it why
 REFUSED = ("the server responded with a status of 401", "the server responded with a status of 403")
 
