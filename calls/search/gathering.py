@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from django.apps import apps
@@ -11,6 +12,7 @@ from django.db.models import Value
 
 from calls.redaction import redacted
 from calls.search.words import FIELDS, MAX_CHARACTERS, VERSION, distinct_words
+from calls.secret_texts import is_notable
 
 if TYPE_CHECKING:
     from calls.models import Call
@@ -29,24 +31,29 @@ def gather_words(calls: Sequence[Call]) -> None:
         rows = sorted(told[call.pk])
         call.words_upto = rows[-1][0] if rows else 0
         call.words_version, call.words_behind = VERSION, not call.ended
-        call.search_words = distinct_words(redacted(_beginning([*_texts(call), *(text for _, text in rows)])))
+        call.search_words = distinct_words(_without_secrets(_beginning([*_texts(call), *(text for _, text in rows)])))
 
 
 def _texts(call: Call) -> list[str]:
     transcript = call.final_transcript if isinstance(call.final_transcript, list) else []
-    said = [item.get("message") for item in transcript if isinstance(item, dict)]
-    return [*(getattr(call, name) or "" for name in FIELDS), *(text for text in said if isinstance(text, str))]
+    said = [
+        text for item in transcript if isinstance(item, dict) and isinstance(text := item.get("message"), str) and text
+    ]
+    return [getattr(call, name) or "" for name in FIELDS] + said
 
 
-def _beginning(texts: Sequence[str]) -> list[str]:
+def _without_secrets(texts: list[str]) -> list[str]:
+    """Most calls have no sign of a secret: one look at all of it shows that."""
+    whole = "\n".join(texts)
+    return redacted(texts) if is_notable(whole) else [redacted(whole)]
+
+
+def _beginning(texts: list[str]) -> list[str]:
     """As many of the texts as words are taken from: a call of 60 MB is not masked for the rest."""
-    left, taken = MAX_CHARACTERS, list[str]()
-    for text in texts:
-        if left < 0:
-            break
-        taken.append(text)
-        left -= len(text)
-    return taken
+    if sum(map(len, texts)) <= MAX_CHARACTERS:
+        return texts
+    ends = accumulate(map(len, texts))
+    return [text for text, end in zip(texts, ends, strict=True) if end - len(text) < MAX_CHARACTERS]
 
 
 def _names_and_turns(calls: Sequence[int]) -> defaultdict[int, list[tuple[int, str]]]:
