@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import dj_database_url
+from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
@@ -106,6 +107,7 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
 ]
+PASSWORD_HASHERS = ["callsite.passwords.PBKDF2PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 SESSION_ENGINE = "callsite.sessions"
 SESSION_COOKIE_AGE = 12 * 60 * 60  # from the sign-in on: callsite.sign_ins
 LOGIN_URL = "login"
