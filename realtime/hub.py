@@ -47,8 +47,8 @@ class Hub:
         self._unserved = Heard()
         self._cycles: list[asyncio.Task[None]] = []
         self._tasks = Tasks()
-        self._doorkeeper = Doorkeeper(self.unsubscribe)
-        self._reader = Reader(self._tasks, self.unsubscribe, self._gone, self._doorkeeper.is_of_agent)
+        self.doorkeeper = Doorkeeper(self.unsubscribe)
+        self._reader = Reader(self._tasks, self.unsubscribe, self._gone, self.doorkeeper.is_of_agent)
 
     # --- who is here ------------------------------------------------------------------------------------------
 
@@ -97,9 +97,7 @@ class Hub:
         nothing has been heard of the call meanwhile; else it is read again. `moved`: the call that the client listened
         to became part of this one. Raises django.db.Error; Call.DoesNotExist, also where the client may not hear it.
         """
-        topic = self.topics.get(state.call_id)
-        if topic is None:
-            topic = self.topics[state.call_id] = Topic(state)
+        topic = self.topics.setdefault(state.call_id, Topic(state))
         topic.users += 1
         try:
             if not (state.ended or self._is_current(state.call_id, since)):
@@ -197,7 +195,7 @@ class Hub:
     async def _sweep(self) -> None:
         await asyncio.sleep(random.uniform(*SWEEP_SECONDS))  # noqa: S311  (spreads the processes)
         await self._compare()
-        await self._check_listeners()
+        await self.doorkeeper.check(self.listeners)
 
     async def _compare(self) -> None:
         """Compare all calls with the database, in one query, and read what was lost."""
@@ -218,7 +216,7 @@ class Hub:
                 topic.call_sid = state.call_sid
                 for subscription in topic.subscriptions:
                     subscription.rename(state)
-            self._doorkeeper.is_of_agent(topic, state.agent_id)
+            self.doorkeeper.is_of_agent(topic, state.agent_id)
             behind = state.last_sequence_number > topic.head or state.numbering != topic.numbering
             if topic.users and (state.ended or behind):
                 self._reader.catch_up(topic)
@@ -241,9 +239,6 @@ class Hub:
                 await asyncio.sleep(DATABASE_RETRY_SECONDS)
                 continue
             return
-
-    async def _check_listeners(self) -> None:
-        await self._doorkeeper.check(self.listeners)
 
     async def _beat(self) -> None:
         await asyncio.sleep(HEARTBEAT_SECONDS)

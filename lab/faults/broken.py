@@ -86,13 +86,13 @@ def no_bound() -> None:
 def no_watch() -> None:
     """Who was let in stays in."""
     from realtime.consumers import TranscriptionConsumer
-    from realtime.hub import Hub
+    from realtime.doorkeeper import Doorkeeper
 
-    async def nothing(_hub: Hub) -> None: ...
+    async def nothing(_doorkeeper: Doorkeeper, _listeners: Any) -> None: ...
 
     def stay(_consumer: TranscriptionConsumer, _identity: Any) -> None: ...
 
-    _replace(Hub, "_check_listeners", nothing)
+    _replace(Doorkeeper, "check", nothing)
     _replace(TranscriptionConsumer, "_stay_until_expiry", stay)
 
 

@@ -174,7 +174,8 @@ async def test_an_old_token_does_not_extend_a_connection_and_a_new_one_carries_i
         await socket.send(authenticate=str(AccessToken.for_user(dispatcher)))
         await socket.send(ping=1)
         assert (await socket.next())["type"] == "pong"
-        await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(hub._check_listeners(), server_loop(site)))
+        looking = asyncio.run_coroutine_threadsafe(hub.doorkeeper.check(hub.listeners), server_loop(site))
+        await asyncio.wrap_future(looking)
         assert await is_shown_out(other)
         await socket.send(ping=2)
         assert (await socket.next())["ping"] == 2
@@ -196,7 +197,7 @@ async def test_who_enters_while_the_hub_looks_at_the_others_stays(site, token, d
     async with site.socket(token) as socket:
         with monkeypatch.context() as slowly:
             slowly.setattr(auth, "still_allowed", slow)
-            looking = asyncio.run_coroutine_threadsafe(hub._check_listeners(), loop)
+            looking = asyncio.run_coroutine_threadsafe(hub.doorkeeper.check(hub.listeners), loop)
             await until(looked.is_set)
         async with site.socket(str(AccessToken.for_user(other))) as late:
             loop.call_soon_threadsafe(entered.set)
