@@ -124,7 +124,7 @@ export class Network {
     this.tick();
   }
 
-  /** @param {boolean} [now] whether or not it was asked just before */
+  /** @param {boolean} [now] whether or not it was asked just before @returns {Promise<void>} */
   async #ask(now = false) {
     const lately = Date.now() - this.#askedAt < ASK_MS;
     if (this.#asking) this.#askAgain ||= now;
