@@ -169,7 +169,7 @@ class Call(models.Model):
             models.Index(Coalesce("call_start_time", "created_at"), name="call_started"),
             models.Index(fields=["-call_end_time", "-id"], name="call_ended"),
             models.Index(fields=["-id"], name="call_words_behind", condition=Q(words_behind=True)),
-            # the filters of the list of calls; no column is one that a live turn changes: the turn would write all indexes
+            # for filters of the list of calls. No column that live turns change: each turn would write all indexes
             models.Index(
                 Left("failure_reason", REASON_INDEXED),
                 F("id").desc(),

@@ -55,7 +55,7 @@ def measure(site: Site, page: Page, requests: int, seed: int) -> list[float]:
 
 
 def _last_page(site: Site) -> int:
-    from calls.readonly_admin import COUNTED  # needs the apps
+    from calls.bounded_count import COUNTED  # needs the apps
 
     return max(1, min(site.calls, COUNTED) // 50)
 
