@@ -75,9 +75,11 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """SQLite keeps times in UTC, where the first and the last day of the calendar may lie outside of it."""
         try:
-            return super().get_changelist_instance(request)
+            changelist = super().get_changelist_instance(request)
         except OverflowError as error:
             raise IncorrectLookupParameters(error) from error
+        changelist.title = capfirst(self.opts.verbose_name_plural)
+        return changelist
 
 
 def parameters_of(list_filter: Any) -> tuple[str, ...]:
@@ -117,11 +119,6 @@ class ReadOnlyAdmin(KnownLookups):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return IndexedOrder
-
-    def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        changelist = super().get_changelist_instance(request)
-        changelist.title = capfirst(self.opts.verbose_name_plural)
-        return changelist
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows, agents = super().get_queryset(request), agents_of(request.user)

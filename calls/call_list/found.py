@@ -47,8 +47,8 @@ def found_in(calls: Sequence[Call], search: str) -> dict[int, list[Snippet]]:
     wanted = asked(search.replace("\x00", ""))
     if not wanted.terms or not calls:
         return {}
-    finder, every = Finder(wanted), frozenset(range(len(wanted.terms)))
-    rows = {call.pk: _Row(finder, every) for call in calls}
+    finder = Finder(wanted)
+    rows = {call.pk: _Row(finder) for call in calls}
     for pk, text in _transcripts(rows):
         rows[pk].look_at(text)
     if live := [call for call in calls if call.last_sequence_number and rows[call.pk].missing]:
@@ -66,10 +66,9 @@ def found_in(calls: Sequence[Call], search: str) -> dict[int, list[Snippet]]:
 class _Row:
     """Keeps the texts that have most of the words, each of which adds some."""
 
-    def __init__(self, finder: Finder, every: frozenset[int]) -> None:
-        self._finder, self._every = finder, every
+    def __init__(self, finder: Finder) -> None:
+        self._finder, self.missing = finder, finder.every
         self._kept: list[tuple[Text, list[Hit]]] = []
-        self.missing = every
 
     def look_at(self, text: Text) -> None:
         if not self.missing and len(self._kept) == 1:
@@ -79,7 +78,7 @@ class _Row:
             return
         terms = _terms(hits)
         text = Text(text.where, shown, text.anchor, text.is_said)
-        if terms >= self._every:
+        if terms >= self._finder.every:
             self._kept = [(text, hits)]
         elif terms & self.missing:
             self._kept.append((text, hits))

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
 from calls.search.numbers import numbers_in, said_numbers
-from calls.search.scripts import MARKS
-from calls.search.terms import All, Term, Word
+from calls.search.scripts import MARKS, UNSEEN
+from calls.search.terms import All, AnyOf, Term, Word
 from calls.search.words import folded, is_unspaced, spans
 
-_CLUSTER = re.compile(f".[{MARKS}]*", re.DOTALL)
+_CLUSTER = re.compile(f".[{MARKS}{UNSEEN}]*", re.DOTALL)
 _OF_NUMBERS = ("+", "~", "=")
+
+type _Found = tuple[int, int, frozenset[Word]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,15 +27,14 @@ class Hit:
 
 
 class Finder:
-    """Finds the words of one search in many texts."""
+    """Finds the words of one search in many texts. `every`: the places of its terms."""
 
     def __init__(self, wanted: All) -> None:
-        self._terms: dict[Word, frozenset[int]] = {}
-        for place, term in enumerate(wanted.terms):
-            for word in _words_of(term):
-                self._terms[word] = self._terms.get(word, frozenset()) | {place}
-        self._spoken = [word for word in self._terms if not word.text.startswith(_OF_NUMBERS)]
-        self._numbers = [word for word in self._terms if word.text.startswith(_OF_NUMBERS)]
+        self._terms = list(_flat(wanted))
+        self.every = frozenset(range(len(self._terms)))
+        words = frozenset(word for term in self._terms for word in _words_of(term))
+        self._numbers = [word for word in words if word.text.startswith(_OF_NUMBERS)]
+        self._spoken = [word for word in words if not word.text.startswith(_OF_NUMBERS)]
 
     def hits(self, text: str) -> list[Hit]:
         """In the order of the text; none overlaps another."""
@@ -41,38 +42,45 @@ class Finder:
         if not (self._numbers or any(word.text in plain for word in self._spoken)):
             return []
         searched, places = _with_places(text)
-        found = sorted(self._found(searched), key=lambda hit: (hit.start, -hit.end))
-        return [
-            Hit(places[hit.start], places[hit.end - 1] + _width(text, places[hit.end - 1]), hit.terms)
-            for hit in _apart(found)
+        found = list(self._found(searched))
+        held = self._held(frozenset[Word]().union(*(words for _, _, words in found)))
+        hits = [
+            Hit(places[start], places[end - 1] + _width(text, places[end - 1]), terms)
+            for start, end, words in found
+            if (terms := frozenset(place for place, asked in held.items() if asked & words))
         ]
+        return _apart(sorted(hits, key=lambda hit: (hit.start, -hit.end)), text)
 
-    def _found(self, text: str) -> Iterator[Hit]:
+    def _held(self, words: Set[Word]) -> dict[int, Set[Word]]:
+        """The terms that these words fulfil, with the words that each asks for. Half a number is none."""
+        return {place: {*_words_of(term)} for place, term in enumerate(self._terms) if _holds(term, words)}
+
+    def _found(self, text: str) -> Iterator[_Found]:
         for start, run in spans(text):
             if is_unspaced(run):
                 yield from self._pieces(start, run)
-            elif terms := self._terms_of(self._spoken, {run}):
-                yield Hit(start, start + len(run), terms)
+            elif words := _like(self._spoken, {run}):
+                yield start, start + len(run), words
         for number in said_numbers(text) if self._numbers else ():
-            if terms := self._terms_of(self._numbers, {*numbers_in(number[0])}):
-                yield Hit(number.start(), number.end(), terms)
+            if words := _like(self._numbers, {*numbers_in(number[0])}):
+                yield number.start(), number.end(), words
 
-    def _terms_of(self, asked: list[Word], words: set[str]) -> frozenset[int]:
-        return frozenset[int]().union(
-            *(
-                self._terms[one]
-                for one in asked
-                if (any(word.startswith(one.text) for word in words) if one.is_beginning else one.text in words)
-            )
-        )
-
-    def _pieces(self, start: int, run: str) -> Iterator[Hit]:
+    def _pieces(self, start: int, run: str) -> Iterator[_Found]:
         """Where there are no spaces between words, a part of the run."""
         for word in self._spoken:
             place = run.find(word.text)
             while place >= 0:
-                yield Hit(start + place, start + place + len(word.text), self._terms[word])
+                yield start + place, start + place + len(word.text), frozenset({word})
                 place = run.find(word.text, place + 1)
+
+
+def _flat(term: Term) -> Iterator[Term]:
+    """Words that are all asked for may stand in several texts."""
+    if isinstance(term, All):
+        for part in term.terms:
+            yield from _flat(part)
+    else:
+        yield term
 
 
 def _words_of(term: Term) -> Iterator[Word]:
@@ -81,6 +89,24 @@ def _words_of(term: Term) -> Iterator[Word]:
     else:
         for part in term.terms:
             yield from _words_of(part)
+
+
+def _holds(term: Term, words: Set[Word]) -> bool:
+    match term:
+        case Word():
+            return term in words
+        case All(parts):
+            return all(_holds(part, words) for part in parts)
+        case AnyOf(parts):
+            return any(_holds(part, words) for part in parts)
+
+
+def _like(asked: Iterable[Word], words: Set[str]) -> frozenset[Word]:
+    return frozenset(
+        one
+        for one in asked
+        if (any(word.startswith(one.text) for word in words) if one.is_beginning else one.text in words)
+    )
 
 
 def _with_places(text: str) -> tuple[str, list[int]]:
@@ -101,12 +127,13 @@ def _width(text: str, place: int) -> int:
     return len(cluster[0]) if cluster else 1
 
 
-def _apart(hits: list[Hit]) -> list[Hit]:
-    """Those that overlap or touch, as pieces of one run do, as one."""
+def _apart(hits: Iterable[Hit], text: str) -> list[Hit]:
+    """Those that overlap, touch or have one sign between them (`cold-chain`) as one."""
     merged: list[Hit] = []
     for hit in hits:
-        if merged and hit.start <= merged[-1].end:
-            last = merged.pop()
+        last = merged[-1] if merged else None
+        if last and hit.start <= last.end + 1 and not text[last.end : hit.start].isspace():
             hit = Hit(last.start, max(last.end, hit.end), last.terms | hit.terms)
+            merged.pop()
         merged.append(hit)
     return merged
