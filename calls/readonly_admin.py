@@ -37,7 +37,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
     page_asked = 1
 
     @cached_property
-    def count(self) -> Count:  # type: ignore[override]
+    def count(self) -> Count:
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # a change list gives a queryset
         try:
             return counted(rows)
@@ -78,7 +78,7 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
             changelist = super().get_changelist_instance(request)
         except OverflowError as error:
             raise IncorrectLookupParameters(error) from error
-        changelist.title = capfirst(self.opts.verbose_name_plural)
+        changelist.title = str(capfirst(self.opts.verbose_name_plural))
         return changelist
 
 

@@ -38,7 +38,7 @@ def details_of(calls: Sequence[Call]) -> dict[int, Details]:
         **{name: KeyTransform(name, F("metadata_json")) for name in OF_METADATA},
     }
     rows = Call.objects.filter(pk__in=[call.pk for call in calls]).order_by().values("pk", **columns)
-    read = {row["pk"]: row for row in rows}
+    read: dict[int, dict[str, Any]] = {row["pk"]: {**row} for row in rows}
     return {call.pk: _details(call, read[call.pk]) for call in calls if call.pk in read}
 
 

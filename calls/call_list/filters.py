@@ -35,11 +35,10 @@ class StartedFilter(CallFilter):
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Call], model_admin: Any) -> None:
         super().__init__(request, params, model, model_admin)
-        said = self.used_parameters
-        first, last = (days.day_of(said.get(name, "")) for name in self.parameter_names)
+        first, last = (days.day_of(self.said.get(name, "")) for name in self.parameter_names)
         self.first, self.last = first, last
         for name, day in zip(self.parameter_names, (first, last), strict=True):
-            if name in said and day is None:
+            if name in self.said and day is None:
                 self.error = f"{name} is not a day. Write it as YYYY-MM-DD, such as {days.today()}."
         if first and last and first > last:
             self.error = "The first day is behind the last one."
@@ -47,7 +46,7 @@ class StartedFilter(CallFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
         if self.error:
             return queryset.none()
-        if not self.used_parameters:
+        if not self.said:
             return queryset
         queryset = queryset.alias(started=STARTED)
         if self.first and (moment := days.beginning(self.first)):
@@ -56,8 +55,8 @@ class StartedFilter(CallFilter):
             queryset = queryset.filter(started__lt=moment)
         return queryset
 
-    def choices(self, changelist: Any) -> Iterator[Choice]:  # type: ignore[override]
-        yield self.link(changelist, "Any time", {}, selected=not self.used_parameters)
+    def choices(self, changelist: Any) -> Iterator[Choice]:
+        yield self.link(changelist, "Any time", {}, selected=not self.said)
         for title, first, last in days.ranges(days.today()):
             said = {"started_from": first.isoformat(), "started_to": last.isoformat()}
             yield self.link(changelist, title, said, selected=(first, last) == (self.first, self.last))
@@ -67,7 +66,7 @@ class StartedFilter(CallFilter):
         """Of the form. What is no day stands in a field for text, where it can be mended."""
         fields = []
         for name, label in zip(self.parameter_names, ("From", "to"), strict=True):
-            value = self.used_parameters.get(name, "")
+            value = self.said.get(name, "")
             kind = "date" if not value or days.day_of(value) else "text"
             fields.append({"name": name, "label": label, "value": value, "type": kind})
         return fields
@@ -116,22 +115,21 @@ class AgentFilter(CallFilter):
 
     title = "agent"
     parameter_names = ("agent_id__exact",)
-    is_menu = True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
-        return queryset.filter(agent_id=said) if (said := self.said) else queryset
+        return queryset.filter(agent_id=self.agent) if self.agent else queryset
 
     @property
-    def said(self) -> str:
-        return str(self.used_parameters.get("agent_id__exact", ""))
+    def agent(self) -> str:
+        return self.said.get("agent_id__exact", "")
 
-    def choices(self, changelist: Any) -> Iterator[Choice]:  # type: ignore[override]
-        yield self.link(changelist, "Any", {}, selected=not self.said)
+    def choices(self, changelist: Any) -> Iterator[Choice]:
+        yield self.link(changelist, "Any", {}, selected=not self.agent)
         named = agents_with_names(agents_of(self.request.user))
-        if self.said and self.said not in named:
-            named = {self.said: self.said, **named}
+        if self.agent and self.agent not in named:
+            named = {self.agent: self.agent, **named}
         for agent_id, name in named.items():
-            yield self.link(changelist, name, {"agent_id__exact": agent_id}, selected=agent_id == self.said)
+            yield self.link(changelist, name, {"agent_id__exact": agent_id}, selected=agent_id == self.agent)
 
 
 class DriverFilter(Exactly):
@@ -139,7 +137,7 @@ class DriverFilter(Exactly):
     parameter_names = ("driver_id__exact",)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
-        return queryset.filter(driver_id=self.used_parameters["driver_id__exact"])
+        return queryset.filter(driver_id=self.said["driver_id__exact"])
 
 
 class ReasonFilter(Exactly):
@@ -153,7 +151,7 @@ class ReasonFilter(Exactly):
     takes_blank = True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
-        reason = str(self.used_parameters["failure_reason__exact"])
+        reason = self.said["failure_reason__exact"]
         if not reason:
             return queryset.filter(status=Call.Status.FAILED, failure_reason="")
         begins = queryset.alias(reason_begins=Left("failure_reason", REASON_INDEXED))

@@ -31,15 +31,16 @@ class CallFilter(admin.ListFilter):
     error = ""
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Call], model_admin: Any) -> None:
-        super().__init__(request, params, model, model_admin)  # type: ignore[arg-type]
+        super().__init__(request, params, model, model_admin)
+        self.said: dict[str, str] = {}
         for name in self.parameter_names:
             if name in params and ((said := params.pop(name)[-1]) != "" or self.takes_blank):
-                self.used_parameters[name] = said
+                self.said[name] = said
 
     def has_output(self) -> bool:
         return True
 
-    def expected_parameters(self) -> list[str]:
+    def expected_parameters(self) -> list[str | None]:
         return [*self.parameter_names]
 
     def link(self, changelist: Any, title: object, said: dict[str, str], *, selected: bool) -> Choice:
@@ -54,7 +55,7 @@ class Options(CallFilter):
     options: tuple[Option, ...]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
-        for name, said in self.used_parameters.items():
+        for name, said in self.said.items():
             option = next((one for one in self.options if one.parameter == name and said in one.values), None)
             if option is None:
                 known = (one.values[0] for one in self.options if one.parameter == name)
@@ -63,10 +64,10 @@ class Options(CallFilter):
             queryset = queryset.filter(option.condition)
         return queryset
 
-    def choices(self, changelist: Any) -> Iterator[Choice]:  # type: ignore[override]
-        yield self.link(changelist, "Any", {}, selected=not self.used_parameters)
+    def choices(self, changelist: Any) -> Iterator[Choice]:
+        yield self.link(changelist, "Any", {}, selected=not self.said)
         for title, parameter, values, _ in self.options:
-            selected = self.used_parameters.get(parameter) in values
+            selected = self.said.get(parameter) in values
             yield self.link(changelist, title, {parameter: values[0]}, selected=selected)
 
 
@@ -74,11 +75,11 @@ class Exactly(CallFilter):
     """A filter by one text that other pages link to. It is shown where it is used."""
 
     def has_output(self) -> bool:
-        return bool(self.used_parameters)
+        return bool(self.said)
 
-    def choices(self, changelist: Any) -> Iterator[Choice]:  # type: ignore[override]
+    def choices(self, changelist: Any) -> Iterator[Choice]:
         yield self.link(changelist, "Any", {}, selected=False)
-        for text in self.used_parameters.values():
+        for text in self.said.values():
             yield self.link(changelist, text, {self.parameter_names[0]: text}, selected=True)
 
 

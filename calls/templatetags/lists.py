@@ -23,7 +23,7 @@ def choices_in(spec: Any, changelist: Any) -> list[dict[str, Any]]:
 @register.filter
 def filters_in_use(changelist: Any) -> list[str]:
     """What each filter that is in use is set to. The first choice of each is no filter."""
-    used = []
+    used: list[str] = []
     for spec in changelist.filter_specs:
         first, *others = choices_in(spec, changelist)
         if chosen := [choice["display"] for choice in others if choice["selected"]]:

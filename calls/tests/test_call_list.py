@@ -11,6 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from calls import bounded_count, readonly_admin
+from calls.call_page import neighbours
 from calls.models import Call, CallRecording
 from calls.tests.page_cases import START, address, ended, plain
 from calls.turns import record_turn
@@ -198,3 +199,18 @@ def test_the_neighbours_of_a_call_are_those_of_the_filtered_and_searched_list(cl
 def test_a_link_of_a_row_keeps_the_filters(client):
     call = ended(status="failed")
     assert f'href="{address(call, "status__exact%3Dfailed")}"' in client.get(f"{LIST}?status__exact=failed").text
+
+
+def test_a_list_that_takes_long_gives_a_call_no_neighbours_and_still_its_page(client, monkeypatch, only_postgresql):
+    calls = [ended(n=n) for n in range(3)]
+    monkeypatch.setattr(neighbours, "MILLISECONDS", 20)
+
+    class Slow(neighbours.QuerySet):
+        def values_list(self, *names, **kwargs):
+            slowly()
+
+    first_keys = neighbours._first_keys
+    monkeypatch.setattr(neighbours, "_first_keys", lambda rows: first_keys(Slow(Call)))
+    text = client.get(address(calls[1], "q%3DEL")).text
+    assert 'rel="prev"' not in text
+    assert '<a href="/admin/calls/call/?q=EL">Calls</a>' in text
