@@ -62,7 +62,6 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
     masks, letter by letter; and `__regex` and `__year` take values at which the database raises an error.
     """
 
-    change_list_template = "calls/list.html"
     links: tuple[str, ...] = ()  # more look-ups, which pages of the admin link to
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:

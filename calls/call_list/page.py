@@ -13,6 +13,7 @@ from calls.call_list.columns import COLUMNS, CallColumns
 from calls.call_list.details import details_of
 from calls.call_list.filters import StartedFilter
 from calls.call_list.found import found_in
+from calls.call_page import rooms
 from calls.call_page.neighbours import page_of
 from calls.models import Call
 from calls.readonly_admin import ReadOnlyAdmin
@@ -29,7 +30,6 @@ class CallList(CallColumns, ReadOnlyAdmin):
     sortable_by = ("started",)
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "Words that were said, driver, number, ID"
-    change_list_template = "admin/calls/call/change_list.html"
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
         calls: QuerySet[Call] = super().get_queryset(request)
@@ -47,7 +47,8 @@ class CallList(CallColumns, ReadOnlyAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         """The words that a search found are a part of the transcript: the access log has who saw them."""
-        response = super().changelist_view(request, extra_context)
+        links = [html for link in rooms.links_above_list if (html := link(request))]
+        response = super().changelist_view(request, {**(extra_context or {}), "links": links})
         context = getattr(response, "context_data", None) or {}
         changelist = context.get("cl")
         if changelist is None:
