@@ -88,7 +88,7 @@ def sites(infrastructure: Infrastructure, sizes: list[int], turns: int) -> Itera
         words = ("seed_calls", "--calls", str(calls), "--turns", str(turns), "--yes-i-mean-it", "--skip-checks")
         print(_manage(infrastructure, calls, *words).strip(), file=sys.stderr, flush=True)
         for more in (SPOKEN, RECORDED, UNHEARD):
-            infrastructure.sql(f"SET statement_timeout = 0; {more}", database_name(calls))
+            infrastructure.sql(more, database_name(calls))
         infrastructure.sql("VACUUM ANALYZE", database_name(calls))
     infrastructure.sql("CHECKPOINT")
     with ExitStack() as stack:

@@ -135,6 +135,12 @@ def _filtered(query: Mapping[str, str | Callable[[Site, random.Random], str]], *
 
 
 CALLS, TURNS, DELIVERIES = "/admin/calls/call/", "/admin/calls/calltranscription/", "/admin/webhooks/webhookdelivery/"
+
+
+def _newest_day(site: Site, rng: random.Random) -> str:
+    return f"{DELIVERIES}?{urlencode({'received_at__gte': site.started(1)[:10] + ' 00:00:00+00:00'})}"
+
+
 FILTERS: dict[str, dict[str, str | Callable[[Site, random.Random], str]]] = {
     "in progress": {"status__exact": "in_progress"},
     "completed": {"status__exact": "completed"},
@@ -193,9 +199,7 @@ PAGES = (
     # the same on a page that is full whatever the size
     Page("admin deliveries: applied", _always(f"{DELIVERIES}?outcome__exact=applied")),
     Page("admin deliveries: of a route that has none", _always(f"{DELIVERIES}?route__exact=conversation-init")),
-    Page(
-        "admin deliveries: of the last day", lambda site, rng: f"{DELIVERIES}?received_at__gte={site.started(1)[:10]}"
-    ),
+    Page("admin deliveries: of the newest day", _newest_day),
     Page("admin deliveries: of a call", _number_path(f"{DELIVERIES}?call__id__exact=")),
     Page("admin deliveries: search", lambda site, rng: f"{DELIVERIES}?q=conv_{_number(site, rng)}"),
     Page("admin delivery page", lambda site, rng: f"{DELIVERIES}{rng.randint(1, site.calls // 2)}/change/"),
