@@ -6,6 +6,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.utils.html import format_html, format_html_join
+from django.utils.safestring import mark_safe
 
 from calls.bidi import words
 from calls.call_list.details import Details
@@ -14,7 +15,7 @@ from calls.models import Call
 from calls.silence import STARTED
 from calls.templatetags.calls import clock, moment, number
 
-NONE = "–"
+NONE = mark_safe('<span class="none">–</span>')  # a card leaves it out
 SHOWN_CHARACTERS = 200
 COLUMNS = (
     *("started", "driver", "agent", "shown_status", "why", "duration", "shown_cost", "outcome", "has_recording"),
@@ -44,7 +45,8 @@ class CallColumns:
 
     @admin.display(description="agent")
     def agent(self, call: Call) -> str:
-        return format_html("<bdi>{}</bdi>", words(call.agent_name or call.agent_id or NONE))
+        name = call.agent_name or call.agent_id
+        return format_html("<bdi>{}</bdi>", words(name)) if name else NONE
 
     @admin.display(description="status")
     def shown_status(self, call: Call) -> str:

@@ -77,6 +77,7 @@ def test_every_column_of_a_call_is_seen_at_1400_and_a_row_is_a_card_at_390(desk,
     expect(page.get_by_role("link", name="Last week")).to_be_hidden()
     page.get_by_text("Filters", exact=True).click()
     expect(page.get_by_role("link", name="Last week")).to_be_visible()
+    assert page.locator(".field-driver").bounding_box()["y"] < page.locator(".field-started").bounding_box()["y"]
     assert page.locator(".filters").bounding_box()["y"] < page.locator("#result_list").bounding_box()["y"]
 
 
