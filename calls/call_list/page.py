@@ -27,7 +27,6 @@ class CallList(CallColumns, ReadOnlyAdmin):
     """What is searched follows the rules of the API's search (docs/search.md)."""
 
     list_display = COLUMNS
-    sortable_by = ("started",)
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "Words that were said, driver, number, ID"
 
