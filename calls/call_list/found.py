@@ -14,7 +14,7 @@ from calls.search.terms import asked
 from calls.templatetags.calls import clock
 
 SNIPPETS, BEFORE, AFTER = 3, 60, 140  # of a call; characters around the first hit
-MAX_TURNS, MAX_CHARACTERS = 5_000, 1_500_000  # that are read for a page
+MAX_TURNS, MAX_CHARACTERS = 5_000, 1_000_000  # that are read for a page
 _SPEAKERS = {"agent": "Agent", "user": "Driver", "driver": "Driver"}
 _NAMES = {
     **{"driver_id": "Driver", "agent_name": "Agent", "agent_id": "Agent ID", "from_number": "From", "to_number": "To"},
@@ -74,6 +74,8 @@ class _Row:
         if not self.missing and len(self._kept) == 1:
             return  # one text has all
         shown = redacted(text.text)
+        if not self._finder.may_have(shown, self.missing or self._finder.every, all_of_them=not self.missing):
+            return  # it adds nothing
         if not (hits := self._finder.hits(shown)):
             return
         terms = _terms(hits)

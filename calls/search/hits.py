@@ -35,12 +35,16 @@ class Finder:
         words = frozenset(word for term in self._terms for word in _words_of(term))
         self._numbers = [word for word in words if word.text.startswith(_OF_NUMBERS)]
         self._spoken = [word for word in words if not word.text.startswith(_OF_NUMBERS)]
+        self._signs = [re.compile("|".join(map(_sign, _words_of(term)))) for term in self._terms]
+
+    def may_have(self, text: str, terms: Set[int], *, all_of_them: bool = False) -> bool:
+        """Whether a text can have one of these terms, or all. It costs a twentieth of `hits`, which says where."""
+        plain = folded(text)
+        found = (self._signs[place].search(plain) is not None for place in terms)
+        return all(found) if all_of_them else any(found)
 
     def hits(self, text: str) -> list[Hit]:
         """In the order of the text; none overlaps another."""
-        plain = folded(text)
-        if not (self._numbers or any(word.text in plain for word in self._spoken)):
-            return []
         searched, places = _with_places(text)
         found = list(self._found(searched))
         held = self._held(frozenset[Word]().union(*(words for _, _, words in found)))
@@ -72,6 +76,14 @@ class Finder:
             while place >= 0:
                 yield start + place, start + place + len(word.text), frozenset({word})
                 place = run.find(word.text, place + 1)
+
+
+def _sign(word: Word) -> str:
+    """A pattern that a folded text has where it has the word, and seldom else."""
+    if word.text.startswith(_OF_NUMBERS):
+        return "[0-9]"
+    text = re.escape(word.text)
+    return text if is_unspaced(word.text) else f"(?<![a-z0-9]){text}{'' if word.is_beginning else '(?![a-z0-9])'}"
 
 
 def _flat(term: Term) -> Iterator[Term]:

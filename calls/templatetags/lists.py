@@ -25,10 +25,10 @@ def filters_in_use(changelist: Any) -> list[str]:
     """What each filter that is in use is set to. The first choice of each is no filter."""
     used: list[str] = []
     for spec in changelist.filter_specs:
-        first, *others = choices_in(spec, changelist)
-        if chosen := [choice["display"] for choice in others if choice["selected"]]:
+        choices = choices_in(spec, changelist)
+        if chosen := [choice["display"] for choice in choices[1:] if choice["selected"]]:
             used.append(words(chosen[0]))
-        elif not first["selected"]:
+        elif choices and not choices[0]["selected"]:
             used.append(words(spec.title))
     return used
 
