@@ -16,12 +16,14 @@ from calls.access import agents_of
 from calls.call_list import days
 from calls.call_list.agents import agents_with_names
 from calls.call_list.options import CallFilter, Choice, Exactly, Option, Options, by_value, options
-from calls.models import Call, CallRecording
+from calls.models import Call, CallRecording, CallTranscription
 from calls.models.call import REASON_INDEXED
 from calls.silence import STARTED
 
 TRUE, FALSE = ("1", "True", "true"), ("0", "False", "false")
 _RECORDED = Q(Exists(CallRecording.objects.filter(call=OuterRef("pk"))))
+# what `last_sequence_number > 0` says too, which has no index: turns are numbered from 1 without gaps
+_HEARD = Q(Exists(CallTranscription.objects.filter(call=OuterRef("pk"), sequence_number=1)))
 # the second half is what the index `call_heard_nothing` holds: it changes with no turn
 _NOTHING_HEARD = Q(last_sequence_number=0) & (Q(final_sequence_number=0) | Q(final_sequence_number__isnull=True))
 
@@ -107,7 +109,7 @@ class HeardFilter(Options):
 
     title = "heard live"
     parameter_names = ("heard",)
-    options = options("heard", ("live", "Yes", Q(last_sequence_number__gt=0)), ("not", "No", _NOTHING_HEARD))
+    options = options("heard", ("live", "Yes", _HEARD), ("not", "No", _NOTHING_HEARD))
 
 
 class AgentFilter(CallFilter):
