@@ -19,9 +19,11 @@ from calls.ending_admin import EndCalls, SilentFilter
 from calls.models import Call, CallRecording, CallTranscription
 from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
+from calls.review.admin import ReviewCalls
+from calls.review.filters import LabelFilter, ReviewedFilter
 
 # What other rooms do with chosen calls: actions of the list of calls, with `permissions=["verbs"]`.
-actions_with_calls: list[Any] = ["end_calls"]
+actions_with_calls: list[Any] = ["end_calls", "mark_reviewed"]
 
 
 def pretty_json(value: Any) -> str:
@@ -32,13 +34,13 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(EndCalls, ReadOnlyAdmin):
+class CallAdmin(EndCalls, ReviewCalls, ReadOnlyAdmin):
     list_display = (
         *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
     )
     actions = actions_with_calls
-    list_filter = ("status", SilentFilter, "direction", "call_successful", "created_at")
+    list_filter = ("status", SilentFilter, "direction", "call_successful", "created_at", ReviewedFilter, LabelFilter)
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
     search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
     fieldsets = ((None, {"fields": ()}),)  # the page is `calls.call_page`

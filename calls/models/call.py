@@ -112,6 +112,10 @@ class Call(models.Model):
         editable=False,
         help_text="The time of the newest transcription event applied; an older one changes nothing.",
     )
+    reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reviewed_by = models.CharField(
+        max_length=255, blank=True, default="", db_default="", editable=False, help_text="The name of a user."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -168,6 +172,8 @@ class Call(models.Model):
             models.Index(Coalesce("call_start_time", "created_at"), name="call_started"),
             models.Index(fields=["-call_end_time", "-id"], name="call_ended"),
             models.Index(fields=["-id"], name="call_words_behind", condition=Q(words_behind=True)),
+            models.Index(fields=["-id"], name="call_reviewed", condition=Q(reviewed_at__isnull=False)),
+            models.Index(fields=["-id"], name="call_not_reviewed", condition=Q(reviewed_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

@@ -20,6 +20,13 @@ SPOKEN = """
     UPDATE calls_call SET words_behind = true, words_upto = 0
     WHERE id IN (SELECT id FROM calls_call WHERE status = 'in_progress' ORDER BY id DESC LIMIT 20)
 """
+# The newest tenth is reviewed, so that the calls that are not stand behind it; one call in ten has a label.
+REVIEWED = """
+    UPDATE calls_call SET reviewed_at = now(), reviewed_by = 'bench'
+    WHERE id > (SELECT max(id) * 9 / 10 FROM calls_call);
+    INSERT INTO calls_calllabel (call_id, name)
+    SELECT id, CASE WHEN id % 10000 = 0 THEN 'rare' ELSE 'late' END FROM calls_call WHERE id % 10 = 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,7 @@ def sites(infrastructure: Infrastructure, sizes: list[int], turns: int) -> Itera
         words = ("seed_calls", "--calls", str(calls), "--turns", str(turns), "--yes-i-mean-it", "--skip-checks")
         print(_manage(infrastructure, calls, *words).strip(), file=sys.stderr, flush=True)
         infrastructure.sql(SPOKEN, database_name(calls))
+        infrastructure.sql(REVIEWED, database_name(calls))
         infrastructure.sql("VACUUM ANALYZE", database_name(calls))
     infrastructure.sql("CHECKPOINT")
     with ExitStack() as stack:
