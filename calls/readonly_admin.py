@@ -19,7 +19,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 
 from calls import access_log
-from calls.access import agents_of, visible
+from calls.access import agents_of_request, visible
 from calls.access_log import Kind, Subject
 
 COUNTED = 5_000
@@ -69,7 +69,7 @@ class ReadOnlyAdmin(KnownLookups):
     page_kind: Kind | None = Kind.PAGE  # what the access log says of a row's page; None: it keeps nothing
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows, agents = super().get_queryset(request), agents_of(request.user)
+        rows, agents = super().get_queryset(request), agents_of_request(request)
         if self.agent_id is None:
             return rows if agents is None else rows.none()
         return visible(rows, agents, self.agent_id)

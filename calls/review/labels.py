@@ -7,7 +7,7 @@ import unicodedata
 
 from django.http import HttpRequest
 
-from calls.access import agents_of, visible
+from calls.access import agents_of_request, visible
 from calls.bidi import CONTROLS
 from calls.models import CallLabel
 from calls.models.review import LABEL_MAX_LENGTH
@@ -47,7 +47,7 @@ def in_use(request: HttpRequest) -> list[str]:
     known: list[str] | None = getattr(request, "labels_in_use", None)
     if known is None:
         newest = CallLabel.objects.order_by("-pk").values("pk")[:NEWEST_LOOKED_AT]
-        rows = visible(CallLabel.objects.filter(pk__in=newest), agents_of(request.user), "call__agent_id")
+        rows = visible(CallLabel.objects.filter(pk__in=newest), agents_of_request(request), "call__agent_id")
         names = rows.order_by("-pk").values_list("name", flat=True)
         known = sorted(list(dict.fromkeys(names))[:SUGGESTED])
         request.labels_in_use = known  # type: ignore[attr-defined]

@@ -13,6 +13,7 @@ from calls.models import AccessLogEntry, AgentAccess, Call, CallLabel, ReviewNot
 from calls.review import reviewing
 from calls.review.labels import LABELS_OF_CALL
 from calls.tests.page_cases import address, ended, entry, plain, rows
+from calls.tests.test_call_page import QUERIES
 from conftest import staff
 
 pytestmark = pytest.mark.django_db
@@ -162,6 +163,15 @@ def test_who_is_limited_to_agents_reviews_their_calls_alone_and_gets_their_label
     assert "secret customer" not in reviewer.get(address(story)).text
     assert "secret customer" not in reviewer.get("/admin/calls/call/").text
     assert send(reviewer, story, "mark").status_code == 302
+
+
+def test_the_page_of_who_is_limited_costs_no_more_than_others(story, django_assert_max_num_queries):
+    client = staff("view_call", "review_call", "view_callrecording", "view_webhookdelivery", "view_accesslogentry")
+    AgentAccess.objects.create(user=get_user_model().objects.get(username="staff"), agent_id="A")
+    Call.objects.filter(pk=story.pk).update(driver_id="D")
+    client.get(address(story))
+    with django_assert_max_num_queries(QUERIES + 2):  # two say what the user may do
+        client.get(address(story, "status__exact%3Dcompleted"))
 
 
 def test_a_form_needs_its_token_and_a_visit_changes_nothing(reviewer, story):
