@@ -51,6 +51,10 @@ def test_axe_finds_no_serious_fault_in_a_reviewed_call_and_nothing_is_wider(desk
     page.goto(desk.url + page_of(call, f"#note-{first}"))
     expect(page.locator(f"#note-{first}")).to_be_in_viewport()
     desk.shoot(f"review-link-{scheme}-{width}")
+    page.goto(desk.url + reverse("admin:calls_call_changelist") + "?label=objection")
+    desk.shoot(f"review-list-{scheme}-{width}")
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert serious(page) == []
 
 
 def test_a_note_is_written_on_the_turn_that_is_pointed_at_and_its_link_opens_there(desk_of, elevenlabs):
