@@ -40,7 +40,7 @@ run: .venv/.runtime .env ## callsite on http://127.0.0.1:8000 (PORT=8000), with 
 		exec $(PYTHON) manage.py runserver 127.0.0.1:$(PORT) $(ARGS)
 
 .PHONY: demo
-demo: .venv/.runtime .env ## the same, and simulated calls come in while it runs
+demo: .venv/.runtime .env ## the same, and it dials calls at a stub of ElevenLabs while it runs
 	@exec $(PYTHON) manage.py demo --port $(PORT) $(ARGS)
 
 .PHONY: quick

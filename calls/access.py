@@ -12,6 +12,7 @@ from django.conf import settings
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
+from django.http import HttpRequest
 
 from calls.models import AgentAccess
 
@@ -24,6 +25,14 @@ NOBODYS: frozenset[str] = frozenset()
 def agents_of(user: AbstractBaseUser | AnonymousUser) -> Agents:
     """The agents whose calls a user may see. Reads the database each time, so a change counts at once."""
     return NOBODYS if user.pk is None else agents_of_each([user])[user.pk]
+
+
+def agents_of_request(request: HttpRequest) -> Agents:
+    """The same of who makes a request, read once for each: a page asks for several lists."""
+    known: tuple[Agents] | None = getattr(request, "known_agents", None)
+    if known is None:
+        known = request.known_agents = (agents_of(request.user),)  # type: ignore[attr-defined]
+    return known[0]
 
 
 def agents_of_each(users: Collection[Any]) -> dict[int, Agents]:

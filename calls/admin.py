@@ -33,9 +33,11 @@ from calls.ending_admin import EndCalls, SilentFilter
 from calls.models import Call, CallRecording, CallTranscription
 from calls.readonly_admin import OfCallAdmin, time_column
 from calls.redaction import redacted
+from calls.review.admin import ReviewCalls
+from calls.review.filters import LabelFilter, ReviewedFilter
 
 # What other rooms do with chosen calls: actions of the list of calls, with `permissions=["verbs"]`.
-actions_with_calls: list[Any] = ["end_calls"]
+actions_with_calls: list[Any] = ["end_calls", "mark_reviewed"]
 
 
 def pretty_json(value: Any) -> str:
@@ -46,11 +48,11 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(EndCalls, CallList):
+class CallAdmin(EndCalls, ReviewCalls, CallList):
     actions = actions_with_calls
     list_filter = (
         *(StartedFilter, StatusFilter, OutcomeFilter, SilentFilter, DirectionFilter, RecordingFilter, HeardFilter),
-        *(AgentFilter, DriverFilter, ReasonFilter),
+        *(AgentFilter, ReviewedFilter, LabelFilter, DriverFilter, ReasonFilter),
     )
     fieldsets = ((None, {"fields": ()}),)  # the page is `calls.call_page`
     change_form_template = "calls/call_page.html"

@@ -7,6 +7,7 @@ from django.dispatch import Signal
 from calls.merging_turns import merge_turns
 from calls.models import Call, CallAlias, CallRecording, effects
 from calls.outcome import Parties
+from calls.review.merging import merge_reviews
 
 # Sent with `stays` and `goes`, two calls, inside the transaction, while both rows exist: receivers move what is theirs.
 calls_merged = Signal()
@@ -23,6 +24,7 @@ def merge(stays: Call, goes: Call) -> Call:
     calls_merged.send(Call, stays=stays, goes=goes)
     merge_turns(stays, goes)
     _merge_recordings(stays, goes)
+    merge_reviews(stays, goes)
     for name in _FILLED:
         if not getattr(stays, name):
             setattr(stays, name, getattr(goes, name))

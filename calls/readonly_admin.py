@@ -20,7 +20,7 @@ from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
 from calls import access_log
-from calls.access import agents_of, visible
+from calls.access import agents_of_request, visible
 from calls.access_log import Kind, Subject
 from calls.bounded_count import COUNTED, Count, TookTooLong, counted
 from calls.templatetags.calls import moment
@@ -120,7 +120,7 @@ class ReadOnlyAdmin(KnownLookups):
         return IndexedOrder
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        rows, agents = super().get_queryset(request), agents_of(request.user)
+        rows, agents = super().get_queryset(request), agents_of_request(request)
         if self.agent_id is None:
             return rows if agents is None else rows.none()
         return visible(rows, agents, self.agent_id)

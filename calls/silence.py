@@ -2,12 +2,16 @@
 
 ElevenLabs sends no second webhook, and where the one about a call's end is lost, the call would stay in progress for
 ever. How a look-up is cheap: it walks the calls in progress in their index, and asks for the turns of those alone.
+
+A room that may know more of a silent call adds to `asked_first`.
 """
 
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from enum import Enum, auto
 
 from django.db import Error, transaction
 from django.db.models import BooleanField, Case, Exists, OuterRef, Q, QuerySet, When
@@ -21,6 +25,7 @@ from calls.races import persistently
 logger = logging.getLogger(__name__)
 STEP = 500
 FAILURES_IN_A_ROW = 5
+LONGEST = 2  # times the hours, for a call of which nobody can say whether it goes on
 STARTED = Coalesce("call_start_time", "created_at")
 
 # WhatsApp and SMS: conversation-init asks with an empty `call_sid`, so the conversation ID stands in for one. A phone
@@ -35,6 +40,18 @@ for _kind in ("whatsapp", "sms"):
     _TEXT_ONLY |= Q(**{f"metadata_json__{_kind}__isnull": False}) & ~Q(**{f"metadata_json__{_kind}": None})
 # a value that is not there makes neither of them false
 _IS_TEXT = Case(When(_THREAD | _TEXT_ONLY, then=True), default=False, output_field=BooleanField())
+
+
+class Known(Enum):
+    """Why a silent call is not ended now."""
+
+    GOES_ON = auto()
+    UNSURE = auto()  # who would know did not answer: it is left for LONGEST times the hours
+
+
+# Each gets the keys of the calls of a step, makes good what it learns of them (applies how a conversation ended), and
+# returns those that are to be left. It bounds how long it takes.
+asked_first: list[Callable[[Sequence[int]], Mapping[int, Known]]] = []
 
 
 def silent_since(moment: datetime, calls: QuerySet[Call] | None = None) -> QuerySet[Call]:
@@ -58,7 +75,10 @@ def end_silent_calls(hours: int) -> int:
     reason = f"Nothing was heard of this call for {hours} hour{'' if hours == 1 else 's'}, so callsite ended it."
     ended = after = failed = 0
     while keys := list(silent_since(moment).filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:STEP]):
+        left = _left(keys, moment - timedelta(hours=hours * (LONGEST - 1)))
         for key in keys:
+            if key in left:
+                continue
             try:
                 ended += persistently(lambda key=key: _end_if_silent(key, moment, reason))  # type: ignore[misc]
                 failed = 0
@@ -69,6 +89,17 @@ def end_silent_calls(hours: int) -> int:
                     raise
         after = keys[-1]
     return ended
+
+
+def _left(keys: Sequence[int], long_ago: datetime) -> set[int]:
+    """Those of the calls that are not ended now."""
+    left = set[int]()
+    for ask in asked_first:
+        known = ask(keys)
+        unsure = {key for key, word in known.items() if word is Known.UNSURE}
+        too_long = set(silent_since(long_ago).filter(pk__in=unsure).values_list("pk", flat=True))
+        left |= known.keys() - too_long
+    return left
 
 
 def _end_if_silent(key: int, moment: datetime, reason: str) -> bool:

@@ -1,4 +1,7 @@
-"""The demo's programme: several lines of calls beside each other, and a subscriber who says what it hears of them."""
+"""The demo's programme: several lines of calls beside each other, and a subscriber who says what it hears of them.
+
+Most are dialled through callsite's own API, which asks the stub of ElevenLabs; in some a driver calls the agent.
+"""
 
 from __future__ import annotations
 
@@ -9,44 +12,53 @@ from functools import partial
 from itertools import count
 from typing import Any
 
-from simulator.call import SCENARIOS, SimulatedCall, new_call
-from simulator.live import by_history, by_turns
-from simulator.player import Player
-from simulator.server import Server
+from simulator.call import AGENT_NAME, AGENT_NUMBER, SCENARIOS, SimulatedCall, new_call
+from simulator.dialogues import GATE_CODE
+from simulator.server import Server, SimulationError
+from simulator.stub.conversations import Behaviour, Conversation, dialled
+from simulator.stub.server import Stub
 from simulator.subscriber import Subscriber
 from simulator.terminal import Terminal
 from simulator.together import together
 
 FAILURES = ("busy", "no-answer", "unknown")
-# Of six calls in a row one is recorded, one fails at initiation, and two are told by a request for each sentence.
-CYCLE, RECORDED, FAILING, BY_TURNS = 6, 1, 2, (0, 3)
+# Of six calls in a row one is recorded, one fails at initiation, one is inbound, and two are told by a request for each
+# sentence.
+CYCLE, RECORDED, FAILING, INBOUND, BY_TURNS = 6, 1, 2, 4, (0, 3)
 STAGGER_PACES, PAUSE_PACES = 1.4, 3
 LAST_WORDS_SECONDS = 5.0
+REFERENCE = "reference"  # the variable by which the stub knows whose call is dialled
 
 
 class Show:
-    """`token` gives a JWT of somebody who may add calls; `dispatcher` is the subscriber's user name and password."""
+    """`stub` has the conversations; where it stops, the drivers hang up.
+
+    `token` gives a JWT of somebody who may dial; `dispatcher` is the subscriber's user name and password.
+    """
 
     def __init__(
         self,
         server: Server,
+        stub: Stub,
         terminal: Terminal,
-        pace_seconds: float,
         token: Callable[[], str],
         dispatcher: tuple[str, str],
     ) -> None:
-        self.terminal = terminal
-        self.player = Player(server, pace_seconds, token, self._told)
+        self.server, self.stub, self.terminal, self.token = server, stub, terminal, token
+        self.stop, self.pace_seconds = stub.stop, stub.behaviour.pace_seconds
         self.subscriber = Subscriber(server, *dispatcher, self._heard)
         self._names: dict[str, str] = {}
         self._numbers = count()
         self._seen: Counter[str] = Counter()
+        self._awaited: dict[str, Conversation] = {}
+        self._refused: list[str] = []
+        stub.answers_dial = self._dialled
 
     def run(self, calls: int, rounds: int | None) -> None:
         """`calls` lines with `rounds` calls each; None: until Ctrl-C. Says in the end what was heard of it all."""
         lines = [partial(self._line, place, rounds) for place in range(calls)]
         try:
-            together(lines, self.player.stop, lambda: self.terminal.out.write("\nThe calls are being ended …"))
+            together(lines, self.stop, lambda: self.terminal.out.write("\nThe calls are being ended …"))
         finally:
             deadline = time.monotonic() + LAST_WORDS_SECONDS
             while self.subscriber.listening and time.monotonic() < deadline:
@@ -55,7 +67,7 @@ class Show:
             self.terminal.out.write(self._result())
 
     def _line(self, place: int, rounds: int | None) -> None:
-        wait, pace = self.player.stop.wait, self.player.pace_seconds
+        wait, pace = self.stop.wait, self.pace_seconds
         turns: Iterator[int] = count() if rounds is None else iter(range(rounds))
         if wait(place * STAGGER_PACES * pace):
             return
@@ -65,24 +77,72 @@ class Show:
                 return
 
     def _one_call(self, number: int) -> None:
-        call = new_call(SCENARIOS[number % len(SCENARIOS)])
-        if number % CYCLE == FAILING:
-            self.player.fail(call, FAILURES[number // CYCLE % len(FAILURES)])
+        inbound = number % CYCLE == INBOUND
+        call = new_call(GATE_CODE if inbound else SCENARIOS[number % len(SCENARIOS)])
+        behaviour = Behaviour(
+            pace_seconds=self.pace_seconds,
+            live="turns" if number % CYCLE in BY_TURNS else "history",
+            recorded=number % CYCLE == RECORDED,
+            unanswered=number % CYCLE == FAILING,
+            failure=FAILURES[number // CYCLE % len(FAILURES)],
+            hangs_up=True,
+        )
+        conversation = Conversation(call, self.stub.workspace.agent_id, None, behaviour, happened=self._told)
+        if inbound:
+            call.direction = "inbound"
+            self.stub.place(conversation).run(self.server, self.stop)
         else:
-            live = by_turns if number % CYCLE in BY_TURNS else by_history
-            lines = call.scenario.lines(call.details)
-            self.player.play(call, lines, live=live, recorded=number % CYCLE == RECORDED)
+            self._dial(conversation, str(number))
+        if self._refused:
+            raise SimulationError(self._refused[0])
+
+    def _dial(self, conversation: Conversation, reference: str) -> None:
+        """Through the API; returns when the conversation is over."""
+        call = conversation.call
+        self._awaited[reference] = conversation
+        order = {
+            "driver_id": call.driver_id,
+            "to_number": call.driver_number,
+            "provider": "sip_trunk" if call.by_sip else "twilio",
+            "dynamic_variables": {**call.details, REFERENCE: reference},
+        }
+        answer = self.server.api("POST", "/api/calls/dial/", order, self.token())
+        if answer["conversation_id"] != call.conversation_id:
+            raise SimulationError("The stub of ElevenLabs did not answer a dial in time. Is this machine very busy?")
+        conversation.over.wait()
+
+    def _dialled(self, body: dict[str, Any], provider: str, behaviour: Behaviour) -> Conversation:
+        """Of the stub: the conversation that a dial begins; somebody may dial in the admin, too."""
+        client_data = body.get("conversation_initiation_client_data") or {}
+        reference = (client_data.get("dynamic_variables") or {}).get(REFERENCE, "")
+        conversation = self._awaited.pop(reference, None)
+        if conversation is None:
+            return dialled(body, provider, behaviour)
+        conversation.client_data = client_data
+        return conversation
 
     def _told(self, call: SimulatedCall, word: str, text: str) -> None:
-        """By the player. Nothing is said before the subscriber listens."""
+        """By a conversation. Nothing is said before the subscriber listens."""
         self._seen[word] += 1
         if word == "registered":
             self._names[call.call_sid] = call.driver_name
+            self._name_agent(call)
             self.subscriber.listen_to(call.call_sid)
         elif word in ("completed", "failed"):
             self._seen["told"] += call.told
         elif word == "recording":
             self.terminal.event(call.driver_name, word, f"{text}, to be heard in the admin and the API")
+        elif word == "error":
+            self._refused.append(text)
+            self.stop.set()
+
+    def _name_agent(self, call: SimulatedCall) -> None:
+        """ElevenLabs tells the agent's name and our number only when a call is over. Whoever dials knows them."""
+        known = {"agent_name": AGENT_NAME} | ({"from_number": AGENT_NUMBER} if call.direction == "outbound" else {})
+        try:
+            self.server.api("PATCH", f"/api/calls/{call.call_sid}/", known, self.token())
+        except SimulationError as error:
+            self._told(call, "error", str(error))
 
     def _heard(self, message: dict[str, Any]) -> None:
         """By the subscriber."""

@@ -6,4 +6,8 @@ class UpstreamConfig(AppConfig):
     verbose_name = "ElevenLabs"
 
     def ready(self) -> None:
+        from calls.silence import asked_first
         from upstream import checks, round_metrics  # noqa: F401  (registers them)
+        from upstream.silent_calls import ask_of
+
+        asked_first.append(ask_of)

@@ -9,7 +9,7 @@ from upstream.errors import NoAnswer, NotConfigured, Refused, Unreachable, Upstr
 
 GAP_SECONDS = 0.05  # between two requests, so that a round leaves room for others under the rate limit
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
-PAUSES_SECONDS = 180.0  # in one round, all together
+PAUSES_SECONDS = 180.0  # in one round of reconciling, all together
 KEEP_SECONDS = 20.0  # at most between two calls of `keep`, but for the time that a request takes
 TRIES = 3  # of one request that fails otherwise than by a rate limit
 
@@ -21,9 +21,10 @@ class GiveUp(Exception):
 class Patience:
     """The way in which a round asks: one request at a time. `keep` is called before each; `stop` ends it early."""
 
-    def __init__(self, keep: Callable[[], None], stop: threading.Event) -> None:
+    def __init__(self, keep: Callable[[], None], stop: threading.Event, pauses_seconds: float | None = None) -> None:
         self.requests = 0
-        self._keep, self._stop, self._left = keep, stop, PAUSES_SECONDS
+        self._keep, self._stop = keep, stop
+        self._left = PAUSES_SECONDS if pauses_seconds is None else pauses_seconds
 
     def ask[**Given, Result](
         self, request: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs

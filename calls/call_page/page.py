@@ -19,6 +19,7 @@ from calls.call_page.turns import conversation_of
 from calls.call_page.why import state_of, why
 from calls.models import Call, CallRecording
 from calls.redaction import redacted
+from calls.review.panel import review_of
 from calls.zone import zone
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[s
     badge, status = state_of(call)
     listens = request.user.has_perm("calls.view_callrecording")
     filters = request.GET.get(FILTERS, "")
+    conversation = conversation_of(call)
     return {
         "call": call,
         "badge": badge,
@@ -45,7 +47,8 @@ def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[s
         "met": sum(one.state == "good" for one in judged),
         "collected": gathered,
         "is_judged": bool(call.transcript_summary or judged or gathered),
-        "conversation": conversation_of(call),
+        "conversation": conversation,
+        "review": review_of(call, conversation, request),
         "recording": CallRecording.objects.filter(call=call).first() if listens else None,
         "recording_url": reverse("call-recording", args=[call.call_sid]),
         "turns_url": _turns_url(call, request),

@@ -44,6 +44,8 @@ class Shown:
     tools: list[ShownTool] = field(default_factory=list)
     pause: str = ""
     goes_on: bool = False
+    turn_key: int | None = None
+    notes: list[Any] = field(default_factory=list)  # of `calls.review`
 
 
 @dataclass(slots=True)
@@ -108,6 +110,7 @@ class _Rows:
         role = turn.speaker_type if turn else entry.get("role")
         speaker = role if isinstance(role, str) and role in _SPEAKERS else "other"
         made = Shown(speaker="driver" if speaker == "user" else speaker, by=_SPEAKERS.get(speaker, ""))
+        made.turn_key = turn.pk if turn else None
         made.by = made.by or (named(role) if isinstance(role, str) and role else "Unknown")
         said = entry.get("message")
         said = said if isinstance(said, str) and said.strip() else ""

@@ -1,4 +1,4 @@
-"""Call, its names, its turns and its recording; who may see it, and who did.
+"""Call, its names, its turns and its recording; its review; who may see it, and who did.
 
 A call changes only through its verbs and `save()`: a queryset's `update()` and `bulk_create()` send no signal, and
 nobody would hear of it. The database is the log that everything else can be read back from.
@@ -12,6 +12,7 @@ from calls.models.alias import CallAlias
 from calls.models.call import IDENTIFIER_MAX_LENGTH, Call
 from calls.models.lookups import CallManager, CallQuerySet
 from calls.models.recording import CallRecording
+from calls.models.review import CallLabel, ReviewNote
 from calls.models.turn import CallTranscription
 
 __all__ = [
@@ -20,8 +21,10 @@ __all__ = [
     "AgentAccess",
     "Call",
     "CallAlias",
+    "CallLabel",
     "CallManager",
     "CallQuerySet",
     "CallRecording",
     "CallTranscription",
+    "ReviewNote",
 ]

@@ -113,6 +113,10 @@ class Call(models.Model):
         editable=False,
         help_text="The time of the newest transcription event applied; an older one changes nothing.",
     )
+    reviewed_at = models.DateTimeField(null=True, blank=True, editable=False)
+    reviewed_by = models.CharField(
+        max_length=255, blank=True, default="", db_default="", editable=False, help_text="The name of a user."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -181,6 +185,8 @@ class Call(models.Model):
                 name="call_heard_nothing",
                 condition=Q(final_sequence_number=0) | Q(final_sequence_number__isnull=True),
             ),
+            models.Index(fields=["-id"], name="call_reviewed", condition=Q(reviewed_at__isnull=False)),
+            models.Index(fields=["-id"], name="call_not_reviewed", condition=Q(reviewed_at__isnull=True)),
         ]
 
     def __str__(self) -> str:

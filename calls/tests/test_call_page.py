@@ -165,6 +165,11 @@ def large():
     return final, live
 
 
+def asked(captured):
+    """What the database was asked: a savepoint is no question."""
+    return [query["sql"][:150] for query in captured if not query["sql"].startswith(("SAVEPOINT", "RELEASE"))]
+
+
 def test_a_long_call_costs_the_same_queries_and_stays_under_600_kilobytes(admin_client):
     final, live = large()
     short = ended(final[:2], n=1, live=live[:2], driver_id="D")
@@ -176,7 +181,7 @@ def test_a_long_call_costs_the_same_queries_and_stays_under_600_kilobytes(admin_
         with CaptureQueriesContext(connection) as captured:
             response = admin_client.get(address(call, "status__exact%3Dcompleted"))
         assert response.status_code == 200
-        return [query["sql"][:150] for query in captured], response
+        return asked(captured), response
 
     measured(short)  # content types are cached from here on
     few, _ = measured(short)

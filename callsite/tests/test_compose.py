@@ -67,5 +67,5 @@ def test_compose_ends_silent_calls_and_comes_back_after_a_fault():
     silence = services["silence"]
     assert silence["command"][:3] == ["python", "manage.py", "end_silent_calls"]
     assert int(silence["command"][silence["command"].index("--every") + 1]) <= 3600
-    assert (silence["restart"], silence["networks"]) == ("unless-stopped", ["back"])
+    assert (silence["restart"], silence["networks"]) == ("unless-stopped", ["front", "back"])
     assert silence["environment"] == services["web-1"]["environment"]

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import secrets
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
 from itertools import cycle
 from typing import Any
 
 from simulator.call import AGENT_NAME, AGENT_NUMBER, SCENARIOS, SimulatedCall, new_call
-from simulator.conversation import metadata_of
+from simulator.conversation import metadata_of, seconds_of
 from simulator.events import audio, initiation_failure, transcription
 from simulator.live import LIVE
 from simulator.recording import beeps
-from simulator.server import CONVERSATION_INIT, TURN, Server, SimulationError
+from simulator.scenario import Line
+from simulator.server import CONVERSATION_INIT, TURN, Refused, Server, SimulationError
 
 TELLINGS = {"once": 1, "late": 1, "twice": 2, "never": 0}
+RINGING_PACES = 2
+# Who hears what happens: the call, a word for what it is, a sentence.
+Happened = Callable[[SimulatedCall, str, str], None]
 _scenarios = cycle(SCENARIOS)
 
 
@@ -26,7 +29,9 @@ _scenarios = cycle(SCENARIOS)
 class Behaviour:
     """How conversations go. `outcome`: the post-call webhooks come once, late, twice or never.
 
-    `overtakes`: they come before the dial is answered. `unanswered`: nobody takes the call. `endless`: it never ends.
+    `overtakes`: they come before the dial is answered. `unanswered`: nobody takes the call, and it fails with `failure`
+    ("busy", "no-answer", "unknown"). `endless`: it never ends.
+    `hangs_up`: a conversation that is stopped ends as if the driver had hung up; else it breaks off without a word.
     """
 
     pace_seconds: float = 0.0
@@ -36,20 +41,33 @@ class Behaviour:
     endless: bool = False
     overtakes: bool = False
     unanswered: bool = False
+    failure: str = "no-answer"
     recorded: bool = True
+    hangs_up: bool = False
+
+
+def _unheard(call: SimulatedCall, word: str, text: str) -> None:
+    pass
 
 
 @dataclass(slots=True)
 class Conversation:
-    """One conversation at ElevenLabs. `client_data` is what the dial sent along; None: conversation-init is asked."""
+    """One conversation at ElevenLabs. `client_data` is what the dial sent along; None: conversation-init is asked.
+
+    `lines`: what is said, if not all of the scenario. What callsite refuses is its own affair, as it is for ElevenLabs:
+    the conversation goes on, and `happened` hears an "error". `over` is set in the end.
+    """
 
     call: SimulatedCall
     agent_id: str
     client_data: dict[str, Any] | None
     behaviour: Behaviour
+    lines: Sequence[Line] | None = None
+    happened: Happened = _unheard
     status: str = "initiated"
     data: dict[str, Any] = field(default_factory=dict)  # once it is over
     events: list[dict[str, Any]] = field(default_factory=list)  # the webhooks that tell its end
+    over: threading.Event = field(default_factory=threading.Event)
 
     @property
     def variables(self) -> dict[str, Any]:
@@ -100,68 +118,110 @@ class Conversation:
         return beeps([(line.role, 0.2) for line, _ in self.call.said])
 
     def run(self, server: Server, stop: threading.Event) -> None:
-        """Live it to its end. What callsite refuses is its own affair, as it is for ElevenLabs."""
+        """Live it to its end."""
+        try:
+            self._live(server, stop)
+        finally:
+            self.over.set()
+
+    def tell(self, server: Server, times: int = 1) -> None:
+        """Post its webhooks, each so many times."""
+        for event in self.events:
+            for number in range(times):
+                try:
+                    answer = server.post_call(event)
+                except SimulationError as error:
+                    self.happened(self.call, "error", str(error))
+                else:
+                    if number == 0:
+                        self.happened(self.call, *self._news(event, answer))
+
+    def _live(self, server: Server, stop: threading.Event) -> None:
         if self.client_data is None:
             self._ask_init(server)
+        self.call.call_sid = str(self.variables.get("call_sid") or self.call.provider_sid)
+        self.happened(self.call, "registered", f"{self.call.call_sid}, {self.call.scenario.title}")
         if self.behaviour.unanswered:
+            stop.wait(RINGING_PACES * self.behaviour.pace_seconds)
             self._fail()
         else:
             self._speak(server, stop)
-            if self.behaviour.endless or stop.is_set():
+            if self.behaviour.endless or (stop.is_set() and not self.behaviour.hangs_up):
                 return
             self._end()
         if self.behaviour.outcome == "late":
             stop.wait(self.behaviour.late_seconds)
         self.tell(server, TELLINGS[self.behaviour.outcome])
 
-    def tell(self, server: Server, times: int = 1) -> None:
-        """Post its webhooks, each so many times."""
-        for event in self.events:
-            for _ in range(times):
-                with suppress(SimulationError):
-                    server.post_call(event)
-
     def _ask_init(self, server: Server) -> None:
         names = {"call_sid": self.call.provider_sid, "conversation_id": self.call.conversation_id}
         numbers = {"caller_id": self.call.driver_number, "called_number": AGENT_NUMBER, "agent_id": self.agent_id}
-        answer: dict[str, Any] = {}
-        with suppress(SimulationError):
-            answer = server.tool(CONVERSATION_INIT, names | numbers)
+        answer = self._tool(server, CONVERSATION_INIT, names | numbers)
         self.client_data = {"dynamic_variables": answer.get("dynamic_variables", {})}
 
     def _speak(self, server: Server, stop: threading.Event) -> None:
         self.status = "in-progress"
-        self.call.call_sid = str(self.variables.get("call_sid") or self.call.provider_sid)
-        lines = self.call.scenario.lines(self.call.details)
-        for line in lines:
+        for line in self._lines:
             if stop.wait(self.behaviour.pace_seconds):
                 return
             self.call.says(line)
-            if self.behaviour.live == "none":
-                continue
-            for request in LIVE[self.behaviour.live](self.call, lines):
-                with suppress(SimulationError):
-                    server.tool(TURN, request)
+            if self.behaviour.live != "none":
+                for request in LIVE[self.behaviour.live](self.call, self._lines):
+                    self._tool(server, TURN, request)
+            self.happened(self.call, "agent" if line.role == "agent" else "driver", line.text)
+        stop.wait(self.behaviour.pace_seconds)
+
+    def _tool(self, server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        """404 is no failure: a busy server may know the call a moment later, and keeps the turn for it."""
+        try:
+            return server.tool(path, body)
+        except SimulationError as error:
+            if not (isinstance(error, Refused) and error.status == 404):
+                self.happened(self.call, "error", str(error))
+        return {}
+
+    @property
+    def _lines(self) -> Sequence[Line]:
+        if self.lines is None:
+            self.lines = self.call.scenario.lines(self.call.details)
+        return self.lines
+
+    @property
+    def _cut_short(self) -> bool:
+        return len(self.call.said) < len(self._lines)
 
     def _end(self) -> None:
         self.status = "processing"
-        event = transcription(self.call, audio=self.behaviour.recorded)
+        recorded = self.behaviour.recorded and bool(self.call.said)
+        event = transcription(self.call, cut_short=self._cut_short, audio=recorded)
         data = deepcopy(event["data"])
         given = data["conversation_initiation_client_data"]
         given["dynamic_variables"] |= self.variables
         data |= {"agent_id": self.agent_id, "conversation_id": self.call.conversation_id}
         self.events = [event | {"data": data}]
         self.data, self.status = data, "done"
-        if self.behaviour.recorded:
+        if recorded:
             recording = audio(self.call)
             recording["data"]["agent_id"] = self.agent_id
             self.events.append(recording)
 
     def _fail(self) -> None:
-        event = initiation_failure(self.call, "no-answer")
+        event = initiation_failure(self.call, self.behaviour.failure)
         event["data"]["agent_id"] = self.agent_id
         self.data = self.detail() | {"status": "failed"}
         self.events, self.status = [event], "failed"
+
+    def _news(self, event: dict[str, Any], answer: dict[str, Any]) -> tuple[str, str]:
+        """What a webhook that was taken tells: a word, and a sentence."""
+        seconds = seconds_of(self.call)
+        if event["type"] == "post_call_audio":
+            return "recording", f"{seconds} s of MP3 stored"
+        if self.behaviour.unanswered:
+            teller = "the SIP trunk" if self.call.by_sip else "Twilio"
+            return str(answer.get("call_status")), f"{self.behaviour.failure}, says {teller}"
+        verdict = "cut short" if self._cut_short else self.call.scenario.verdict
+        turns = f"{len(self.call.said)} turns, {self.call.told} of them live"
+        return str(answer.get("call_status")), f"{verdict}, {turns}, in {seconds} s"
 
 
 def dialled(body: dict[str, Any], provider: str, behaviour: Behaviour) -> Conversation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -36,6 +37,7 @@ class Stub:
     requests: list[tuple[str, str, Any]] = field(default_factory=list)  # method, path with query, body
     headers: list[dict[str, str]] = field(default_factory=list)  # of each request
     stop: threading.Event = field(default_factory=threading.Event)
+    answers_dial: Callable[[dict[str, Any], str, Behaviour], Conversation] = dialled  # body and provider of the dial
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
@@ -118,7 +120,7 @@ class Stub:
             return 404, legacy("agent_not_found", "Agent with that id was not found.")
         if body["agent_phone_number_id"] != self.workspace.phone_number_id:
             return 404, legacy("phone_number_not_found", "Phone number with that id was not found.")
-        conversation = self.place(dialled(body, provider, replace(self.behaviour)))
+        conversation = self.place(self.answers_dial(body, provider, replace(self.behaviour)))
         if self.behaviour.overtakes:
             conversation.run(self.callsite, self.stop)
         else:

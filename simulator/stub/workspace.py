@@ -78,6 +78,16 @@ class Workspace:
             "platform_settings": {"overrides": overrides, "workspace_overrides": {}},
         }
 
+    def environment(self, url: str) -> dict[str, str]:
+        """What a callsite needs that is to ask the stub at `url`."""
+        return {
+            "ELEVENLABS_API_URL": url,
+            "ELEVENLABS_API_KEY": self.key,
+            "ELEVENLABS_AGENT_ID": self.agent_id,
+            "ELEVENLABS_PHONE_NUMBER_ID": self.phone_number_id,
+            "DIAL_ALLOWED_PREFIXES": "+1555",
+        }
+
     def read(self, path: str) -> dict[str, Any] | None:
         """The answer to a GET of the set-up; None: there is no such thing."""
         phone_number = {

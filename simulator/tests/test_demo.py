@@ -70,8 +70,11 @@ def demo(tmp_path: Path, starts_programs: None) -> Any:
 
 
 def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo, tmp_path):
+    """No real key of an `.env` is used: nobody listens there."""
     port = free_port()
-    out, err = demo(f"--port={port}", "--calls=6", "--rounds=1", "--pace=0.05").communicate(timeout=90)
+    real = {"ELEVENLABS_API_KEY": "sk_real", "ELEVENLABS_API_URL": "http://127.0.0.1:9", "DIAL_ALLOWED_PREFIXES": ""}
+    process = demo(f"--port={port}", "--calls=6", "--rounds=1", "--pace=0.05", **real)
+    out, err = process.communicate(timeout=90)
     assert err == ""
     for page in ("live/", "admin/", "api/docs/"):
         assert f"http://127.0.0.1:{port}/{page}" in out
@@ -85,6 +88,12 @@ def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo, tmp_path):
     said = sum(map(len, numbers.values()))
     assert f"heard {said} of {said} turns and the end of 6 of 6 calls: 5 completed, 1 failed." in out
     assert len(list((tmp_path / "media").rglob("*.mp3"))) == 1
+    with contextlib.closing(sqlite3.connect(tmp_path / "db.sqlite3")) as database:
+        told = "SELECT direction, dial_state, agent_name, count(*) FROM calls_call GROUP BY 1, 2, 3 ORDER BY 1"
+        agent = "Nora · Nordlicht Freight"
+        assert database.execute(told).fetchall() == [("inbound", "", agent, 1), ("outbound", "placed", agent, 5)]
+        asked = "SELECT count(*) FROM webhooks_webhookdelivery WHERE route = 'conversation-init'"
+        assert database.execute(asked).fetchone() == (1,)
     assert "\x1b" not in out  # no colours where no terminal is
     assert not is_open(port)
 

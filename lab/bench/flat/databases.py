@@ -32,6 +32,13 @@ UNHEARD = """
     )
     UPDATE calls_call SET last_sequence_number = 0, final_sequence_number = 0 WHERE status = 'failed'
 """
+# The newest tenth is reviewed, so that the calls that are not stand behind it; one call in ten has a label.
+REVIEWED = """
+    UPDATE calls_call SET reviewed_at = now(), reviewed_by = 'bench'
+    WHERE id > (SELECT max(id) * 9 / 10 FROM calls_call);
+    INSERT INTO calls_calllabel (call_id, name)
+    SELECT id, CASE WHEN id % 10000 = 0 THEN 'rare' ELSE 'late' END FROM calls_call WHERE id % 10 = 0
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +94,7 @@ def sites(infrastructure: Infrastructure, sizes: list[int], turns: int) -> Itera
         _manage(infrastructure, calls, "migrate", "--verbosity", "0")
         words = ("seed_calls", "--calls", str(calls), "--turns", str(turns), "--yes-i-mean-it", "--skip-checks")
         print(_manage(infrastructure, calls, *words).strip(), file=sys.stderr, flush=True)
-        for more in (SPOKEN, RECORDED, UNHEARD):
+        for more in (SPOKEN, RECORDED, UNHEARD, REVIEWED):
             infrastructure.sql(more, database_name(calls))
         infrastructure.sql("VACUUM ANALYZE", database_name(calls))
     infrastructure.sql("CHECKPOINT")

@@ -161,6 +161,10 @@ FILTERS: dict[str, dict[str, str | Callable[[Site, random.Random], str]]] = {
     "not heard live": {"heard": "not"},
     "of an agent": {"agent_id__exact": _agent},
     "of a driver": {"driver_id__exact": _driver},
+    "reviewed": {"reviewed": "yes"},
+    "not reviewed": {"reviewed": "no"},
+    "of a label": {"label": "late"},
+    "of a label, not reviewed": {"label": "late", "reviewed": "no"},
     "of a failure reason": {"failure_reason__exact": "no-answer"},
     "of a failure reason that no call has": {"failure_reason__exact": "none has this"},
 }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import signal
+from contextlib import closing
 from typing import Any
 
 from django.conf import settings
@@ -16,6 +17,9 @@ from simulator.logins import ADMIN, DISPATCHER, SUPERVISOR, demo_admin, demo_log
 from simulator.options import pace, whole_number
 from simulator.server import Server, SimulationError, first_secret
 from simulator.show import Show
+from simulator.stub.conversations import Behaviour
+from simulator.stub.server import Stub
+from simulator.stub.workspace import Workspace
 from simulator.terminal import Terminal
 
 SECRETS = ("ELEVENLABS_WEBHOOK_SECRET", "ELEVENLABS_TOOL_SECRET")
@@ -28,8 +32,9 @@ MAY = {
 
 class Command(BaseCommand):
     help = (
-        "Makes three users, starts a server of its own, plays several calls at once into it through the signed "
-        "webhooks until Ctrl-C, and prints what a subscriber hears of them. Only while DJANGO_DEBUG is on."
+        "Makes three users, starts a server of its own and a stub of ElevenLabs' API beside it, dials several calls at "
+        "once through the server's own API until Ctrl-C, and prints what a subscriber hears of them: the stub runs the "
+        "agent's tool and posts the signed webhooks. No phone rings. Only while DJANGO_DEBUG is on."
     )
     requires_migrations_checks = False
 
@@ -71,12 +76,14 @@ class Command(BaseCommand):
         # Where `.env` has no secrets, the demo and its server agree on some.
         env = {name: getattr(settings, name) or secrets.token_hex(32) for name in SECRETS}
         server = Server(f"http://{HOST}:{port}", *map(first_secret, env.values()))
+        stub = Stub(server, Workspace(server.url), Behaviour(pace_seconds=pace_seconds, hangs_up=True))
+        env |= stub.workspace.environment(stub.start())  # also where `.env` has a real key: no phone rings
         terminal = Terminal(self.stdout, coloured=self.style.SUCCESS("x") != "x")
         admin, dispatcher = demo_admin(), (DISPATCHER, logins[DISPATCHER])
-        with running(server, port, env):
+        with closing(stub), running(server, port, env):
             terminal.box(programme(server.url, logins))
             self.stdout.write(f"What a subscriber of /ws/calls/transcriptions hears, signed in as {DISPATCHER}:\n\n")
-            Show(server, terminal, pace_seconds, lambda: token_of(admin), dispatcher).run(calls, rounds)
+            Show(server, stub, terminal, lambda: token_of(admin), dispatcher).run(calls, rounds)
 
 
 def programme(url: str, logins: dict[str, str]) -> list[str]:
@@ -90,5 +97,6 @@ def programme(url: str, logins: dict[str, str]) -> list[str]:
         "SIGN IN (while the demo runs; passwords are new each time)",
         *(f"{name:<17}{password}   {MAY[name]}" for name, password in logins.items()),
         "",
+        "The calls are dialled through the API; a stub of ElevenLabs on this machine answers, and no phone rings.",
         "Ctrl-C ends the calls, the server and these logins. What was played stays in the database.",
     ]

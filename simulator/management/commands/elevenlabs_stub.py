@@ -85,12 +85,8 @@ class Command(BaseCommand):
             url = stub.start(options["port"])
         except OSError as error:
             raise CommandError(f"Port {options['port']} cannot be used: {error.strerror}.") from None
-        self.stdout.write(
-            f"ElevenLabs' stub answers at {url}. For callsite, in .env:\n\n"
-            f"ELEVENLABS_API_URL={url}\nELEVENLABS_API_KEY={workspace.key}\n"
-            f"ELEVENLABS_AGENT_ID={workspace.agent_id}\nELEVENLABS_PHONE_NUMBER_ID={workspace.phone_number_id}\n"
-            f"DIAL_ALLOWED_PREFIXES=+1555\n\nCtrl-C ends it."
-        )
+        wanted = "\n".join(f"{name}={value}" for name, value in workspace.environment(url).items())
+        self.stdout.write(f"ElevenLabs' stub answers at {url}. For callsite, in .env:\n\n{wanted}\n\nCtrl-C ends it.")
         self.stdout.flush()
         for _ in range(options["inbound"]):
             in_thread(stub.call_agent)  # type: ignore[arg-type]

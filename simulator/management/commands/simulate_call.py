@@ -11,7 +11,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from simulator.call import SCENARIOS, new_call
-from simulator.live import LIVE, Live
+from simulator.live import LIVE
 from simulator.logins import local_user, token_of
 from simulator.options import pace, whole_number
 from simulator.player import Player
@@ -57,7 +57,7 @@ class Command(BaseCommand):
                 lambda: options["token"] or token_of(user),
                 lambda call, word, text: terminal.event(call.driver_name, word, text),
             )
-            played = tasks(player, options["calls"], options["turns"], options["fail"], LIVE[options["live"]])
+            played = tasks(player, options["calls"], options["turns"], options["fail"], options["live"])
             together(played, player.stop, lambda: self.stdout.write(""))
         except SimulationError as error:
             raise CommandError(str(error)) from None
@@ -65,7 +65,7 @@ class Command(BaseCommand):
             sys.exit(INTERRUPTED)
 
 
-def tasks(player: Player, calls: int, turns: int, fail: bool, live: Live) -> list[Callable[[], None]]:
+def tasks(player: Player, calls: int, turns: int, fail: bool, live: str) -> list[Callable[[], None]]:
     """What to run at once, a task a call: the scenarios and the reasons to fail take turns."""
     if fail:
         reasons = islice(cycle(FAILURES), calls)

@@ -1,0 +1,1 @@
+"""Reviewing calls: the mark, labels, and notes on a call or a turn. `calls.review_call` writes, `view_call` reads."""

@@ -1,0 +1,54 @@
+"""How labels are written, and which ones are in use."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+from django.http import HttpRequest
+
+from calls.access import agents_of_request, visible
+from calls.bidi import CONTROLS
+from calls.models import CallLabel
+from calls.models.review import LABEL_MAX_LENGTH
+from calls.review.refusals import NotReviewed
+
+LABELS_OF_CALL = 20
+NEWEST_LOOKED_AT = 500
+SUGGESTED = 40
+
+
+def written(name: str) -> str:
+    """A label as it is kept: small letters, single spaces, and nothing that cannot be seen."""
+    seen = "".join(
+        " " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char
+        for char in unicodedata.normalize("NFC", name)
+        if char not in CONTROLS
+    )
+    return re.sub(r"\s+", " ", seen).strip().lower()
+
+
+def names_in(text: str) -> list[str]:
+    """The labels that somebody typed, with commas between them. Raises NotReviewed."""
+    names = list(dict.fromkeys(name for part in text.split(",") if (name := written(part))))
+    if not names:
+        raise NotReviewed("Type a label.")
+    if any(len(name) > LABEL_MAX_LENGTH for name in names):
+        raise NotReviewed(f"A label has at most {LABEL_MAX_LENGTH} characters. A comma ends one.")
+    return names
+
+
+def in_use(request: HttpRequest) -> list[str]:
+    """Labels that calls which the user may see were given lately, in the order of the alphabet.
+
+    The newest labels alone are looked at: the query does not grow with the table. One for each request: a call's page
+    asks for itself and for the list that it came from.
+    """
+    known: list[str] | None = getattr(request, "labels_in_use", None)
+    if known is None:
+        newest = CallLabel.objects.order_by("-pk").values("pk")[:NEWEST_LOOKED_AT]
+        rows = visible(CallLabel.objects.filter(pk__in=newest), agents_of_request(request), "call__agent_id")
+        names = rows.order_by("-pk").values_list("name", flat=True)
+        known = sorted(list(dict.fromkeys(names))[:SUGGESTED])
+        request.labels_in_use = known  # type: ignore[attr-defined]
+    return known
