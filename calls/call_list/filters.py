@@ -17,7 +17,7 @@ from calls.call_list import days
 from calls.call_list.agents import agents_with_names
 from calls.call_list.options import CallFilter, Choice, Exactly, Option, Options, by_value, options
 from calls.models import Call, CallRecording, CallTranscription
-from calls.models.call import REASON_INDEXED
+from calls.models.call_in_database import REASON_INDEXED
 from calls.silence import STARTED
 
 TRUE, FALSE = ("1", "True", "true"), ("0", "False", "false")
