@@ -14,8 +14,9 @@ from django.utils.html import format_html
 
 from calls import access_admin  # noqa: F401  (registers its pages)
 from calls.access_log import Kind
-from calls.call_page import page
+from calls.call_page import page, rooms
 from calls.ending_admin import EndCalls, SilentFilter
+from calls.export.admin import ExportCalls
 from calls.models import Call, CallRecording, CallTranscription
 from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
@@ -32,7 +33,7 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(EndCalls, ReadOnlyAdmin):
+class CallAdmin(ExportCalls, EndCalls, ReadOnlyAdmin):
     list_display = (
         *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
@@ -53,6 +54,10 @@ class CallAdmin(EndCalls, ReadOnlyAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(page.raw, admin=self))
         return [path("<int:object_id>/raw/<slug:part>/", view, name="calls_call_raw"), *super().get_urls()]
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        links = [html for link in rooms.links_above_list if (html := link(request))]
+        return super().changelist_view(request, {**(extra_context or {}), "links": links})
 
     def has_verbs_permission(self, request: HttpRequest) -> bool:
         """Who may change calls may have their verbs run, though no form edits a call."""

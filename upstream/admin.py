@@ -7,9 +7,12 @@ from typing import Any
 from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
 
 from calls import access_log
 from calls.admin import actions_with_calls
+from calls.call_page.rooms import links_above_list
 from calls.models import Call
 from calls.readonly_admin import ReadOnlyAdmin
 from upstream.client import Client
@@ -44,6 +47,15 @@ def fetch_calls(model_admin: Any, request: HttpRequest, calls: QuerySet[Call]) -
 
 
 actions_with_calls.append(fetch_calls)
+
+
+def dial_link(request: HttpRequest) -> str:
+    if not request.user.has_perm("calls.dial_call"):
+        return ""
+    return format_html('<a href="{}" class="addlink">Dial</a>', reverse("elevenlabs-dial"))
+
+
+links_above_list.append(dial_link)
 
 
 @admin.register(ReconcileRound)
