@@ -18,6 +18,7 @@ from calls.call_page import page, rooms
 from calls.ending_admin import EndCalls, SilentFilter
 from calls.export.admin import ExportCalls
 from calls.models import Call, CallRecording, CallTranscription
+from calls.numbers.admin import NumbersOfCalls
 from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
 from calls.redaction import redacted
 
@@ -33,7 +34,7 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(ExportCalls, EndCalls, ReadOnlyAdmin):
+class CallAdmin(NumbersOfCalls, ExportCalls, EndCalls, ReadOnlyAdmin):
     list_display = (
         *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
         *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),

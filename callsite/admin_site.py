@@ -18,6 +18,7 @@ class Site(AdminSite):
 
     site_header = site_title = "callsite"
     index_title = "Calls and their webhooks"
+    index_template = "calls/index.html"
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]
         from django.contrib.auth.views import LoginView  # needs the apps
