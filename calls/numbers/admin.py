@@ -18,11 +18,9 @@ from calls.access import agents_of, visible
 from calls.call_page.rooms import links_above_list
 from calls.models import Call
 from calls.numbers.figures import calls_of, groups_of, reasons_of, total
-from calls.numbers.links import AGENT, DAYS, link_to_numbers, link_to_reason
-from calls.numbers.rows import HEADINGS, cells_of, rows_of_agents, rows_of_days
+from calls.numbers.links import AGENT, DAYS, link_to_numbers
+from calls.numbers.rows import HEADINGS, cells_of, rows_of_agents, rows_of_days, rows_of_reasons
 from calls.numbers.span import BadSpan, Span, span_of, this_month, usual_spans
-from calls.redaction import redacted
-from calls.templatetags.calls import named
 from calls.zone import zone
 
 if TYPE_CHECKING:
@@ -79,15 +77,7 @@ def _numbers(calls: QuerySet[Call], span: Span, agent_id: str | None) -> dict[st
         "figures": list(zip(HEADINGS, cells_of(whole, span, agent_id), strict=True)),
         "agents": [] if agent_id else rows_of_agents(groups, span),
         "days": rows_of_days(groups, span, agent_id),
-        "reasons": [
-            (
-                redacted(named(reason.text)) or "No reason is known",
-                reason.calls,
-                link_to_reason(reason.text, span, agent_id),
-            )
-            for reason in reasons
-        ],
-        "most_reasons": max((reason.calls for reason in reasons), default=0),
+        "reasons": rows_of_reasons(reasons, span, agent_id),
         "agent_name": max((group.agent_name for group in groups), default="") if agent_id else "",
     }
 

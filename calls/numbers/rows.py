@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 
-from calls.numbers.figures import Figures, Group, total
-from calls.numbers.links import link_to, link_to_numbers
+from calls.numbers.figures import Figures, Group, Reason, total
+from calls.numbers.links import link_to, link_to_numbers, link_to_reason
 from calls.numbers.span import Span
-from calls.templatetags.calls import clock
+from calls.redaction import redacted
+from calls.templatetags.calls import clock, named
 
 NONE = "–"
 AGENTS_SHOWN = 200
@@ -20,11 +21,10 @@ _PARTS = ("met", "not_met", "unknown", "failed", "in_progress")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`url` is "" where there is nothing to list."""
+    """`url` is "" where there is nothing to list, or no filter for it."""
 
     text: str
     url: str = ""
-    kind: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ShownRow:
-    """`url` leads to the numbers of the agent alone; "" for a day, and for calls whose agent is not known."""
+    """`url` leads to the numbers of the agent alone; "" for a day, a reason, and an agent that is not known."""
 
     title: str
     note: str
@@ -48,8 +48,8 @@ class ShownRow:
 
 
 HEADINGS = (
-    *("Calls", "Met", "Not met", "Unknown", "Failed", "In progress", "Goal reached"),
-    *("Mean", "Total", "Credits", "USD", "Heard live"),
+    *("Calls", "Met", "Not met", "Unknown", "Failed", "In progress", "Success"),
+    *("Mean duration", "Total duration", "Credits", "USD", "Heard live"),
 )
 
 
@@ -58,7 +58,7 @@ def cells_of(figures: Figures, span: Span, agent_id: str | None) -> list[Cell]:
 
     def counted(name: str) -> Cell:
         number = getattr(figures, name)
-        return Cell(f"{number:,}", link_to(name, span, agent_id) if number else "", name)
+        return Cell(f"{number:,}", link_to(name, span, agent_id) if number else "")
 
     def told(name: str, text: str | None) -> Cell:
         """A sum or share, with the way to the calls that it is made of."""
@@ -128,6 +128,19 @@ def rows_of_days(groups: Iterable[Group], span: Span, agent_id: str | None) -> l
             cells_of(figures, Span(day, day), agent_id),
         )
         for day, figures in days.items()
+    ]
+
+
+def rows_of_reasons(reasons: Sequence[Reason], span: Span, agent_id: str | None) -> list[ShownRow]:
+    most = max((reason.calls for reason in reasons), default=0)
+    return [
+        ShownRow(
+            redacted(named(reason.text)) or "No reason is known",
+            *("", ""),
+            bar_of(Figures(failed=reason.calls), most),
+            [Cell(f"{reason.calls:,}", link_to_reason(reason.text, span, agent_id))],
+        )
+        for reason in reasons
     ]
 
 

@@ -12,7 +12,7 @@ from django.db import OperationalError
 from calls import access_log
 from calls.export import places, selection, stream
 from calls.export.places import Place
-from calls.models import AccessLogEntry
+from calls.models import AccessLogEntry, AgentAccess
 from calls.tests.export_cases import EXPORT, column, cookie, someone
 from calls.tests.page_cases import ended, entry
 from conftest import until
@@ -81,6 +81,21 @@ def test_who_loses_the_permission_meanwhile_gets_no_more(site, user, monkeypatch
     with pytest.raises(httpx.RemoteProtocolError):
         site.client.get(EXPORT, headers=cookie(user))
     assert len(pages) == 1
+
+
+@pytest.mark.usefixtures("pages")
+def test_who_is_limited_meanwhile_gets_no_more_of_the_other_agents(export, user, monkeypatch):
+    for n in range(4):
+        ended(None, n=n, agent_id=f"agent_{n % 2}")
+    page_of = stream.page_of
+
+    def then_limited(*arguments):
+        page = page_of(*arguments)
+        AgentAccess.objects.get_or_create(user=user, agent_id="agent_0")
+        return page
+
+    monkeypatch.setattr(stream, "page_of", then_limited)
+    assert column(export()) == ["EL_3", "EL_2", "EL_0"]
 
 
 @pytest.mark.usefixtures("pages")

@@ -54,7 +54,7 @@ def test_the_page_shows_them_per_agent_per_day_and_in_all(admin_client, settings
     assert [row.title for row in page.context["agents"]] == ["Agent a", "Agent b", "Agent not known"]
     assert cells(page, "agents", "Agent a") == {
         **{"Calls": "4", "Met": "1", "Not met": "1", "Unknown": "1", "Failed": "1", "In progress": "0"},
-        **{"Goal reached": "50%", "Mean": "0:45", "Total": "1:31", "Credits": "95", "USD": "0.25"},
+        **{"Success": "50%", "Mean duration": "0:45", "Total duration": "1:31", "Credits": "95", "USD": "0.25"},
         "Heard live": "2 of 3",
     }
     assert cells(page, "days", "Wed 11 Mar 2026")["Calls"] == "5"
@@ -212,14 +212,15 @@ def test_each_link_finds_as_many_calls_as_its_number_says(admin_client, settings
     for row in [[cell for _, cell in page.context["figures"]], *rows]:
         numbers = dict(zip(page.context["headings"], row, strict=True))
         calls, completed = int(numbers["Calls"].text), int(numbers["Heard live"].text.split(" of ")[1])
-        of_all = dict.fromkeys(("Mean", "Total", "Credits", "USD"), calls)
+        of_all = dict.fromkeys(("Mean duration", "Total duration", "Credits", "USD"), calls)
         for heading, cell in numbers.items():
             if cell.url:
-                counted = of_all.get(heading, completed if heading == "Goal reached" else cell.text.split(" of ")[0])
+                counted = of_all.get(heading, completed if heading == "Success" else cell.text.split(" of ")[0])
                 assert found_by(admin_client, cell.url) == int(counted), (heading, cell)
                 followed += 1
-    for _, calls, address in page.context["reasons"]:
-        assert found_by(admin_client, address) == calls, address
+    for reason in page.context["reasons"]:
+        (cell,) = reason.cells
+        assert found_by(admin_client, cell.url) == int(cell.text), reason
         followed += 1
     assert followed >= 20
 
