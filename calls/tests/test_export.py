@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import OperationalError
+from django.test import Client
 
 from calls import access_log
 from calls.export import selection
@@ -124,6 +125,17 @@ def test_the_file_has_the_calls_of_the_list_on_all_of_its_pages_in_its_order(exp
     assert column(export("status__exact=failed")) == failed
     assert column(export("status__exact=failed"), "Call SID") == column(export("status__exact=failed&p=2&all="))
     assert column(export("q=EL_7", rows="turns")) == ["EL_7"]
+
+
+@pytest.mark.parametrize("order", ["1", "-1", "2", "4.-1", "-6", "7", "99"])
+def test_the_file_is_sorted_as_the_list_is(export, user, order):
+    for n in range(5):
+        fields = {"driver_id": f"D{n * 2 % 5}", "call_duration_seconds": n % 2 or None}
+        ended(None, n=n, call_start_time=START + timedelta(hours=n * 3 % 5), **fields)
+    client = Client()
+    client.force_login(user)
+    listed = client.get(f"{LIST}?o={order}").context["cl"].queryset
+    assert column(export(f"o={order}")) == [call.call_sid for call in listed]
 
 
 def test_what_the_list_does_not_know_is_refused(export):
