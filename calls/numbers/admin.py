@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from django.core.exceptions import PermissionDenied
@@ -20,7 +21,7 @@ from calls.models import Call
 from calls.numbers.figures import calls_of, groups_of, reasons_of, total
 from calls.numbers.links import AGENT, DAYS, link_to_numbers
 from calls.numbers.rows import HEADINGS, cells_of, rows_of_agents, rows_of_days, rows_of_reasons
-from calls.numbers.span import BadSpan, Span, span_of, this_month, usual_spans
+from calls.numbers.span import BadSpan, Span, is_day, span_of, this_month, usual_spans
 from calls.zone import zone
 
 if TYPE_CHECKING:
@@ -54,8 +55,10 @@ class NumbersOfCalls(Admin):
             "title": "Numbers",
             "opts": self.opts,
             "span": span,
-            "said": [request.GET.get(name, day.isoformat()) for name, day in zip(DAYS, span, strict=True)],
-            "usual": [(title, link_to_numbers(one, agent_id), one == span) for title, one in usual_spans()],
+            "fields": [_field(request, *one) for one in zip(DAYS, ("From", "to"), span, strict=True)],
+            "usual": [
+                (title, link_to_numbers(one, agent_id), one == span and status != 400) for title, one in usual_spans()
+            ],
             "agent_id": agent_id,
             "all_agents": link_to_numbers(span),
             "zone": zone().key,
@@ -100,6 +103,12 @@ def _bounded() -> Iterator[None]:
         if getattr(error.__cause__, "sqlstate", None) != CANCELLED:
             raise
         raise TookTooLong from error
+
+
+def _field(request: HttpRequest, name: str, label: str, day: date) -> dict[str, str]:
+    """Of the form. What is no day stands in a field for text, where it can be mended."""
+    value = request.GET.get(name, str(day))
+    return {"name": name, "label": label, "value": value, "type": "date" if not value or is_day(value) else "text"}
 
 
 def numbers_link(request: HttpRequest) -> str:

@@ -24,7 +24,6 @@ FILTERS: dict[str, dict[str, str]] = {
     "not_met": {**_COMPLETED, "call_successful__exact": "0"},
     "unknown": {**_COMPLETED, "call_successful__isnull": "True"},
     "heard": {**_COMPLETED, "heard": "live"},
-    "completed": _COMPLETED,
 }
 
 

@@ -61,18 +61,17 @@ def cells_of(figures: Figures, span: Span, agent_id: str | None) -> list[Cell]:
         return Cell(f"{number:,}", link_to(name, span, agent_id) if number else "")
 
     def told(name: str, text: str | None) -> Cell:
-        """A sum or share, with the way to the calls that it is made of."""
-        return Cell(NONE) if text is None else Cell(text, link_to(name, span, agent_id))
+        """A sum or share, with the way to the calls that make it."""
+        return Cell(text or NONE, link_to(name, span, agent_id) if text and getattr(figures, name) else "")
 
-    completed = figures.completed
     return [
         *map(counted, ("calls", "met", "not_met", "unknown", "failed", "in_progress")),
-        told("completed", None if figures.success is None else f"{figures.success:.0%}"),
+        told("met", None if figures.success is None else f"{figures.success:.0%}"),
         told("calls", None if figures.mean_seconds is None else clock(figures.mean_seconds)),
         told("calls", None if figures.seconds is None else clock(figures.seconds)),
         told("calls", None if figures.credits is None else f"{figures.credits:,.0f}"),
         told("calls", None if figures.usd is None else f"{figures.usd:,.2f}"),
-        told("heard", f"{figures.heard:,} of {completed:,}") if figures.heard else Cell(f"0 of {completed:,}"),
+        told("heard", f"{figures.heard:,} of {figures.completed:,}"),
     ]
 
 

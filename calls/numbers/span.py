@@ -77,15 +77,18 @@ def span_of(query: Mapping[str, str], names: tuple[str, str]) -> Span:
     return Span(first, last)
 
 
-def _day(text: str) -> date:
+def is_day(text: str) -> bool:
     try:
-        day = date.fromisoformat(text) if _DAY.fullmatch(text) else None
+        return bool(_DAY.fullmatch(text)) and FIRST_YEAR <= date.fromisoformat(text).year <= LAST_YEAR
     except ValueError:
-        day = None
-    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        return False
+
+
+def _day(text: str) -> date:
+    if not is_day(text):
         what = f"“{text[:40]}” is no day" if text else "A day is missing"
         raise BadSpan(f"{what}. Write both as YYYY-MM-DD, such as {today()}.")
-    return day
+    return date.fromisoformat(text)
 
 
 def _midnight(day: date) -> datetime:

@@ -89,7 +89,7 @@ def test_days_that_are_none_are_told_and_stay_in_the_form(admin_client, first, l
     page = admin_client.get(NUMBERS, {"started_from": first, "started_to": last})
     assert page.status_code == 400
     assert said in unescape(page.text)
-    assert [first, last] == page.context["said"]
+    assert [first, last] == [field["value"] for field in page.context["fields"]]
     with pytest.raises(BadSpan):
         span_of({"started_from": first, "started_to": last}, DAYS)
 
@@ -211,18 +211,17 @@ def test_each_link_finds_as_many_calls_as_its_number_says(admin_client, settings
     followed = 0
     for row in [[cell for _, cell in page.context["figures"]], *rows]:
         numbers = dict(zip(page.context["headings"], row, strict=True))
-        calls, completed = int(numbers["Calls"].text), int(numbers["Heard live"].text.split(" of ")[1])
-        of_all = dict.fromkeys(("Mean duration", "Total duration", "Credits", "USD"), calls)
+        of_all = dict.fromkeys(("Mean duration", "Total duration", "Credits", "USD"), "Calls") | {"Success": "Met"}
         for heading, cell in numbers.items():
             if cell.url:
-                counted = of_all.get(heading, completed if heading == "Success" else cell.text.split(" of ")[0])
+                counted = numbers[of_all.get(heading, heading)].text.split(" of ")[0]
                 assert found_by(admin_client, cell.url) == int(counted), (heading, cell)
                 followed += 1
     for reason in page.context["reasons"]:
         (cell,) = reason.cells
         assert found_by(admin_client, cell.url) == int(cell.text), reason
         followed += 1
-    assert followed >= 20
+    assert followed >= 8
 
 
 def found_by(client, address):
