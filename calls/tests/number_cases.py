@@ -5,11 +5,17 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from calls.models import Call
+from calls.models import Call, CallTranscription
+
+NOW = datetime(2026, 3, 31, tzinfo=UTC)
 
 
 def made(n, start, *, status="completed", agent="a", heard=0, created=None, **fields):
     call = Call.register(call_sid=f"EL_{n}", agent_id=agent, agent_name=f"Agent {agent}" if agent else "", **fields)
+    CallTranscription.objects.bulk_create(
+        CallTranscription(call=call, sequence_number=number, speaker_type="agent", message_text="x", timestamp=NOW)
+        for number in range(1, heard + 1)
+    )
     known = {} if status == "in_progress" else {"final_sequence_number": heard}
     if created:
         known["created_at"] = created
