@@ -14,9 +14,10 @@ from calls.access import agents_of, visible
 from calls.call_page.rooms import sections_of_call
 from calls.models import AccessLogEntry, AgentAccess, Call
 from calls.names import names_of
-from calls.readonly_admin import KnownLookups, ReadOnlyAdmin
+from calls.readonly_admin import KnownLookups, ReadOnlyAdmin, time_column
 
 SEEN_BY_SHOWN = 8
+TIME = time_column("at", "time")
 
 
 class AgentAccessInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -51,8 +52,9 @@ for model, with_agents in ((get_user_model(), LimitedUserAdmin), (Group, Limited
 class AccessLogEntryAdmin(ReadOnlyAdmin):
     """The access log. Who is limited to agents sees what was done to their calls."""
 
-    list_display = ("at", "user_name", "kind", "detail", "call_sid", "conversation_id", "address")
+    list_display = (TIME, "user_name", "kind", "detail", "call_sid", "conversation_id", "address")
     list_filter = ("kind", "at")
+    sortable_by = (TIME, "user_name", "kind", "call_sid", "conversation_id")
     search_fields = ("call_sid__exact", "conversation_id__exact", "user_name__exact")
     search_help_text = "A whole call SID, conversation ID or user name."
     links = ("call_id",)

@@ -1,4 +1,7 @@
-"""Calls, turns and recordings for the staff: found and read. What happened is not edited here."""
+"""Calls, turns and recordings for the staff: found and read. What happened is not edited here.
+
+The list of calls is `calls.call_list`, a call's page is `calls.call_page`.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +10,30 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from calls import access_admin  # noqa: F401  (registers its pages)
 from calls.access_log import Kind
-from calls.call_page import page, rooms
+from calls.call_list.filters import (
+    AgentFilter,
+    DirectionFilter,
+    DriverFilter,
+    HeardFilter,
+    OutcomeFilter,
+    ReasonFilter,
+    RecordingFilter,
+    StartedFilter,
+    StatusFilter,
+)
+from calls.call_list.page import CallList
+from calls.call_page import page
 from calls.ending_admin import EndCalls, SilentFilter
 from calls.export.admin import ExportCalls
 from calls.models import Call, CallRecording, CallTranscription
 from calls.numbers.admin import NumbersOfCalls
-from calls.readonly_admin import OfCallAdmin, ReadOnlyAdmin
+from calls.readonly_admin import OfCallAdmin, time_column
 from calls.redaction import redacted
 
 # What other rooms do with chosen calls: actions of the list of calls, with `permissions=["verbs"]`.
@@ -34,31 +48,18 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(NumbersOfCalls, ExportCalls, EndCalls, ReadOnlyAdmin):
-    list_display = (
-        *("call_sid", "status", "direction", "driver_id", "agent_name", "call_start_time"),
-        *("call_duration_seconds", "call_successful", "last_sequence_number", "created_at"),
-    )
+class CallAdmin(NumbersOfCalls, ExportCalls, EndCalls, CallList):
     actions = actions_with_calls
-    list_filter = ("status", SilentFilter, "direction", "call_successful", "created_at")
-    search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
-    search_help_text = "A whole call SID, conversation ID, driver ID or agent ID."
+    list_filter = (
+        *(StartedFilter, StatusFilter, OutcomeFilter, SilentFilter, DirectionFilter, RecordingFilter, HeardFilter),
+        *(AgentFilter, DriverFilter, ReasonFilter),
+    )
     fieldsets = ((None, {"fields": ()}),)  # the page is `calls.call_page`
     change_form_template = "calls/call_page.html"
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Call]:
-        calls = super().get_queryset(request)
-        if request.resolver_match and request.resolver_match.url_name == "calls_call_changelist":
-            calls = calls.defer("final_transcript", "analysis_data", "metadata_json", "transcript_summary")
-        return calls
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(partial(page.raw, admin=self))
         return [path("<int:object_id>/raw/<slug:part>/", view, name="calls_call_raw"), *super().get_urls()]
-
-    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        links = [html for link in rooms.links_above_list if (html := link(request))]
-        return super().changelist_view(request, {**(extra_context or {}), "links": links})
 
     def has_verbs_permission(self, request: HttpRequest) -> bool:
         """Who may change calls may have their verbs run, though no form edits a call."""
@@ -80,8 +81,9 @@ class CallAdmin(NumbersOfCalls, ExportCalls, EndCalls, ReadOnlyAdmin):
 
 @admin.register(CallTranscription)
 class CallTranscriptionAdmin(OfCallAdmin):
-    list_display = ("call", "sequence_number", "speaker_type", "message_text", "timestamp")
-    list_filter = ("speaker_type", "timestamp")
+    list_display = ("call", "sequence_number", "speaker_type", "message_text", time_column("timestamp", "said"))
+    list_filter = ("speaker_type",)
+    sortable_by = ()
     search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
     ordering = ("-id",)
@@ -103,7 +105,11 @@ class CallTranscriptionAdmin(OfCallAdmin):
 
 @admin.register(CallRecording)
 class CallRecordingAdmin(OfCallAdmin):
-    list_display = ("call", "size_bytes", "event_time", "created_at")
+    list_display = (
+        *("call", "size_bytes"),
+        *(time_column("event_time", "time of the event"), time_column("created_at", "kept")),
+    )
+    sortable_by = ()
     search_fields = ("call__call_sid__exact", "call__conversation_id__exact")
     search_help_text = "A whole call SID or conversation ID."
     fields = ("call", "audio", "size_bytes", "sha256", "event_time", "created_at")

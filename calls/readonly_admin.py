@@ -12,27 +12,47 @@ from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.admin.views.main import ChangeList
+from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.text import capfirst
 
 from calls import access_log
 from calls.access import agents_of, visible
 from calls.access_log import Kind, Subject
+from calls.bounded_count import COUNTED, Count, TookTooLong, counted
+from calls.templatetags.calls import moment
 
-COUNTED = 5_000
 OF_FILTERS = ("__id__exact", "__exact", "__isnull", "__gte", "__lt")  # the look-ups that Django's own filters make
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts at most COUNTED rows: counting millions takes seconds, and nobody opens the last page."""
+    """Counts at most COUNTED rows: counting millions takes seconds, and nobody opens the last page.
+
+    Where even that takes long, it counts up to the page behind the one that is asked for.
+    """
+
+    page_asked = 1
 
     @cached_property
-    def count(self) -> int:
+    def count(self) -> Count:
         rows: QuerySet[Any] = self.object_list  # type: ignore[assignment]  # a change list gives a queryset
-        return len(rows.order_by().values_list("pk")[:COUNTED])
+        try:
+            return counted(rows)
+        except TookTooLong:
+            most = min(COUNTED, self.page_asked * self.per_page)
+            return Count.of(len(rows.values_list("pk")[: most + 1]), most)
+
+
+class IndexedOrder(ChangeList):
+    """A list that is sorted by no column but those that its admin names: others would sort the whole table."""
+
+    def get_ordering_field(self, field_name: Any) -> Any:
+        if self.sortable_by is not None and field_name not in self.sortable_by:
+            return None
+        return super().get_ordering_field(field_name)
 
 
 class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -45,17 +65,37 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
     links: tuple[str, ...] = ()  # more look-ups, which pages of the admin link to
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        filters = {getattr(one, "parameter_name", one) for one in self.list_filter}
+        fields = {one for one in self.list_filter if isinstance(one, str)}
+        own = {name for one in self.list_filter if not isinstance(one, str) for name in parameters_of(one)}
         identifiers = {name.removesuffix("__exact") for name in (*self.search_fields, *self.links)}
         filtered = next((lookup.removesuffix(end) for end in OF_FILTERS if lookup.endswith(end)), lookup)
-        return filtered in filters or lookup.removesuffix("__exact") in identifiers
+        return lookup in own or filtered in fields or lookup.removesuffix("__exact") in identifiers
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
         """SQLite keeps times in UTC, where the first and the last day of the calendar may lie outside of it."""
         try:
-            return super().get_changelist_instance(request)
+            changelist = super().get_changelist_instance(request)
         except OverflowError as error:
             raise IncorrectLookupParameters(error) from error
+        changelist.title = str(capfirst(self.opts.verbose_name_plural))
+        return changelist
+
+
+def parameters_of(list_filter: Any) -> tuple[str, ...]:
+    """What a filter of our own reads in the URL."""
+    names: tuple[str, ...] = getattr(list_filter, "parameter_names", ()) or (list_filter.parameter_name,)
+    return names
+
+
+def time_column(field: str, title: str) -> Any:
+    """A column of a list with a time, as all pages write it."""
+
+    @admin.display(description=title, ordering=field)
+    def column(row: Any) -> str:
+        return moment(getattr(row, field)) or "–"
+
+    column.__name__ = field
+    return column
 
 
 class ReadOnlyAdmin(KnownLookups):
@@ -64,9 +104,20 @@ class ReadOnlyAdmin(KnownLookups):
     show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER  # they count the whole table, once for each value of each filter
     list_per_page = 50
+    list_max_show_all = 0  # a page has list_per_page rows
     paginator = CappedPaginator
     agent_id: str | None = "agent_id"  # the way to the agent of a row's call; None: it is of no call
     page_kind: Kind | None = Kind.PAGE  # what the access log says of a row's page; None: it keeps nothing
+
+    def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> CappedPaginator:
+        paginator = CappedPaginator(queryset, *args, **kwargs)
+        asked = request.GET.get(PAGE_VAR, "")
+        if asked.isascii() and asked.isdecimal() and len(asked) < 6:
+            paginator.page_asked = max(1, int(asked))
+        return paginator
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return IndexedOrder
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         rows, agents = super().get_queryset(request), agents_of(request.user)

@@ -19,6 +19,7 @@ class Site(AdminSite):
     site_header = site_title = "callsite"
     index_title = "Calls and their webhooks"
     index_template = "calls/index.html"
+    enable_nav_sidebar = False  # its room is the tables'
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]
         from django.contrib.auth.views import LoginView  # needs the apps
@@ -38,7 +39,13 @@ class Site(AdminSite):
     def index(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> TemplateResponse:
         if not self.get_app_list(request):
             raise PermissionDenied
-        return super().index(request, extra_context)
+        from calls.call_list.queues import queues_for  # needs the apps
+
+        return super().index(request, {**(extra_context or {}), "queues": queues_for(request)})
+
+    def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
+        """The daily work first, the accounts last."""
+        return sorted(super().get_app_list(request, app_label), key=lambda app: app["app_label"] == "auth")
 
     def _refuse_who_may_not(self, request: HttpRequest) -> None:
         if request.user.is_authenticated and not self.has_permission(request):

@@ -78,6 +78,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "callsite" / "templates"],  # the look of the admin's pages, in place of Django's
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [

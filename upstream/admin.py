@@ -14,7 +14,7 @@ from calls import access_log
 from calls.admin import actions_with_calls
 from calls.call_page.rooms import links_above_list
 from calls.models import Call
-from calls.readonly_admin import ReadOnlyAdmin
+from calls.readonly_admin import ReadOnlyAdmin, time_column
 from upstream.client import Client
 from upstream.errors import NotConfigured, UpstreamError
 from upstream.fetching import NoConversation, StillRunning, fetch
@@ -61,5 +61,8 @@ links_above_list.append(dial_link)
 @admin.register(ReconcileRound)
 class ReconcileRoundAdmin(ReadOnlyAdmin):
     agent_id = page_kind = None
-    list_display = ("started_at", "ended_at", *ReconcileRound.COUNTS, "error")
+    list_display = (
+        *(time_column("started_at", "started"), time_column("ended_at", "ended")),
+        *(*ReconcileRound.COUNTS, "error"),
+    )
     list_filter = ("started_at",)

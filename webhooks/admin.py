@@ -18,9 +18,9 @@ from calls.access_log import Kind, Subject
 from calls.admin import pretty_json
 from calls.call_page.rooms import sections_of_call
 from calls.models import Call
-from calls.readonly_admin import OfCallAdmin
+from calls.readonly_admin import OfCallAdmin, time_column
 from calls.redaction import redacted
-from webhooks import bodies, refusals_admin  # noqa: F401  (registers it)
+from webhooks import bodies, queues, refusals_admin  # noqa: F401  (they register themselves)
 from webhooks.applying_admin import ApplyAgain
 from webhooks.models import WebhookDelivery
 from webhooks.payloads import IGNORED_TYPES, SUPPORTED_TYPES
@@ -30,6 +30,7 @@ BODY_SHOWN_CHARACTERS = 100_000
 DELIVERIES_SHOWN = 8  # on a call's page
 TOO_LARGE = f"It is too large to be masked here: above {bodies.READ_BYTES:,} bytes without audio."
 ERROR_READ_CHARACTERS = 400  # of each end, for a list
+RECEIVED = time_column("received_at", "received")
 
 
 class EventType(admin.SimpleListFilter):
@@ -63,7 +64,8 @@ sections_of_call.append(deliveries_of_call)
 class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
     """Deliveries can be looked at and applied again; nothing is added, changed or deleted here."""
 
-    list_display = ("id", "received_at", "event", "outcome", "why", "about")
+    list_display = ("id", RECEIVED, "event", "outcome", "why", "about")
+    sortable_by = ("id", RECEIVED, "event", "outcome")
     list_filter = ("outcome", "route", EventType, "received_at")
     search_fields = ("conversation_id__exact", "call_sid__exact", "digest__exact")
     search_help_text = "A whole conversation ID, call SID or digest."

@@ -14,7 +14,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 
 from calls import access_log
-from calls.readonly_admin import COUNTED
+from calls.bounded_count import COUNTED
 from webhooks.applying_again import Progress, Result, begun, preview, step
 from webhooks.models import WebhookDelivery
 

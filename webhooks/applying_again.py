@@ -16,9 +16,9 @@ from django.db import Error
 from django.db.models import QuerySet
 
 from calls.access_log import NotLogged
+from calls.bounded_count import COUNTED
 from calls.models import Call
 from calls.races import persistently
-from calls.readonly_admin import COUNTED
 from webhooks.foreseeing import foresee
 from webhooks.inbox import apply_again
 from webhooks.models import WebhookDelivery

@@ -70,6 +70,8 @@ class WebhookDelivery(models.Model):
             models.Index(fields=["call_sid", "-id"], name="delivery_call_sid"),
             models.Index(fields=["event_type", "-id"], name="delivery_event_type"),
             models.Index(fields=["digest"], name="delivery_digest"),
+            models.Index(fields=["received_at"], name="delivery_received"),
+            models.Index(fields=["route", "-id"], name="delivery_route"),
         ]
 
     names: Sequence[str] = ()  # every name of its call that the body tells, once it is read; not a column

@@ -9,7 +9,7 @@ from django.db.models import QuerySet, Subquery
 from django.http import HttpRequest
 from django.utils.html import format_html
 
-from calls.readonly_admin import ReadOnlyAdmin
+from calls.readonly_admin import ReadOnlyAdmin, time_column
 from webhooks.models import RefusedRequests
 from webhooks.notices import MENDS
 
@@ -19,7 +19,7 @@ class RefusedRequestsAdmin(ReadOnlyAdmin):
     """At most one row for each hour and reason, for a month; see `webhooks.refusals`."""
 
     agent_id = page_kind = None
-    list_display = ("hour", "reason", "requests", "bar", "mend")
+    list_display = (time_column("hour", "hour"), "reason", "requests", "bar", "mend")
     list_display_links = None
     list_filter = ("reason", "hour")
     fields = ("hour", "reason", "requests", "mend")

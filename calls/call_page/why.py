@@ -37,6 +37,14 @@ def why(call: Call, metadata: Any, criteria: Sequence[Criterion]) -> str:
     return " ".join(text for text in (_judged(call, criteria), _ending(metadata)) if text)
 
 
+def short_why(call: Call, metadata: Any, criteria: Sequence[Criterion]) -> str:
+    """For a list: why the call failed, or which criteria it did not meet. "" where neither is so."""
+    if call.ended and call.status != Call.Status.FAILED:
+        is_met = call.call_successful is not False and all(one.state != "bad" for one in criteria)
+        return "" if is_met else _judged(call, criteria)
+    return why(call, metadata, criteria)
+
+
 def _judged(call: Call, criteria: Sequence[Criterion]) -> str:
     unmet = [named(one.name) for one in criteria if one.state == "bad"]
     if unmet:

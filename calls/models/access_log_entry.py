@@ -56,6 +56,8 @@ class AccessLogEntry(models.Model):
             models.Index(fields=["conversation_id", "-id"], name="access_conversation"),
             models.Index(fields=["user_id", "-id"], name="access_user"),
             models.Index(fields=["user_name", "-id"], name="access_user_name"),
+            models.Index(fields=["kind", "-id"], name="access_kind"),
+            models.Index(fields=["at"], name="access_at"),
         ]
 
     def __str__(self) -> str:

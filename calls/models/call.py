@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db import models, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models.functions import Coalesce, Left
 
 from calls.models import effects
 from calls.models.lookups import CallManager
@@ -18,6 +18,7 @@ from calls.search.gathering import WRITTEN, gather_words
 from calls.search.words import SOURCES, VERSION, WordsField
 
 IDENTIFIER_MAX_LENGTH = 255
+REASON_INDEXED = 100  # characters of a failure reason
 
 
 class Call(models.Model):
@@ -168,6 +169,18 @@ class Call(models.Model):
             models.Index(Coalesce("call_start_time", "created_at"), name="call_started"),
             models.Index(fields=["-call_end_time", "-id"], name="call_ended"),
             models.Index(fields=["-id"], name="call_words_behind", condition=Q(words_behind=True)),
+            # for filters of the list of calls. No column that live turns change: each turn would write all indexes
+            models.Index(
+                Left("failure_reason", REASON_INDEXED),
+                F("id").desc(),
+                name="call_failure_reason",
+                condition=~Q(failure_reason=""),
+            ),
+            models.Index(
+                fields=["-id"],
+                name="call_heard_nothing",
+                condition=Q(final_sequence_number=0) | Q(final_sequence_number__isnull=True),
+            ),
         ]
 
     def __str__(self) -> str:

@@ -31,6 +31,11 @@ def numbers_in(text: str) -> Iterator[str]:
             yield from (f"={digits}", f"~{digits}")
 
 
+def said_numbers(text: str) -> Iterator[re.Match[str]]:
+    """What may be a number in a folded text."""
+    yield from _spans(_SAID, text)
+
+
 def asked_numbers(text: str) -> list[re.Match[str]]:
     """What may be a number, or its beginning, in a folded search."""
     return list(_spans(_ASKED, text))

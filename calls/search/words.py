@@ -54,6 +54,14 @@ def runs(text: str) -> list[str]:
     return [part for run in found for part in _PART.findall(run)]
 
 
+def spans(text: str) -> Iterator[tuple[int, str]]:
+    """The same words, each with its place in the text."""
+    for found in _RUN.finditer(text.replace("_", " ")):
+        if len(found[0]) > 1 or found[0].isalnum() or _is_symbol(found[0]):
+            for part in _PART.finditer(found[0]):
+                yield found.start() + part.start(), part[0]
+
+
 def is_unspaced(run: str) -> bool:
     return _UNSPACED.match(run) is not None
 

@@ -115,3 +115,22 @@ def test_a_calls_page_leads_to_its_turns_and_recording(admin_client):
         assert url in text
     turns = admin_client.get(f"{change_list('calltranscription')}?call__id__exact={call.pk}")
     assert turns.status_code == 200
+
+
+UNINDEXED = {
+    "calls_calltranscription": ["message_text", "speaker_type", "timestamp"],
+    "calls_callrecording": ["size_bytes", "event_time", "created_at"],
+    "calls_accesslogentry": ["detail", "address"],
+    "webhooks_webhookdelivery": ["call_id", "call_sid"],
+}
+
+
+@pytest.mark.parametrize("model", UNINDEXED)
+def test_no_list_sorts_a_whole_table_by_a_column_without_an_index(admin_client, model):
+    for column in range(-1, 9):
+        for sign in ("", "-"):
+            with CaptureQueriesContext(connection) as captured:
+                page = admin_client.get(f"{reverse(f'admin:{model}_changelist')}?o={sign}{column}")
+                assert page.status_code == 200
+            orders = [one["sql"].rsplit(" ORDER BY ", 1)[1] for one in captured if " ORDER BY " in one["sql"]]
+            assert not [order for order in orders if any(f'"{name}"' in order for name in UNINDEXED[model])]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from django.db import connection
@@ -12,7 +13,7 @@ from django.utils import timezone
 
 from calls.call_page.neighbours import LOOKED_AT
 from calls.models import CallRecording
-from calls.tests.page_cases import address, ended, entry, judged, staff, why
+from calls.tests.page_cases import START, address, ended, entry, judged, staff, why
 from conftest import PAYLOADS, payload
 
 pytestmark = pytest.mark.django_db
@@ -122,7 +123,10 @@ def neighbours(text):
 
 
 def test_the_neighbours_are_those_of_the_list_with_its_filter_and_order(page):
-    calls = [ended(n=n, status="failed" if n % 2 else "completed") for n in range(6)]
+    starts = [START + timedelta(minutes=n) for n in range(6)]
+    calls = [
+        ended(n=n, call_start_time=start, status="failed" if n % 2 else "completed") for n, start in enumerate(starts)
+    ]
     before, behind = neighbours(page(calls[3], "status__exact%3Dfailed"))
     assert before[1] == address(calls[5], "status__exact%3Dfailed")
     assert behind[1] == address(calls[1], "status__exact%3Dfailed")

@@ -16,6 +16,8 @@ from django.contrib import admin
 from django.contrib.admindocs.views import extract_views_from_urlpatterns, simplify_regex
 from django.urls import get_resolver
 
+from calls.readonly_admin import parameters_of
+
 VALUES = [
     *("%00", "a%00b", "%01", "%1F", "%7F", "%0A", "%0D%0AX-Injected:%20yes", "%09", "%E2%80%AE", "%C2%85"),
     *("%FF", "%ED%A0%80", "%C0%80", "%F0%9F%98%80", "%D9%A1", "%C4%B0", "%EF%BC%91", "%", "%zz", "%25%30%30"),
@@ -86,7 +88,11 @@ def parameters(route: str) -> list[str]:
     for model, model_admin in admin.site._registry.items():
         if route == f"/admin/{model._meta.app_label}/{model._meta.model_name}/":
             names = [one.name for one in model._meta.get_fields()]
-            filters = [getattr(one, "parameter_name", one) for one in model_admin.list_filter]
+            filters = [
+                name
+                for one in model_admin.list_filter
+                for name in ([one] if isinstance(one, str) else parameters_of(one))
+            ]
             return [*filters * 3, *names, "call__id", "call__final_transcript", "user__password", *OF_LISTS]
     return OF_PAGES
 

@@ -85,5 +85,14 @@ def test_no_page_leads_out_of_this_site_after_a_sign_in(client, admin_user):
     assert client.post("/admin/login/", login).url == "/admin/"
 
 
+def test_the_lists_have_the_links_of_other_rooms(client, nobody, admin_client):
+    nobody.user_permissions.set(Permission.objects.filter(codename__in=["view_call", "dial_call"]))
+    client.force_login(nobody)
+    assert '<a href="/admin/elevenlabs/dial/" class="addlink">Dial</a>' in client.get("/admin/calls/call/").text
+    nobody.user_permissions.set(Permission.objects.filter(codename="view_call"))
+    assert "/dial/" not in client.get("/admin/calls/call/").text
+    assert "/admin/elevenlabs/doctor/" in admin_client.get("/admin/upstream/reconcileround/").text
+
+
 def test_lists_of_locks_and_tokens_are_not_in_the_admin():
     assert {model._meta.app_label for model in admin.site._registry} <= {"auth", "calls", "webhooks", "upstream"}

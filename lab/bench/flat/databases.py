@@ -20,6 +20,18 @@ SPOKEN = """
     UPDATE calls_call SET words_behind = true, words_upto = 0
     WHERE id IN (SELECT id FROM calls_call WHERE status = 'in_progress' ORDER BY id DESC LIMIT 20)
 """
+# What the seed has not: recordings of most calls, and calls of which nothing was heard.
+RECORDED = """
+    INSERT INTO calls_callrecording (call_id, file, size_bytes, sha256, event_time, created_at)
+    SELECT id, 'recordings/' || id, 1, '', call_end_time, call_end_time
+    FROM calls_call WHERE status = 'completed' AND id % 10 < 7
+"""
+UNHEARD = """
+    WITH gone AS (
+        DELETE FROM calls_calltranscription WHERE call_id IN (SELECT id FROM calls_call WHERE status = 'failed')
+    )
+    UPDATE calls_call SET last_sequence_number = 0, final_sequence_number = 0 WHERE status = 'failed'
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,8 @@ def sites(infrastructure: Infrastructure, sizes: list[int], turns: int) -> Itera
         _manage(infrastructure, calls, "migrate", "--verbosity", "0")
         words = ("seed_calls", "--calls", str(calls), "--turns", str(turns), "--yes-i-mean-it", "--skip-checks")
         print(_manage(infrastructure, calls, *words).strip(), file=sys.stderr, flush=True)
-        infrastructure.sql(SPOKEN, database_name(calls))
+        for more in (SPOKEN, RECORDED, UNHEARD):
+            infrastructure.sql(more, database_name(calls))
         infrastructure.sql("VACUUM ANALYZE", database_name(calls))
     infrastructure.sql("CHECKPOINT")
     with ExitStack() as stack:

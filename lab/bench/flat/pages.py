@@ -6,23 +6,29 @@ import base64
 import http.client
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import date, timedelta
 from urllib.parse import quote, urlencode
 
 from lab.bench.flat.databases import Site
 
 ENOUGH, BUDGET_MS = 2, 3000
+FULL_IN_31_DAYS = 30_000  # calls of a year
 
 Path = Callable[[Site, random.Random], str]
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A kind of request; `path` draws one. The admin's are asked with the session, the others with the token."""
+    """A kind of request; `path` draws one. The admin's are asked with the session, the others with the token.
+
+    With fewer than `fewest` calls its page is not full, and would not be compared with one that is.
+    """
 
     title: str
     path: Path
+    fewest: int = 0
 
 
 def measure(site: Site, page: Page, requests: int, seed: int) -> list[float]:
@@ -55,7 +61,7 @@ def measure(site: Site, page: Page, requests: int, seed: int) -> list[float]:
 
 
 def _last_page(site: Site) -> int:
-    from calls.readonly_admin import COUNTED  # needs the apps
+    from calls.bounded_count import COUNTED  # needs the apps
 
     return max(1, min(site.calls, COUNTED) // 50)
 
@@ -117,7 +123,47 @@ def _always(path: str) -> Path:
     return lambda site, rng: path
 
 
+def _within_31_days(site: Site) -> dict[str, str]:
+    """In the middle of the table."""
+    first = date.fromisoformat(site.started(0.5)[:10])
+    return {"started_from": str(first), "started_to": str(first + timedelta(days=30))}
+
+
+def _filtered(query: Mapping[str, str | Callable[[Site, random.Random], str]], *, within: bool = False) -> Path:
+    """The list of calls with these filters."""
+
+    def path(site: Site, rng: random.Random) -> str:
+        said = {name: value if isinstance(value, str) else value(site, rng) for name, value in query.items()}
+        return f"{CALLS}?{urlencode({**said, **(_within_31_days(site) if within else {})})}"
+
+    return path
+
+
 CALLS, TURNS, DELIVERIES = "/admin/calls/call/", "/admin/calls/calltranscription/", "/admin/webhooks/webhookdelivery/"
+
+
+def _newest_day(site: Site, rng: random.Random) -> str:
+    return f"{DELIVERIES}?{urlencode({'received_at__gte': site.started(1)[:10] + ' 00:00:00+00:00'})}"
+
+
+FILTERS: dict[str, dict[str, str | Callable[[Site, random.Random], str]]] = {
+    "in progress": {"status__exact": "in_progress"},
+    "completed": {"status__exact": "completed"},
+    "failed": {"status__exact": "failed"},
+    "successful": {"call_successful__exact": "1"},
+    "not successful": {"call_successful__exact": "0"},
+    "no outcome": {"call_successful__isnull": "True"},
+    "silent for an hour": {"silent": "1"},
+    "inbound": {"direction__exact": "inbound"},
+    "with a recording": {"recording": "yes"},
+    "without a recording": {"recording": "no"},
+    "heard live": {"heard": "live"},
+    "not heard live": {"heard": "not"},
+    "of an agent": {"agent_id__exact": _agent},
+    "of a driver": {"driver_id__exact": _driver},
+    "of a failure reason": {"failure_reason__exact": "no-answer"},
+    "of a failure reason that no call has": {"failure_reason__exact": "none has this"},
+}
 PAGES = (
     Page("API: one call", _sid_path("/api/calls/", "/")),
     Page("API: transcript of a call", _sid_path("/api/calls/", "/transcript/")),
@@ -138,12 +184,21 @@ PAGES = (
     Page("API search: nothing is found", _api(search="xylophone")),
     Page("API search: a call_sid", _api(search=_sid)),
     Page("API search: a telephone number, as it is typed", _api(search=_typed)),
+    Page("admin: first page, with the work queues", _always("/admin/")),
     Page("admin calls: first page", _always(CALLS)),
     Page("admin calls: last page", lambda site, rng: f"{CALLS}?p={_last_page(site)}"),
-    Page("admin calls: failed", _always(f"{CALLS}?status__exact=failed")),
-    Page("admin calls: silent for an hour", _always(f"{CALLS}?silent=1")),
+    Page("admin calls: by start, oldest first", _always(f"{CALLS}?o=1")),
+    Page("admin calls: within 31 days", _filtered({}, within=True)),
+    *(Page(f"admin calls: {title}", _filtered(query)) for title, query in FILTERS.items()),
+    *(
+        Page(f"admin calls: {title}, within 31 days", _filtered(query, within=True), fewest=FULL_IN_31_DAYS)
+        for title, query in FILTERS.items()
+    ),
     Page("admin calls: search for a call_sid", lambda site, rng: f"{CALLS}?q={_sid(site, rng)}"),
     Page("admin calls: search for a driver", lambda site, rng: f"{CALLS}?q={_driver(site, rng)}"),
+    Page("admin calls: search for a rare word", _filtered({"q": "demurrage"}), fewest=40_000),
+    Page("admin calls: search for a common word", _filtered({"q": "pallet"})),
+    Page("admin calls: search for a common word, within 31 days", _filtered({"q": "pallet"}, within=True)),
     Page("admin call page", _number_path(CALLS, "/change/")),
     Page("admin turns: first page", _always(TURNS)),
     Page("admin turns: of a call", _number_path(f"{TURNS}?call__id__exact=")),
@@ -151,6 +206,8 @@ PAGES = (
     Page("admin deliveries: failed", _always(f"{DELIVERIES}?outcome__exact=failed")),
     # the same on a page that is full whatever the size
     Page("admin deliveries: applied", _always(f"{DELIVERIES}?outcome__exact=applied")),
+    Page("admin deliveries: of a route that has none", _always(f"{DELIVERIES}?route__exact=conversation-init")),
+    Page("admin deliveries: of the newest day", _newest_day),
     Page("admin deliveries: of a call", _number_path(f"{DELIVERIES}?call__id__exact=")),
     Page("admin deliveries: search", lambda site, rng: f"{DELIVERIES}?q=conv_{_number(site, rng)}"),
     Page("admin delivery page", lambda site, rng: f"{DELIVERIES}{rng.randint(1, site.calls // 2)}/change/"),

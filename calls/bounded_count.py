@@ -1,0 +1,67 @@
+"""Counts for the admin's pages: of at most so many rows, and for at most so long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.db.utils import OperationalError
+
+COUNTED = 5_000
+MILLISECONDS = 150
+CANCELLED = "57014"  # query_canceled
+
+
+class TookTooLong(Exception):
+    """PostgreSQL was stopped before it had an answer."""
+
+
+class Count(int):
+    """A number of rows, written as `1,234`; `5,000+` where there are more."""
+
+    is_capped: bool
+
+    @classmethod
+    def of(cls, number: int, most: int) -> Count:
+        count = cls(min(number, most))
+        count.is_capped = number > most
+        return count
+
+    def __str__(self) -> str:
+        return f"{int(self):,}{'+' if self.is_capped else ''}"
+
+
+def counted(rows: QuerySet[Any], most: int = COUNTED) -> Count:
+    """How many rows there are, up to `most`. Raises TookTooLong."""
+    with at_most(MILLISECONDS):
+        return Count.of(len(rows.order_by().values_list("pk")[: most + 1]), most)
+
+
+@contextmanager
+def at_most(milliseconds: int) -> Iterator[None]:
+    """No statement inside works longer in PostgreSQL: TookTooLong is raised then. The statements only read."""
+    if connection.vendor != "postgresql":
+        yield
+        return
+    is_nested = connection.in_atomic_block  # as in tests
+    try:
+        with transaction.atomic():
+            before = _bound(f"{milliseconds}ms")
+            yield
+            if is_nested:
+                _bound(before)
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) != CANCELLED:
+            raise
+        raise TookTooLong from error
+
+
+def _bound(value: str) -> str:
+    """Set how long a statement may work, until the transaction ends; returns what it was."""
+    inside: Any = connection.connection
+    query = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)"
+    before: str = inside.execute(query, [value]).fetchone()[0]
+    return before

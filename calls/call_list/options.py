@@ -1,0 +1,93 @@
+"""What the filters of the list of calls have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from django.contrib import admin
+from django.db.models import Q, QuerySet
+from django.http import HttpRequest
+
+from calls.models import Call
+
+Choice = dict[str, Any]  # as Django's filters give it to their templates
+
+
+class Option(NamedTuple):
+    """`values`: how the URL may say it; links say the first."""
+
+    title: str
+    parameter: str
+    values: tuple[str, ...]
+    condition: Q
+
+
+class CallFilter(admin.ListFilter):
+    """A filter whose parameters stay in the URL. What it cannot read is told in `error`, and then no call is shown."""
+
+    parameter_names: tuple[str, ...]
+    takes_blank = False  # else a parameter without a value, as forms send it, is none
+    error = ""
+
+    def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Call], model_admin: Any) -> None:
+        super().__init__(request, params, model, model_admin)
+        self.said: dict[str, str] = {}
+        for name in self.parameter_names:
+            if name in params and ((said := params.pop(name)[-1]) != "" or self.takes_blank):
+                self.said[name] = said
+
+    def has_output(self) -> bool:
+        return True
+
+    def expected_parameters(self) -> list[str | None]:
+        return [*self.parameter_names]
+
+    def link(self, changelist: Any, title: object, said: dict[str, str], *, selected: bool) -> Choice:
+        """To the list with these parameters of the filter, and as it is otherwise."""
+        wanted: dict[str, str | None] = {**dict.fromkeys(self.parameter_names), **said}
+        return {"display": title, "selected": selected, "query_string": changelist.get_query_string(wanted)}
+
+
+class Options(CallFilter):
+    """A filter with a few known values."""
+
+    options: tuple[Option, ...]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
+        for name, said in self.said.items():
+            option = next((one for one in self.options if one.parameter == name and said in one.values), None)
+            if option is None:
+                known = (one.values[0] for one in self.options if one.parameter == name)
+                self.error = f"{name} is one of: {', '.join(known)}."
+                return queryset.none()
+            queryset = queryset.filter(option.condition)
+        return queryset
+
+    def choices(self, changelist: Any) -> Iterator[Choice]:
+        yield self.link(changelist, "Any", {}, selected=not self.said)
+        for title, parameter, values, _ in self.options:
+            selected = self.said.get(parameter) in values
+            yield self.link(changelist, title, {parameter: values[0]}, selected=selected)
+
+
+class Exactly(CallFilter):
+    """A filter by one text that other pages link to. It is shown where it is used."""
+
+    def has_output(self) -> bool:
+        return bool(self.said)
+
+    def choices(self, changelist: Any) -> Iterator[Choice]:
+        yield self.link(changelist, "Any", {}, selected=False)
+        for text in self.said.values():
+            yield self.link(changelist, text, {self.parameter_names[0]: text}, selected=True)
+
+
+def options(parameter: str, *those: tuple[str, str, Q]) -> tuple[Option, ...]:
+    """Of one parameter: value, title and condition of each."""
+    return tuple(Option(title, parameter, (value,), condition) for value, title, condition in those)
+
+
+def by_value(parameter: str, field: str, those: Iterable[tuple[Any, Any]]) -> tuple[Option, ...]:
+    """Of a field with choices."""
+    return options(parameter, *((str(value), str(title), Q(**{field: value})) for value, title in those))

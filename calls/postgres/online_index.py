@@ -1,0 +1,51 @@
+"""Indexes of tables that are large and in use: made while rows are written. For migrations with `atomic = False`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.contrib.postgres.operations import AddIndexConcurrently
+from django.db.migrations.operations import AddIndex
+
+PATIENT = ("statement_timeout", "lock_timeout")  # it works for minutes, and waits for transactions that are older
+IS_VALID = "SELECT indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relname = %s"
+
+
+class AddIndexOnline(AddIndexConcurrently):
+    """On PostgreSQL concurrently, elsewhere as usual. A migration that was interrupted can be run again."""
+
+    def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            AddIndex.database_forwards(self, app_label, schema_editor, from_state, to_state)
+            return
+        self._ensure_not_in_transaction(schema_editor)
+        with schema_editor.connection.cursor() as cursor, _patiently(cursor):
+            cursor.execute(IS_VALID, [self.index.name])
+            row = cursor.fetchone()
+            if row is not None and not row[0]:
+                name = schema_editor.quote_name(self.index.name)
+                cursor.execute(f"DROP INDEX CONCURRENTLY {name}")
+            if row is None or not row[0]:
+                super().database_forwards(app_label, schema_editor, from_state, to_state)
+
+    def database_backwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
+        if schema_editor.connection.vendor != "postgresql":
+            AddIndex.database_backwards(self, app_label, schema_editor, from_state, to_state)
+            return
+        with schema_editor.connection.cursor() as cursor, _patiently(cursor):
+            super().database_backwards(app_label, schema_editor, from_state, to_state)
+
+
+@contextmanager
+def _patiently(cursor: Any) -> Iterator[None]:
+    before = {}
+    for name in PATIENT:
+        cursor.execute("SELECT current_setting(%s), set_config(%s, '0', false)", [name, name])
+        before[name] = cursor.fetchone()[0]
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            cursor.execute("SELECT set_config(%s, %s, false)", [name, value])
