@@ -30,7 +30,9 @@ from calls.call_list.filters import (
 from calls.call_list.page import CallList
 from calls.call_page import page
 from calls.ending_admin import EndCalls, SilentFilter
+from calls.export.admin import ExportCalls
 from calls.models import Call, CallRecording, CallTranscription
+from calls.numbers.admin import NumbersOfCalls
 from calls.readonly_admin import OfCallAdmin, time_column
 from calls.redaction import redacted
 from calls.review.admin import ReviewCalls
@@ -48,7 +50,7 @@ def pretty_json(value: Any) -> str:
 
 
 @admin.register(Call)
-class CallAdmin(EndCalls, ReviewCalls, CallList):
+class CallAdmin(NumbersOfCalls, ExportCalls, EndCalls, ReviewCalls, CallList):
     actions = actions_with_calls
     list_filter = (
         *(StartedFilter, StatusFilter, OutcomeFilter, SilentFilter, DirectionFilter, RecordingFilter, HeardFilter),

@@ -22,11 +22,15 @@ PAUSE_SECONDS = 30  # as on the live page
 _SPEAKERS = {"agent": "Agent", "driver": "Driver", "user": "Driver"}
 _LATENCIES = ("convai_llm_service_ttfb", "convai_llm_service_ttf_sentence")
 _MEDIA = {"dtmf": "Keypad", "file": "File", "image": "Image"}
+LIVE_FIELDS = ("call_id", "sequence_number", "speaker_type", "message_text", "timestamp", "created_at")
 
 
 @dataclass(slots=True)
 class Shown:
-    """A row. `at`: when it was said, on the call's clock. `iso` says `time` where that does not follow from `at`."""
+    """A row. `at`: when it was said, on the call's clock. `iso` says `time` where that does not follow from `at`.
+
+    `live` and `said` are the wordings that were heard live and told afterwards, "" where there is none.
+    """
 
     speaker: str = ""
     by: str = ""
@@ -36,6 +40,9 @@ class Shown:
     time: str = ""
     iso: str = ""
     date: str = ""
+    moment: datetime | None = None
+    live: str = ""
+    said: str = ""
     text: str = ""
     pieces: list[Piece] = field(default_factory=list)
     unsaid: str = ""
@@ -65,10 +72,10 @@ class Conversation:
         return bool(self.reworded or self.only_live or self.only_afterwards)
 
 
-def conversation_of(call: Call) -> Conversation:
-    """One query, whatever the length."""
-    fields = ("call_id", "sequence_number", "speaker_type", "message_text", "timestamp", "created_at")
-    live = list(call.transcriptions.order_by("sequence_number").only(*fields))
+def conversation_of(call: Call, live: Sequence[CallTranscription] | None = None) -> Conversation:
+    """One query, whatever the length; none where the live turns are given, in order."""
+    if live is None:
+        live = list(call.transcriptions.order_by("sequence_number").only(*LIVE_FIELDS))
     final = call.final_transcript if isinstance(call.final_transcript, list) else []
     said = [sentence_of(entry) for entry in final]
     rows = record_of([Sentence(turn.speaker_type, turn.message_text) for turn in live], said)
@@ -114,7 +121,8 @@ class _Rows:
         made.by = made.by or (named(role) if isinstance(role, str) and role else "Unknown")
         said = entry.get("message")
         said = said if isinstance(said, str) and said.strip() else ""
-        made.text = said or (turn.message_text if turn else "")
+        made.live, made.said = turn.message_text if turn else "", said
+        made.text = said or made.live
         meant = entry.get("original_message")
         known = {letters(said), letters(meant) if isinstance(meant, str) else ""}
         if turn and said and letters(turn.message_text) not in known:
@@ -151,6 +159,7 @@ class _Rows:
         elif moment and self.start and 0 <= (since := (moment - self.start).total_seconds()) < 10**7:
             made.seconds = int(since)
         made.at = clock(made.seconds) if made.seconds is not None else ""
+        made.moment = moment
         if moment is None:
             return
         local = in_zone(moment)

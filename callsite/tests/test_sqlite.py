@@ -174,3 +174,19 @@ def test_no_address_query_or_header_is_answered_by_a_fault(web, elevenlabs, call
         assert visitor.ask("GET", f"/api/calls/{call['call_sid']}/recording/") == 200, "it was signed in to the end"
     assert visitor.faults == []
     assert "Traceback" not in web.log
+
+
+def test_the_list_is_exported_and_its_numbers_are_counted(web, elevenlabs, api, call):
+    elevenlabs.turn(call_sid=call["call_sid"], speaker="agent", message="=1+1")
+    with httpx.Client(base_url=web.url, trust_env=False) as browser:
+        browser.get("/login/")
+        csrf = browser.cookies["csrftoken"]
+        login = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": csrf}
+        assert browser.post("/login/", data=login).status_code == 302
+        file = browser.get(f"/admin/calls/call/export/?rows=turns&q={call['call_sid']}")
+        assert file.status_code == 200
+        assert file.content.decode("utf-8-sig").startswith('"Call SID",')
+        assert f'"{call["call_sid"]}"' in file.text
+        assert '"\'=1+1"' in file.text
+        assert len(file.text.splitlines()) == 2
+        assert "Numbers" in browser.get("/admin/calls/call/numbers/").text

@@ -1,0 +1,1 @@
+"""Numbers about calls, per agent and day, each with the way to the calls that it counts."""

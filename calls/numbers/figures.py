@@ -1,0 +1,110 @@
+"""What is counted, by PostgreSQL or SQLite, in one pass over the calls that started on these days."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import date
+from decimal import Decimal
+from typing import Any, Self
+
+from django.db.models import Count, F, Max, Q, QuerySet, Sum
+from django.db.models.functions import TruncDate
+
+from calls.models import Call
+from calls.numbers.span import Span
+from calls.silence import STARTED
+from calls.zone import zone
+
+REASONS_SHOWN = 15
+_COMPLETED = Q(status=Call.Status.COMPLETED)
+# What a call is counted under. All but `heard` add up to the calls.
+COUNTED = {
+    "in_progress": Q(status=Call.Status.IN_PROGRESS),
+    "failed": Q(status=Call.Status.FAILED),
+    "met": _COMPLETED & Q(call_successful=True),
+    "not_met": _COMPLETED & Q(call_successful=False),
+    "unknown": _COMPLETED & Q(call_successful__isnull=True),
+    "heard": _COMPLETED & Q(last_sequence_number__gt=0),
+}
+_SUMMED = {"seconds": "call_duration_seconds", "credits": "cost", "usd": "cost_usd"}
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Of some calls. Sums are None where no call tells the value; `timed` have a duration."""
+
+    calls: int = 0
+    in_progress: int = 0
+    failed: int = 0
+    met: int = 0
+    not_met: int = 0
+    unknown: int = 0
+    heard: int = 0
+    timed: int = 0
+    seconds: Decimal | None = None
+    credits: Decimal | None = None
+    usd: Decimal | None = None
+
+    def __add__(self, other: Self) -> Self:
+        return type(self)(*(_sum(getattr(self, one.name), getattr(other, one.name)) for one in fields(self)))
+
+    @property
+    def completed(self) -> int:
+        return self.met + self.not_met + self.unknown
+
+    @property
+    def success(self) -> float | None:
+        """The share of the calls whose goal was reached, of those that have a verdict."""
+        judged = self.met + self.not_met
+        return self.met / judged if judged else None
+
+    @property
+    def mean_seconds(self) -> Decimal | None:
+        return None if self.seconds is None else self.seconds / self.timed
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The calls of an agent ("": not known) on one day."""
+
+    agent_id: str
+    agent_name: str
+    day: date
+    figures: Figures
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    text: str
+    calls: int
+
+
+def calls_of(span: Span, calls: QuerySet[Call], agent_id: str | None = None) -> QuerySet[Call]:
+    """Those of `calls` that started in the span: as everywhere, by registration where the start is not known."""
+    within = calls.order_by().alias(started=STARTED).filter(started__gte=span.begins, started__lt=span.ends)
+    return within if agent_id is None else within.filter(agent_id=agent_id)
+
+
+def groups_of(calls: QuerySet[Call]) -> list[Group]:
+    found = calls.annotate(day=TruncDate(STARTED, tzinfo=zone())).values("agent_id", "day")
+    counted: dict[str, Any] = {name: Count("pk", filter=condition) for name, condition in COUNTED.items()}
+    summed = {name: Sum(field) for name, field in _SUMMED.items()}
+    rows: Any = found.annotate(
+        name=Max("agent_name"), calls=Count("pk"), timed=Count("call_duration_seconds"), **counted, **summed
+    )
+    return [Group(row.pop("agent_id"), row.pop("name"), row.pop("day"), Figures(**row)) for row in rows]
+
+
+def reasons_of(calls: QuerySet[Call]) -> list[Reason]:
+    """Why calls failed: the most frequent reasons."""
+    failed = calls.filter(COUNTED["failed"]).values(text=F("failure_reason")).annotate(calls=Count("pk"))
+    return [Reason(**row) for row in failed.order_by("-calls", "text")[:REASONS_SHOWN]]
+
+
+def total(figures: Iterable[Figures]) -> Figures:
+    return sum(figures, Figures())
+
+
+def _sum(one: Any, other: Any) -> Any:
+    return one if other is None else other if one is None else one + other

@@ -1,0 +1,35 @@
+"""Who exports, and how a file is read back."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.models import Permission
+from django.test import Client
+
+LIST, EXPORT = "/admin/calls/call/", "/admin/calls/call/export/"
+
+
+def someone(name="ada", *codenames):
+    """Staff who may export."""
+    user = get_user_model().objects.create_user(name, is_staff=True)
+    may = codenames or ("view_call", "export_call")
+    user.user_permissions.set(Permission.objects.filter(codename__in=may))
+    return user
+
+
+def cookie(user):
+    client = Client()
+    client.force_login(user)
+    return {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
+
+
+def table(response):
+    assert response.status_code == 200, response.text
+    return list(csv.DictReader(io.StringIO(response.content.decode("utf-8-sig"), newline="")))
+
+
+def column(response, name="Call SID"):
+    return [row[name] for row in table(response)]
