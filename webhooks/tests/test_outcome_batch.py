@@ -24,7 +24,7 @@ GOOD = "transcription_docs_sample"
 # by an outcome; what links a call is written when it is linked
 LEFT_ALONE = {
     *("id", "call_sid", "conversation_id", "driver_id", "last_sequence_number", "created_at"),
-    *("name_rank", "numbering", "answered_by", "has_history"),
+    *("name_rank", "numbering", "answered_by", "has_history", "reviewed_at", "reviewed_by"),
     "dial_state",  # a call whose conversation is known has been placed already
 }
 
