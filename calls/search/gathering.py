@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import TYPE_CHECKING
 
-from django.apps import apps
-from django.db.models import Value
+from django.db import connection
 
 from calls.redaction import redacted
 from calls.search.words import FIELDS, MAX_CHARACTERS, VERSION, distinct_words
@@ -17,6 +16,11 @@ from calls.secret_texts import is_notable
 if TYPE_CHECKING:
     from calls.models import Call
 
+_NAMES_AND_TURNS = """
+    SELECT call_id, 0, name FROM calls_callalias WHERE call_id IN ({calls})
+    UNION ALL
+    SELECT call_id, sequence_number, message_text FROM calls_calltranscription WHERE call_id IN ({calls})
+"""
 # the fields that are set here
 WRITTEN = ("search_words", "words_version", "words_upto", "words_behind")
 
@@ -57,12 +61,11 @@ def _beginning(texts: list[str]) -> list[str]:
 
 
 def _names_and_turns(calls: Sequence[int]) -> defaultdict[int, list[tuple[int, str]]]:
-    """Former names (as number 0) and turns of calls, each with its number."""
+    """Former names (as number 0) and turns of calls, each with its number. The ORM would take half of the time."""
     found: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
     if calls:
-        names = apps.get_model("calls", "CallAlias").objects.filter(call__in=calls).order_by()
-        turns = apps.get_model("calls", "CallTranscription").objects.filter(call__in=calls).order_by()
-        rows = names.annotate(number=Value(0)).values_list("call_id", "number", "name")
-        for call, number, text in rows.union(turns.values_list("call_id", "sequence_number", "message_text"), all=True):
-            found[call].append((number, text))
+        with connection.cursor() as cursor:
+            cursor.execute(_NAMES_AND_TURNS.format(calls=", ".join(["%s"] * len(calls))), [*calls, *calls])
+            for call, number, text in cursor.fetchall():
+                found[call].append((number, text))
     return found

@@ -88,7 +88,7 @@ def _take(items: list[tuple[bytes, Entry]]) -> list[Answer | None]:
         first.setdefault(request.event.call.conversation_id or "", request)
     if first:
         with transaction.atomic():
-            _apply(_without_repeats(first))
+            _apply(first)
     return [_answer(request) for request in requests]
 
 
@@ -101,15 +101,11 @@ def _read(body: bytes, entry: Entry) -> _Request | None:
     return _Request(entry, delivery, event) if isinstance(event, Transcription) else None
 
 
-def _without_repeats(first: Mapping[str, _Request]) -> dict[str, _Request]:
-    digests = [request.delivery.digest for request in first.values()]
-    rows = WebhookDelivery.objects.filter(route=ROUTE, digest__in=digests)
-    known = set(rows.values_list("digest", flat=True))
-    return {key: request for key, request in first.items() if request.delivery.digest not in known}
-
-
 def _apply(requests: Mapping[str, _Request]) -> None:
-    """Update the calls of these conversations, and keep the deliveries of those that were updated."""
+    """Update the calls of these conversations, and keep the deliveries of those that were updated.
+
+    A repeat of what was applied finds its call with a transcription; of what was only kept, the insertion refuses it.
+    """
     aliases = _harmless_names(requests)
     with bound_contextvars(conversation_id=", ".join(aliases)):
         calls = update_post_call_data({key: requests[key].event.data for key in aliases})

@@ -201,14 +201,16 @@ def test_what_is_not_usual_is_left_to_the_inbox(together):
     assert Call.objects.filter(status="in_progress").get().conversation_id == "conv_3"
 
 
-def test_a_webhook_that_was_kept_as_failed_is_left_to_the_inbox_when_it_comes_again(together, monkeypatch):
-    """Its row is there, though its call has no transcription: a second row would cost the whole batch."""
+def test_a_webhook_that_was_kept_as_failed_leaves_its_batch_to_the_inbox_when_it_comes_again(together, monkeypatch):
+    """Its row is there, though its call has no transcription, so the insertion of a second row undoes the batch."""
     registered(2)
     first, other = raw(*(body_of(n) for n in range(2)))
     with monkeypatch.context() as patch:
         patch.setattr(effects, "take_post_call_data", lambda *_: 1 / 0)
         assert alone([first])[0].status == 500
-    assert [bool(answer) for answer in together([first, other])] == [False, True]
+    assert together([first, other]) == [None, None]
+    assert [answer.status for answer in alone([first, other])] == [200, 200]
+    assert sorted(WebhookDelivery.objects.values_list("times_received", flat=True)) == [1, 2]
 
 
 def test_elsewhere_than_on_postgresql_nothing_is_batched(monkeypatch):
