@@ -109,7 +109,7 @@ def test_a_server_that_is_not_there_leaves_a_failed_call(stub, dial, settings):
     assert Call.objects.get().status == "failed"
 
 
-@pytest.mark.parametrize("fault", ["hang", "drop", "garbage"])
+@pytest.mark.parametrize("fault", ["hang", "drop", "garbage", "504"])
 def test_without_a_whole_answer_the_call_stays_in_progress_and_is_not_dialled_again(stub, dial, monkeypatch, fault):
     monkeypatch.setattr(client_module, "ANSWER_SECONDS", 0.5)
     stub.behaviour.outcome, stub.behaviour.live = "never", "none"
