@@ -98,6 +98,13 @@ def test_a_refusal_leaves_a_failed_call_that_says_why(stub, dial, fault, status)
     assert len(dials(stub)) == 1
 
 
+def test_a_call_that_rang_although_its_dial_was_refused_was_placed(stub, dial):
+    stub.fail("outbound-call", "500", acts=True)
+    assert dial().status_code in (201, 502)
+    until(lambda: Call.objects.get().status == "completed", seconds=15)
+    assert Call.objects.get().dial_state == "placed"
+
+
 def test_the_wait_that_elevenlabs_asks_for_is_handed_on(stub, dial):
     stub.fail("outbound-call", "429")
     assert dial().headers["Retry-After"] == "1"
