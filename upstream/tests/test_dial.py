@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from calls.models import Call, CallRecording
@@ -124,6 +125,34 @@ def test_without_a_whole_answer_the_call_stays_in_progress_and_is_not_dialled_ag
     answer = dial()
     assert answer.status_code == 202
     assert (answer.json()["status"], answer.json()["dial_state"]) == ("in_progress", "unknown")
+    assert len(dials(stub)) == 1
+
+
+def test_an_answer_that_the_database_does_not_take_is_not_dialled_for_again(stub, dial, monkeypatch, only_postgresql):
+    stub.behaviour.outcome, stub.behaviour.live = "never", "none"
+    answer_of, held, answered = stub._dial, threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Call.objects.select_for_update().get()
+            held.set()
+            answered.wait(30)
+        connection.close()
+
+    def answer_late(*asked):
+        threading.Thread(target=hold).start()
+        held.wait(30)
+        return answer_of(*asked)
+
+    monkeypatch.setattr(stub, "_dial", answer_late)
+    try:
+        answers = [dial(key="order-1") for _ in range(2)]
+    finally:
+        answered.set()
+    told = answers[0].json()
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert (told["status"], told["dial_state"]) == ("in_progress", "asking")
+    assert answers[1].json() == told
     assert len(dials(stub)) == 1
 
 
