@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -21,6 +22,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 PLACES = 6
+# Requests that wait for ElevenLabs, which may take a minute, have places of their own: pages stay open meanwhile.
+ASKING_PLACES = 4
+ASKS = re.compile(r"/api/calls/(dial|.+/fetch)/|/admin/elevenlabs/.+|/admin/calls/call/")  # the last: actions of staff
 QUEUE = 60  # requests that may wait for a place
 WAIT_SECONDS = 10.0
 BODY_MAX_BYTES = 2**20
@@ -52,7 +56,7 @@ class Places:
         self._semaphore.release()
 
 
-_places = Places(PLACES, QUEUE)
+_places, _asking = Places(PLACES, QUEUE), Places(ASKING_PLACES, QUEUE)
 _running: set[asyncio.Task[None]] = set()
 
 
@@ -69,10 +73,11 @@ async def serve(application: Application, scope: dict[str, Any], receive: Receiv
     if _is_always_open(scope["path"]):
         await application(scope, _Visit(body, receive, send).receive, send)
         return
-    if not await _places.take():
+    places = _asking if scope["method"] == "POST" and ASKS.fullmatch(scope["path"]) else _places
+    if not await places.take():
         await _refuse(scope, send, 503, "Too many requests at once. Try again in a moment.")
         return
-    visit = _Visit(body, receive, send, _places)
+    visit = _Visit(body, receive, send, places)
     # A thread does not stop when the client goes away or the server cancels the request. So the request runs in a task
     # of its own, which nobody cancels, and holds its place until the thread has ended.
     task = asyncio.create_task(visit.run(application, scope))

@@ -139,7 +139,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
         # larger than all that may ask at once: pages (callsite.page_door), each kind of Threads, sessions of sockets
         "pool": {
             "min_size": 1,
-            "max_size": 37,
+            "max_size": 41,
             "timeout": 3,
             "reconnect_timeout": 5,
             "check": check_writable,

@@ -16,7 +16,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from django.conf import settings
 from prometheus_client import Counter
 
-from upstream.errors import NoAnswer, NotConfigured, Refused, UpstreamError, read_error
+from upstream.errors import NoAnswer, NotConfigured, Refused, TimedOut, UpstreamError, read_error
 from upstream.exchange import Answer, exchange
 from webhooks.errors import InvalidPayload
 from webhooks.strict_json import decode
@@ -30,6 +30,9 @@ DIAL_PATHS = {
     "sip_trunk": "/v1/convai/sip-trunk/outbound-call",
     "exotel": "/v1/convai/exotel/outbound-call",
 }
+# A server in front of ElevenLabs' waited in vain; 524 is Cloudflare's word. The request may have been carried out.
+TIMED_OUT = (408, 504, 524)
+MENDS = {401: "Check ELEVENLABS_API_KEY.", 403: "Check the permissions of ELEVENLABS_API_KEY."}
 REQUESTS = Counter("callsite_elevenlabs_requests", "Requests to ElevenLabs' API, by what came of them", ["result"])
 _KEY = re.compile(r"[!-~]+")
 
@@ -77,7 +80,7 @@ class Client:
     def date(self) -> str:
         """ElevenLabs' clock, of the header `Date` of an answer."""
         return self._send(
-            "GET", _with_query("/v1/convai/conversations", page_size=1), None, ANSWER_SECONDS, 0
+            "GET", _with_query("/v1/convai/conversations", page_size=1), None, ANSWER_SECONDS, JSON_MAX_BYTES
         ).headers.get("Date", "")
 
     def _json(self, method: str, path: str, body: bytes | None = None, **query: Any) -> dict[str, Any]:
@@ -104,6 +107,8 @@ class Client:
         if body is not None:
             headers["Content-Type"] = "application/json"
         answer = exchange(method, self.url + path, headers, body, seconds, max_bytes)
+        if answer.status in TIMED_OUT:
+            raise TimedOut(f"ElevenLabs did not answer in time: its gateway says {answer.status}.")
         if answer.status >= 300:
             raise self._refused(answer)
         return answer
@@ -116,6 +121,8 @@ class Client:
             )
         code, message = read_error(answer.body)
         message = (message or f"ElevenLabs answered {status}.").replace(self._key, "***")
+        if mend := MENDS.get(status):
+            message = f"{message.rstrip('.')}. {mend}"
         seconds = float(retry_after) if re.fullmatch(r"[0-9]{1,6}", retry_after) else None
         return Refused(status, code.replace(self._key, "***"), message, seconds)
 

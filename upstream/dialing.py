@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from django.db import close_old_connections, transaction
+from django.db import Error, close_old_connections, transaction
 from django.utils import timezone
 
 from calls.linking import Name, NameRank, Reference, link
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 PROVIDERS = tuple(DIAL_PATHS)
 # A dial that is asking longer than this was left by a process that has ended.
 LONGEST_SECONDS = CONNECT_SECONDS + ANSWER_SECONDS + 40
+NOT_STORED = "ElevenLabs was asked, and the database did not take the answer: the phone may ring. Do not dial again."
 DialState = Call.DialState
 
 
@@ -124,6 +125,14 @@ def place(order: Order, call: Call, client: Client) -> Dialled:
     except BadNumber as error:
         return _refused(call, 422, str(error))
     close_old_connections()  # ElevenLabs may take seconds, and the pool is small
+    try:
+        return _ask(order, number, call, client)
+    except Error as error:  # whoever hears that the database failed would dial again
+        logger.error("What became of the dial of call %s was not stored: %s", call.call_sid, type(error).__name__)
+        return Dialled(call, 202, NOT_STORED)
+
+
+def _ask(order: Order, number: str, call: Call, client: Client) -> Dialled:
     try:
         answer = client.dial(order.provider, order.body(number, call.call_sid))
     except Refused as error:

@@ -12,6 +12,7 @@ import time
 from collections.abc import Generator, Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
+from urllib.parse import quote
 
 from django.conf import settings
 
@@ -59,7 +60,10 @@ def _findings(site: str) -> Iterator[Finding]:
     try:
         client = Client.from_settings()
     except NotConfigured as error:
-        yield broken(str(error), f"Make a key at {KEYS_PAGE}, and put it into ELEVENLABS_API_KEY.")
+        mend = f"Make a key at {KEYS_PAGE}, and put it into ELEVENLABS_API_KEY."
+        if "ELEVENLABS_API_URL" in str(error):
+            mend = "Correct ELEVENLABS_API_URL; without it, it is https://api.elevenlabs.io."
+        yield broken(str(error), mend)
         if site:
             yield from _deliver(site)
         return
@@ -113,7 +117,9 @@ def _examine_key(client: Client) -> Finding | None:
         if error.status == 401:
             mend = f"Make a key at {KEYS_PAGE}. A workspace with data residency has its own: see ELEVENLABS_API_URL."
             return broken(f"ElevenLabs does not know the key: {error}", mend)
-        return broken(f"ElevenLabs' API answers {error.status}: {error}", "Check ELEVENLABS_API_URL.")
+        again = error.is_busy or error.status >= 500
+        mend = "Try again in a minute." if again else "Check ELEVENLABS_API_URL."
+        return broken(f"ElevenLabs' API answers {error.status}: {error}", mend)
     except UpstreamError as error:
         return broken(str(error), "Check ELEVENLABS_API_URL, and whether this machine may reach it.")
     return None
@@ -132,18 +138,22 @@ class _Reader:
 
     def __init__(self, client: Client) -> None:
         self.client = client
+        self.unread = set[str]()  # what is there, perhaps, and could not be read
 
     def read(self, path: str, what: str, missing: Finding | None = None, **query: Any) -> _Read:
         try:
             return self.client.get(path, **query)
         except Refused as error:
+            if error.status == 404 and missing is not None:
+                yield missing
+                return None
+            self.unread.add(what)
             if _lacks_scope(error):
                 yield _scope(what)
-            elif error.status == 404 and missing is not None:
-                yield missing
             else:
                 yield broken(f"The {what} cannot be read: {error}", "Try again; else ask ElevenLabs.")
         except UpstreamError as error:
+            self.unread.add(what)
             yield broken(f"The {what} cannot be read: {error}", "Try again.")
         return None
 
@@ -167,7 +177,7 @@ def _agent(reader: _Reader) -> _Read:
         return None
     mend = "Copy the ID from the agent's page. IDs are of one workspace, as keys are."
     missing = broken(f"ElevenLabs has no agent {agent_id} in this workspace.", mend)
-    agent = yield from reader.read(f"/v1/convai/agents/{agent_id}", "agent", missing)
+    agent = yield from reader.read(f"/v1/convai/agents/{quote(agent_id, safe='')}", "agent", missing)
     if agent is not None:
         yield fine(f"The agent {agent_id} is there.")
     return agent
@@ -180,7 +190,9 @@ def _phone_number(reader: _Reader, agent: dict[str, Any] | None) -> Iterator[Fin
         return
     mend = "GET /v1/convai/phone-numbers lists their IDs; ElevenLabs → Phone Numbers adds one."
     missing = broken(f"ElevenLabs has no phone number {phone_number_id} in this workspace.", mend)
-    number = yield from reader.read(f"/v1/convai/phone-numbers/{phone_number_id}", "phone number", missing)
+    number = yield from reader.read(
+        f"/v1/convai/phone-numbers/{quote(phone_number_id, safe='')}", "phone number", missing
+    )
     if number is None:
         return
     assigned = mapping(number.get("assigned_agent")).get("agent_id")
@@ -196,10 +208,10 @@ def _tool(reader: _Reader, agent: dict[str, Any], site: str) -> Iterator[Finding
     tools: list[dict[str, Any]] = []
     for tool_id in tool_ids_of(agent)[:TOOLS_MAX]:
         missing = broken(f"The agent has a tool {tool_id} that is not there.", "Remove it from the agent.")
-        tool = yield from reader.read(f"/v1/convai/tools/{tool_id}", "tools", missing)
-        if tool is None:
-            continue
-        tools.append(mapping(tool.get("tool_config")))
+        tool = yield from reader.read(f"/v1/convai/tools/{quote(tool_id, safe='')}", "tools", missing)
+        if "tools" in reader.unread:
+            return  # whether the agent has ours is not known
+        tools.append(mapping((tool or {}).get("tool_config")))
     yield from or_fine(examine_tool(tools, site), "The agent has a tool that tells what is said.")
 
 

@@ -28,6 +28,10 @@ class TimedOut(NoAnswer):
     """The answer did not come within the bound."""
 
 
+class TooLarge(NoAnswer):
+    """The answer has more bytes than callsite takes: asked again, it has as many."""
+
+
 class Refused(UpstreamError):
     """ElevenLabs answered with an error, or with a redirect, which is not followed: it would carry the key away.
 

@@ -13,7 +13,7 @@ from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
-from upstream.errors import NoAnswer, TimedOut, Unreachable
+from upstream.errors import NoAnswer, TimedOut, TooLarge, Unreachable
 
 CONNECT_SECONDS = 5.0
 
@@ -48,7 +48,9 @@ def exchange(
     if expired.is_set():
         raise TimedOut(f"{parts.hostname} did not answer within {seconds:.0f} s.")
     if max_bytes and len(content) > max_bytes:
-        raise NoAnswer(f"The answer of {parts.hostname} has more than {max_bytes} bytes.")
+        raise TooLarge(f"The answer of {parts.hostname} has more than {max_bytes} bytes.")
+    if response.length:  # what is left of its Content-Length: a bounded read does not say that it was cut short
+        raise NoAnswer(f"The connection to {parts.hostname} broke before the whole answer was there.")
     return Answer(response.status, response.headers, content)
 
 

@@ -7,17 +7,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from django.db import IntegrityError, transaction
+from django.db import Error, IntegrityError, transaction
 from django.utils import timezone
 
 from calls.models import Call
 from upstream.dialing import LONGEST_SECONDS
 from upstream.models import DialRequest
 
+logger = logging.getLogger(__name__)
 KEPT = timedelta(hours=24)
 
 
@@ -62,7 +64,11 @@ def begin(user: Any, key: str, asked: Any, register: Callable[[], Call]) -> Begu
 
 
 def end(request: DialRequest | None, status: int, body: Any) -> None:
-    """Keep the answer for whoever sends the same again."""
-    if request is not None:
-        request.answer_status, request.answer_body = status, body
+    """Keep the answer for whoever sends the same again. Where that fails, they hear that what came of it is unknown."""
+    if request is None:
+        return
+    request.answer_status, request.answer_body = status, body
+    try:
         request.save(update_fields=["answer_status", "answer_body"])
+    except Error as error:
+        logger.error("The answer to a dial was not kept: %s", type(error).__name__)

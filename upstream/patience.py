@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from upstream.errors import NoAnswer, NotConfigured, Refused, Unreachable, UpstreamError
+from upstream.errors import NoAnswer, NotConfigured, Refused, TooLarge, Unreachable, UpstreamError
 
 GAP_SECONDS = 0.05  # between two requests, so that a round leaves room for others under the rate limit
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
@@ -50,6 +50,8 @@ class Patience:
                 self._pause(pause, error)
             except NotConfigured as error:
                 raise GiveUp(str(error)) from None
+            except TooLarge:
+                raise
             except NoAnswer as error:
                 if (tries := tries + 1) >= TRIES:
                     raise

@@ -25,7 +25,7 @@ from upstream import fetching
 from upstream.alone import alone
 from upstream.client import Client
 from upstream.dialing import LONGEST_SECONDS, fail
-from upstream.errors import UpstreamError
+from upstream.errors import TooLarge, UpstreamError
 from upstream.fetching import NoConversation
 from upstream.models import MissingRecording, ReconcileRound
 from upstream.patience import GiveUp, Patience
@@ -95,10 +95,11 @@ class _Round:
         watermark = min([self.result.started_at - LIST_LAG, *(max(start, day_ago) for start in self._held_back)])
         self._ask_for_calls_in_progress()
         self._settle_dials()
+        if not not_listed:
+            self.result.watermark = max(watermark, self.result.since)
         self._fetch_recordings()
         if not_listed:
             raise GiveUp(not_listed)
-        self.result.watermark = max(watermark, self.result.since)
 
     # --- conversations that ElevenLabs lists ----------------------------------------------------------------
 
@@ -201,8 +202,9 @@ class _Round:
             with self._tolerant():
                 try:
                     detail = self.patience.ask(fetching.read, call, self.client)
-                    kept = self.patience.ask(fetching.fetch_recording, call, detail, self.client)
-                except NoConversation:
+                    has_one = detail.get("has_audio") is not False
+                    kept = self.patience.ask(fetching.fetch_recording, call, detail, self.client) if has_one else None
+                except (NoConversation, TooLarge):
                     kept = None
                 if kept is not None:
                     self.result.recordings += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django.db import Error
 from django.http import Http404
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
@@ -21,7 +22,7 @@ from calls.api.serializers import CallSerializer, expect_own_agent
 from calls.models import Call
 from upstream import idempotency
 from upstream.client import Client
-from upstream.dialing import Dialled, expect_may_go, mark_unknown, place
+from upstream.dialing import NOT_STORED, Dialled, expect_may_go, mark_unknown, place
 from upstream.errors import NotConfigured, Refused, TimedOut, UpstreamError
 from upstream.fetching import NoConversation, StillRunning, fetch
 from upstream.permissions import MayChange, MayDial, registered, shown
@@ -151,5 +152,8 @@ def _key(request: Request) -> str:
 
 def _body(dialled: Dialled, user: Any) -> dict[str, Any]:
     if dialled.status in (201, 202):
-        return shown(dialled.call, user)
+        try:
+            return shown(dialled.call, user)
+        except Error:
+            return {"detail": NOT_STORED, "call_sid": dialled.call.call_sid}
     return {"detail": dialled.reason, "call_sid": dialled.call.call_sid}

@@ -152,8 +152,8 @@ class Call(models.Model):
 
         Whoever changes what is searched of a stored call holds its row's lock: its turns are among its words.
         """
-        if self.dial_state in (self.DialState.ASKING, self.DialState.UNKNOWN) and self.conversation_id:
-            self.dial_state = self.DialState.PLACED  # whoever told the conversation
+        if self.dial_state not in ("", self.DialState.PLACED) and self.conversation_id:
+            self.dial_state = self.DialState.PLACED  # whoever told it, whatever the dial's answer was
             update_fields = update_fields and [*update_fields, "dial_state"]
         with transaction.atomic(savepoint=False):
             if update_fields is None:

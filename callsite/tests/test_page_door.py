@@ -15,6 +15,7 @@ from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core.files.base import ContentFile
 from django.core.files.storage import default_storage
 from django.db import connection
+from rest_framework_simplejwt.tokens import AccessToken
 
 from calls.models import Call, CallRecording
 from calls.threads import Threads
@@ -144,6 +145,24 @@ def lent(pool):
     return stats["pool_size"] - stats["pool_available"]
 
 
+def test_dials_that_wait_for_elevenlabs_hold_no_page_up(site, stub, settings, monkeypatch, django_user_model):
+    settings.DIAL_ALLOWED_PREFIXES = ["+1555"]
+    headers = {"Authorization": f"Bearer {AccessToken.for_user(django_user_model.objects.create_superuser('boss'))}"}
+    asked = {"driver_id": "DRV_1", "to_number": "+15550100003"}
+    answers, answer_of, people = threading.Event(), stub._dial, 2 * page_door.PLACES
+    monkeypatch.setattr(stub, "_dial", lambda *order: answers.wait(60) and answer_of(*order))
+    with ThreadPoolExecutor(people) as threads:
+        dials = [
+            threads.submit(site.client.post, "/api/calls/dial/", json=asked, headers=headers) for _ in range(people)
+        ]
+        try:
+            until(lambda: page_door._asking._waiting == people - page_door.ASKING_PLACES)
+            assert site.client.get("/login/").status_code == 200
+        finally:
+            answers.set()
+        assert {dial.result().status_code for dial in dials} == {201}
+
+
 def test_a_fault_in_a_page_frees_its_place(site, monkeypatch):
     from django.contrib.auth.views import LoginView
 
@@ -159,7 +178,8 @@ def test_a_fault_in_a_page_frees_its_place(site, monkeypatch):
 
 def test_the_pool_is_larger_than_all_that_may_ask_at_once(site):
     sessions = 1  # Channels looks up the users of sockets in one thread
-    asking = page_door.PLACES + sessions + sum(threads.count for threads in Threads.of_this_process)
+    pages = page_door.PLACES + page_door.ASKING_PLACES
+    asking = pages + sessions + sum(threads.count for threads in Threads.of_this_process)
     assert asking < django_settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"]
 
 

@@ -52,6 +52,7 @@ FAULTS = {
     ),
     "busy": Fault(429, legacy("system_busy", "The system is busy, please try again later.")),
     "500": Fault(500, {"detail": "Internal server error"}),
+    "504": Fault(504, b"<html>the gateway did not wait</html>", acts=True),
     "success-false": Fault(
         200, {"success": False, "message": "Failed to initiate call", "conversation_id": None, "callSid": None}
     ),

@@ -36,7 +36,7 @@ def test_it_reads_a_conversation_its_recording_and_lists(lonely_stub, client):
 @pytest.mark.parametrize(
     ("fault", "status", "code", "message"),
     [
-        ("401", 401, "invalid_api_key", "Invalid API key"),
+        ("401", 401, "invalid_api_key", "Invalid API key. Check ELEVENLABS_API_KEY."),
         ("402", 402, "insufficient_credits", "You have no credits left."),
         ("422", 422, "validation_error", "agent_phone_number_id: Field required"),
         ("429", 429, "concurrent_limit_exceeded", "Too many calls at once."),
@@ -72,7 +72,9 @@ def test_no_redirect_is_followed_so_the_key_stays_here(lonely_stub, client):
             listener.accept()
 
 
-@pytest.mark.parametrize(("fault", "error"), [("hang", TimedOut), ("drop", NoAnswer), ("garbage", NoAnswer)])
+@pytest.mark.parametrize(
+    ("fault", "error"), [("hang", TimedOut), ("504", TimedOut), ("drop", NoAnswer), ("garbage", NoAnswer)]
+)
 def test_an_answer_that_does_not_come_whole_is_told_apart(lonely_stub, client, monkeypatch, fault, error):
     monkeypatch.setattr(client_module, "ANSWER_SECONDS", 0.3)
     lonely_stub.fail(LIST, fault)
@@ -103,6 +105,22 @@ def test_a_server_that_sends_a_byte_now_and_then_is_left_at_the_bound(monkeypatc
         over.set()
         thread.join()
         server.close()
+
+
+def test_a_recording_that_is_cut_short_is_no_recording():
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def cut():
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
+
+        thread = threading.Thread(target=cut)
+        thread.start()
+        with pytest.raises(NoAnswer, match="broke"):
+            Client(f"http://127.0.0.1:{server.getsockname()[1]}", "sk_test").audio("conv_1")
+        thread.join()
 
 
 def test_a_server_that_is_not_there_was_sent_nothing():

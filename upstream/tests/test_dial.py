@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
 from calls.models import Call, CallRecording
@@ -98,6 +99,13 @@ def test_a_refusal_leaves_a_failed_call_that_says_why(stub, dial, fault, status)
     assert len(dials(stub)) == 1
 
 
+def test_a_call_that_rang_although_its_dial_was_refused_was_placed(stub, dial):
+    stub.fail("outbound-call", "500", acts=True)
+    assert dial().status_code in (201, 502)
+    until(lambda: Call.objects.get().status == "completed", seconds=15)
+    assert Call.objects.get().dial_state == "placed"
+
+
 def test_the_wait_that_elevenlabs_asks_for_is_handed_on(stub, dial):
     stub.fail("outbound-call", "429")
     assert dial().headers["Retry-After"] == "1"
@@ -109,7 +117,7 @@ def test_a_server_that_is_not_there_leaves_a_failed_call(stub, dial, settings):
     assert Call.objects.get().status == "failed"
 
 
-@pytest.mark.parametrize("fault", ["hang", "drop", "garbage"])
+@pytest.mark.parametrize("fault", ["hang", "drop", "garbage", "504"])
 def test_without_a_whole_answer_the_call_stays_in_progress_and_is_not_dialled_again(stub, dial, monkeypatch, fault):
     monkeypatch.setattr(client_module, "ANSWER_SECONDS", 0.5)
     stub.behaviour.outcome, stub.behaviour.live = "never", "none"
@@ -117,6 +125,34 @@ def test_without_a_whole_answer_the_call_stays_in_progress_and_is_not_dialled_ag
     answer = dial()
     assert answer.status_code == 202
     assert (answer.json()["status"], answer.json()["dial_state"]) == ("in_progress", "unknown")
+    assert len(dials(stub)) == 1
+
+
+def test_an_answer_that_the_database_does_not_take_is_not_dialled_for_again(stub, dial, monkeypatch, only_postgresql):
+    stub.behaviour.outcome, stub.behaviour.live = "never", "none"
+    answer_of, held, answered = stub._dial, threading.Event(), threading.Event()
+
+    def hold():
+        with transaction.atomic():
+            Call.objects.select_for_update().get()
+            held.set()
+            answered.wait(30)
+        connection.close()
+
+    def answer_late(*asked):
+        threading.Thread(target=hold).start()
+        held.wait(30)
+        return answer_of(*asked)
+
+    monkeypatch.setattr(stub, "_dial", answer_late)
+    try:
+        answers = [dial(key="order-1") for _ in range(2)]
+    finally:
+        answered.set()
+    told = answers[0].json()
+    assert [answer.status_code for answer in answers] == [202, 202]
+    assert (told["status"], told["dial_state"]) == ("in_progress", "asking")
+    assert answers[1].json() == told
     assert len(dials(stub)) == 1
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.test import Client as Browser
 
 from conftest import WEBHOOK_SECRET
@@ -61,6 +61,11 @@ BROKEN = {
     "wrong host": (
         lambda s, w: setattr(s, "ELEVENLABS_API_URL", "http://127.0.0.1:9"),
         "cannot be reached",
+        "ELEVENLABS_API_URL",
+    ),
+    "address that is none": (
+        lambda s, w: setattr(s, "ELEVENLABS_API_URL", "api.elevenlabs.io"),
+        "must be an address",
         "ELEVENLABS_API_URL",
     ),
     "agent of another workspace": (
@@ -177,6 +182,25 @@ def test_a_scope_that_the_key_lacks_is_named_and_the_rest_is_examined(diagnosis,
     assert code == 1
     assert any("may not read" in line and what in line for line in problems(out))
     assert "test delivery" in out
+
+
+def test_where_elevenlabs_is_busy_the_mend_is_to_wait(diagnosis, stub):
+    stub.fail("/conversations", "429", None)
+    code, out = diagnosis()
+    assert (code, "Try again in a minute." in out, "Check ELEVENLABS_API_URL" in out) == (1, True, False)
+
+
+def test_tools_that_cannot_be_read_are_not_called_missing(diagnosis, stub):
+    stub.fail("/tools/", "403", None)
+    code, out = diagnosis()
+    assert code == 1
+    assert [line for line in problems(out) if "tool" in line] == ["broken   The key may not read the tools."]
+
+
+def test_an_address_without_its_scheme_is_refused_with_the_right_form():
+    with pytest.raises(CommandError, match="https://YOUR-HOST") as error:
+        call_command("elevenlabs_doctor", "--url", "calls.example.com")
+    assert error.value.returncode == 1, "2 says that there are only warnings"
 
 
 def test_a_server_with_another_secret_is_found_by_the_test_delivery(diagnosis, monkeypatch):

@@ -154,6 +154,28 @@ def test_a_conversation_without_audio_is_asked_for_it_once(elevenlabs):
     assert run().requests == 2
 
 
+def test_a_recording_that_is_too_large_is_asked_for_once(elevenlabs, settings):
+    elevenlabs.behaviour.recorded = True
+    settings.WEBHOOK_MAX_BYTES = 100
+    known(elevenlabs.call_agent())
+    run()
+    Call.objects.update(call_end_time=timezone.now() - timedelta(hours=1))
+    elevenlabs.requests.clear()
+    run()
+    assert sum(path.endswith("/audio") for _, path, _ in elevenlabs.requests) == 1
+    assert (MissingRecording.objects.count(), run().requests) == (1, 2)
+
+
+def test_recordings_that_cannot_be_had_do_not_hold_the_watermark(elevenlabs, monkeypatch):
+    elevenlabs.behaviour.recorded = True
+    known(elevenlabs.call_agent())
+    monkeypatch.setattr(patience, "PAUSES_SECONDS", 0.01)
+    elevenlabs.fail("/audio", "500", None)
+    done = run()
+    assert (done.ended_calls, done.error) == (1, "Internal server error")
+    assert done.watermark == done.started_at - reconciling.LIST_LAG
+
+
 def test_it_backs_off_while_elevenlabs_has_too_many_requests(elevenlabs):
     known(elevenlabs.call_agent())
     elevenlabs.fail("/conversations", "429", 3, headers={})
@@ -179,7 +201,7 @@ def test_a_round_that_may_ask_no_more_says_so_and_the_watermark_stays(elevenlabs
 def test_a_wrong_key_ends_the_round_at_once(elevenlabs, settings):
     settings.ELEVENLABS_API_KEY = "sk_wrong"
     done = run()
-    assert (done.error, done.requests) == ("Invalid API key", 1)
+    assert (done.error, done.requests) == ("Invalid API key. Check ELEVENLABS_API_KEY.", 1)
 
 
 def test_one_conversation_that_cannot_be_read_costs_no_other_and_is_tried_again(elevenlabs):

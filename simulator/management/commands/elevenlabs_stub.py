@@ -20,6 +20,8 @@ from simulator.stub.errors import FAULTS
 from simulator.stub.server import Stub
 from simulator.stub.workspace import KEY, PHONE_NUMBER_ID, Workspace
 
+NUMBER = "+15550100003"  # nobody has it
+
 
 def fault(text: str) -> tuple[str, str, int | None]:
     """PATH=FAULT or PATH=FAULTxTIMES: the part of a path, what goes wrong there, and how often (None: always)."""
@@ -86,7 +88,9 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"Port {options['port']} cannot be used: {error.strerror}.") from None
         wanted = "\n".join(f"{name}={value}" for name, value in workspace.environment(url).items())
-        self.stdout.write(f"ElevenLabs' stub answers at {url}. For callsite, in .env:\n\n{wanted}\n\nCtrl-C ends it.")
+        dial = f".venv/bin/python manage.py dial {NUMBER} --driver me"
+        told = f"ElevenLabs' stub answers at {url}. For callsite, in .env:\n\n{wanted}\n\nThen: {dial}\nCtrl-C ends it."
+        self.stdout.write(told)
         self.stdout.flush()
         for _ in range(options["inbound"]):
             in_thread(stub.call_agent)  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandParser
+from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from upstream.doctor import examine
 from upstream.findings import Level
@@ -24,7 +24,10 @@ class Command(BaseCommand):
         parser.add_argument("--url", default="", help="callsite's public address, as in https://calls.example.com")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        findings = examine(options["url"])
+        site: str = options["url"]
+        if site and not site.startswith(("https://", "http://")):  # argparse would exit with the code of warnings
+            raise CommandError(f"{site!r} is not an address: write --url https://YOUR-HOST.")
+        findings = examine(site)
         for finding in findings:
             self.stdout.write(f"{finding.level:<8} {finding.text}")
             if finding.mend:
