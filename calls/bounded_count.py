@@ -63,5 +63,6 @@ def _bound(value: str) -> str:
     """Set how long a statement may work, until the transaction ends; returns what it was."""
     inside: Any = connection.connection
     query = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)"
-    before: str = inside.execute(query, [value]).fetchone()[0]
+    with connection.wrap_database_errors:
+        before: str = inside.execute(query, [value]).fetchone()[0]
     return before
