@@ -46,11 +46,12 @@ def _said(calls: Iterable[int]) -> dict[int, list[str]]:
     turns = CallTranscription.objects.filter(call__in=calls, sequence_number__gt=F("call__words_upto"))
     said: defaultdict[int, list[str]] = defaultdict(list)
     characters = 0
-    for call, text in turns.order_by().values_list("call_id", "message_text").iterator():
-        said[call].append(text)
-        characters += len(text)
-        if characters > MAX_CHARACTERS:
-            break
+    with transaction.atomic():  # a cursor of PostgreSQL's: PgBouncer keeps it within a transaction alone
+        for call, text in turns.order_by().values_list("call_id", "message_text").iterator():
+            said[call].append(text)
+            characters += len(text)
+            if characters > MAX_CHARACTERS:
+                break
     return said
 
 
