@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 
 import httpx
 import pytest
@@ -145,6 +146,26 @@ def test_a_browser_that_goes_away_ends_the_work(site, user, monkeypatch):
         assert Place._taken
     until(lambda: not Place._taken)
     assert len(pages) < 60
+
+
+def test_a_browser_that_goes_away_before_the_first_byte_leaves_no_place_taken(site, user, monkeypatch):
+    keys_of = selection.keys_of
+    began, gone = threading.Event(), threading.Event()
+
+    def slowly(rows):
+        began.set()
+        assert gone.wait(10)
+        return keys_of(rows)
+
+    monkeypatch.setattr("calls.export.admin.keys_of", slowly)
+    ended(None)
+    with socket.create_connection(("127.0.0.1", site.port)) as browser:
+        head = f"GET {EXPORT} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie(user)['Cookie']}\r\n\r\n"
+        browser.sendall(head.encode())
+        assert began.wait(10)
+    gone.set()
+    until(lambda: AccessLogEntry.objects.exists())
+    until(lambda: not Place._taken)
 
 
 @pytest.mark.usefixtures("pages")
