@@ -62,7 +62,6 @@ def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[s
         "sections": [html for section in rooms.sections_of_call if (html := section(request, call))],
         "raw": [(part, raw_url(call, part)) for part, name in RAW.items() if getattr(call, name) is not None],
         "bubble": get_template("calls/bubble.html"),  # compiled once, not once a turn
-        "is_nav_sidebar_enabled": False,
     }
 
 

@@ -63,7 +63,6 @@ class NumbersOfCalls(Admin):
             "all_agents": link_to_numbers(span),
             "zone": zone().key,
             "headings": HEADINGS,
-            "is_nav_sidebar_enabled": False,
             **shown,
         }
         return TemplateResponse(request, "calls/numbers.html", context, status=status)
