@@ -18,7 +18,7 @@ from calls.call_page.rooms import links_above_list
 from calls.models import Call
 from calls.numbers.figures import calls_of, groups_of, reasons_of, total
 from calls.numbers.links import AGENT, DAYS, link_to_numbers
-from calls.numbers.rows import HEADINGS, cells_of, rows_of_agents, rows_of_days, rows_of_reasons
+from calls.numbers.rows import HEADINGS, REASON_HEADINGS, cells_of, rows_of_agents, rows_of_days, rows_of_reasons
 from calls.numbers.span import BadSpan, Span, span_of, this_month, usual_spans
 from calls.zone import zone
 
@@ -63,6 +63,7 @@ class NumbersOfCalls(Admin):
             "all_agents": link_to_numbers(span),
             "zone": zone().key,
             "headings": HEADINGS,
+            "reason_headings": REASON_HEADINGS,
             **shown,
         }
         return TemplateResponse(request, "calls/numbers.html", context, status=status)

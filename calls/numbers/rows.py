@@ -51,6 +51,7 @@ HEADINGS = (
     *("Calls", "Met", "Not met", "Unknown", "Failed", "In progress", "Success"),
     *("Mean duration", "Total duration", "Credits", "USD", "Heard live"),
 )
+REASON_HEADINGS = ("Calls",)
 
 
 def cells_of(figures: Figures, span: Span, agent_id: str | None) -> list[Cell]:
