@@ -14,7 +14,7 @@ from calls import access_log
 from calls.export import places, selection, stream
 from calls.export.places import Place
 from calls.models import AccessLogEntry, AgentAccess
-from calls.tests.export_cases import EXPORT, column, cookie, someone
+from calls.tests.export_cases import EXPORT, column, cookie, exporter, one_call_a_page, someone
 from calls.tests.page_cases import ended, entry
 from conftest import until
 
@@ -26,19 +26,12 @@ def user(transactional_db):
 
 @pytest.fixture
 def export(site, user):
-    """The response to an export of the list with these filters."""
-
-    def get(filters="", rows="calls", user=user):
-        return site.client.get(f"{EXPORT}?rows={rows}&{filters}", headers=cookie(user))
-
-    return get
+    return exporter(site, user)
 
 
 @pytest.fixture
 def pages(monkeypatch):
-    """Pages of one call."""
-    for name, form in selection.FORMS.items():
-        monkeypatch.setitem(selection.FORMS, name, form._replace(size=1))
+    one_call_a_page(monkeypatch)
 
 
 @pytest.mark.usefixtures("pages")
