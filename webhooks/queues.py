@@ -35,10 +35,10 @@ def _rejected(request: HttpRequest) -> int:
 def _refused(request: HttpRequest) -> Count:
     """Requests, which nobody knows a call of: they are not of those who are limited to agents."""
     if agents_of_request(request) is not None:
-        return Count.of(0, COUNTED)
+        return Count()
     with at_most(MILLISECONDS):
         total = RefusedRequests.objects.filter(hour__gte=_began()).aggregate(total=Sum("count"))["total"]
-    return Count.of(total or 0, 10**9)
+    return Count(total or 0)
 
 
 def _waiting(request: HttpRequest) -> Count:
