@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from django.db import transaction
-
 from calls.models import Call, CallAlias, CallTranscription
+from calls.postgres.cursors import kept_cursor
 from calls.redaction import redacted
 from calls.search.hits import Finder, Hit
 from calls.search.terms import asked
@@ -51,11 +50,11 @@ def found_in(calls: Sequence[Call], search: str) -> dict[int, list[Snippet]]:
         return {}
     finder = Finder(wanted)
     rows = {call.pk: _Row(finder) for call in calls}
-    with transaction.atomic():  # a cursor of PostgreSQL's: PgBouncer keeps it within a transaction alone
+    with kept_cursor():
         for pk, text in _transcripts(rows):
             rows[pk].look_at(text)
     if live := [call for call in calls if call.last_sequence_number and rows[call.pk].missing]:
-        with transaction.atomic():
+        with kept_cursor():
             for pk, text in _live_turns(live):
                 rows[pk].look_at(text)
     for call in calls:
