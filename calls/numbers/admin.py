@@ -53,7 +53,7 @@ class NumbersOfCalls(Admin):
             "opts": self.opts,
             "span": span,
             "fields": [
-                days.field(name, label, request.GET.get(name, str(day)))
+                days.field(name, label, request.GET.get(name, str(day)) if status == 400 else str(day))
                 for name, label, day in zip(DAYS, ("From", "to"), span, strict=True)
             ],
             "usual": [
@@ -86,9 +86,10 @@ def _numbers(calls: QuerySet[Call], span: Span, agent_id: str | None) -> dict[st
 
 
 def numbers_link(request: HttpRequest) -> str:
-    """With the days and the agent of the list, where it has them."""
+    """With the days and the agent of the list, where it has them. Numbers need a first day."""
+    kept = (*DAYS, AGENT) if request.GET.get(DAYS[0]) else (AGENT,)
     query = request.GET.copy()
-    for name in [name for name in query if name not in (*DAYS, AGENT)]:
+    for name in [name for name in query if name not in kept]:
         del query[name]
     address = reverse("admin:calls_call_numbers") + (f"?{query.urlencode()}" if query else "")
     return format_html('<a href="{}">Numbers</a>', address)

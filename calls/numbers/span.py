@@ -49,11 +49,12 @@ def usual_spans() -> list[tuple[str, Span]]:
 
 
 def span_of(query: Mapping[str, str], names: Sequence[str]) -> Span:
-    """What two parameters say; this month where they say nothing. Raises BadSpan."""
-    said = [query.get(name, "").strip() for name in names]
-    if not any(said):
+    """What two parameters say: to today where the second says nothing, this month where both do. Raises BadSpan."""
+    begins, ends = (query.get(name, "").strip() for name in names)
+    if not (begins or ends):
         return this_month()
-    first, last = (_day(text) for text in said)
+    first = _day(begins)
+    last = _day(ends) if ends else max(first, days.today())
     if first > last:
         raise BadSpan(f"The first day, {first}, is behind the last one, {last}. Exchange them.")
     if (last - first).days >= MOST_DAYS:
@@ -64,6 +65,6 @@ def span_of(query: Mapping[str, str], names: Sequence[str]) -> Span:
 def _day(text: str) -> date:
     day = days.day_of(text)
     if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
-        what = f"“{text[:40]}” is no day" if text else "A day is missing"
+        what = f"“{text[:40]}” is no day" if text else "The first day is missing"
         raise BadSpan(f"{what}. Write both as YYYY-MM-DD, such as {days.today()}.")
     return day

@@ -89,7 +89,7 @@ def test_the_usual_days_are_those_of_the_list_without_days_to_come(admin_client,
 @pytest.mark.parametrize(
     ("first", "last", "said"),
     [
-        ("2026-03-01", "", "A day is missing"),
+        ("", "2026-03-01", "The first day is missing"),
         ("2026-02-30", "2026-03-01", "“2026-02-30” is no day"),
         ("1.3.2026", "2026-03-01", "“1.3.2026” is no day"),
         ("0001-01-01", "0001-01-02", "“0001-01-01” is no day"),
@@ -145,6 +145,17 @@ def test_it_is_one_click_from_the_first_page_and_from_the_list_with_its_days_and
     assert f'href="{NUMBERS}"' in admin_client.get(LIST).text
     request = RequestFactory().get(LIST, {"started_from": "2026-03-01", AGENT: "a", "q": "x", "p": "2"})
     assert f'href="{NUMBERS}?started_from=2026-03-01&amp;agent_id__exact=a"' in admin.numbers_link(request)
+    without_first = RequestFactory().get(LIST, {"started_to": "2026-03-01", AGENT: "a"})
+    assert f'href="{NUMBERS}?agent_id__exact=a"' in admin.numbers_link(without_first)
+
+
+def test_without_a_last_day_it_goes_to_today(admin_client, monkeypatch):
+    monkeypatch.setattr(timezone, "now", lambda: utc(2026, 3, 17, 12))
+    page = admin_client.get(f"{NUMBERS}?started_from=2026-02-16&started_to=")
+    assert page.context["span"] == Span(date(2026, 2, 16), date(2026, 3, 17))
+    assert [field["value"] for field in page.context["fields"]] == ["2026-02-16", "2026-03-17"]
+    ahead = date(2026, 3, 20)
+    assert admin_client.get(f"{NUMBERS}?started_from={ahead}").context["span"] == Span(ahead, ahead)
 
 
 def test_it_asks_the_same_number_of_questions_whatever_there_is(admin_client):
