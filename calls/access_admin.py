@@ -10,7 +10,7 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.template.loader import render_to_string
 
-from calls.access import agents_of, visible
+from calls.access import agents_of_request, visible
 from calls.call_page.rooms import sections_of_call
 from calls.models import AccessLogEntry, AgentAccess, Call
 from calls.names import names_of
@@ -64,12 +64,12 @@ class AccessLogEntryAdmin(ReadOnlyAdmin):
         self, request: HttpRequest, rows: QuerySet[AccessLogEntry], text: str
     ) -> tuple[QuerySet[AccessLogEntry], bool]:
         """Any name of a call finds what was done to it under all of its names."""
-        if text and (call := visible(Call.objects.all(), agents_of(request.user)).named(text)) is not None:
+        if text and (call := visible(Call.objects.all(), agents_of_request(request)).named(text)) is not None:
             return rows.filter(of_call(call)), False
         return super().get_search_results(request, rows, text)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[AccessLogEntry]:
-        entries, agents = AccessLogEntry.objects.all(), agents_of(request.user)
+        entries, agents = AccessLogEntry.objects.all(), agents_of_request(request)
         return (
             entries if agents is None else entries.filter(call_id__in=visible(Call.objects.all(), agents).values("pk"))
         )

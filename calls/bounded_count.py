@@ -1,4 +1,4 @@
-"""Counts for the admin's pages: of at most so many rows, and for at most so long."""
+"""Bounds for what the admin's pages read: counts of at most so many rows, statements that take at most so long."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class TookTooLong(Exception):
 class Count(int):
     """A number of rows, written as `1,234`; `5,000+` where there are more."""
 
-    is_capped: bool
+    is_capped = False
 
     @classmethod
     def of(cls, number: int, most: int) -> Count:
@@ -63,5 +63,6 @@ def _bound(value: str) -> str:
     """Set how long a statement may work, until the transaction ends; returns what it was."""
     inside: Any = connection.connection
     query = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)"
-    before: str = inside.execute(query, [value]).fetchone()[0]
+    with connection.wrap_database_errors:
+        before: str = inside.execute(query, [value]).fetchone()[0]
     return before

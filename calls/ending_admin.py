@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import timedelta
 from functools import partial
-from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.models import CHANGE, LogEntry
 from django.db import Error
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.http.response import HttpResponse, HttpResponseRedirect
 from django.template.loader import render_to_string
@@ -19,6 +18,7 @@ from django.template.response import TemplateResponse
 from django.utils import timezone
 
 from calls import access_log
+from calls.call_list.options import Options, options
 from calls.call_page.rooms import links_from_call
 from calls.ending import HasEnded, end
 from calls.models import Call
@@ -27,21 +27,21 @@ from calls.silence import silent_since
 
 AT_ONCE = 200
 SILENT_HOURS = {"1": "For an hour", "6": "For 6 hours", "24": "For a day"}
+_IN_PROGRESS = Q(status=Call.Status.IN_PROGRESS)
 
 
-class SilentFilter(admin.SimpleListFilter):
+class SilentFilter(Options):
     """Calls in progress of which nothing was heard for so long."""
 
     title = "silence"
-    parameter_name = "silent"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(SILENT_HOURS.items())
+    parameter_names = ("silent",)
+    options = options("silent", *((hours, title, _IN_PROGRESS) for hours, title in SILENT_HOURS.items()))
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
-        if (hours := self.value()) not in SILENT_HOURS:
+        queryset = super().queryset(request, queryset)
+        if self.error or not self.said:
             return queryset
-        return silent_since(timezone.now() - timedelta(hours=int(hours)), queryset)
+        return silent_since(timezone.now() - timedelta(hours=int(self.said["silent"])), queryset)
 
 
 def end_button(request: HttpRequest, call: Call) -> str:

@@ -125,6 +125,10 @@ class ReadOnlyAdmin(KnownLookups):
             return rows if agents is None else rows.none()
         return visible(rows, agents, self.agent_id)
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """`?_to_field=` without a name would be a field without a name: Django asks for it, and fails."""
+        return super().get_object(request, object_id, from_field or None)
+
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 
-from calls.access import agents_of, visible
+from calls.access import agents_of_request, visible
 from calls.bounded_count import MILLISECONDS, Count, at_most, counted
 from calls.call_list import days
 from calls.call_list.queues import COUNTED, Queue, queues
@@ -20,14 +20,12 @@ _REFUSED, _MAY_VIEW_REFUSED = "admin:webhooks_refusedrequests_changelist", "webh
 
 
 def _began() -> datetime:
-    """The day of CALLS_TIME_ZONE."""
-    moment = days.beginning(days.today())
-    assert moment is not None  # noqa: S101  (only the first day of the calendar has none)
-    return moment
+    """Today, in CALLS_TIME_ZONE."""
+    return days.beginning(days.today())
 
 
 def _count(request: HttpRequest, rows: QuerySet[Any]) -> Count:
-    return counted(visible(rows, agents_of(request.user), "call__agent_id"), COUNTED)
+    return counted(visible(rows, agents_of_request(request), "call__agent_id"), COUNTED)
 
 
 def _rejected(request: HttpRequest) -> int:
@@ -36,11 +34,11 @@ def _rejected(request: HttpRequest) -> int:
 
 def _refused(request: HttpRequest) -> Count:
     """Requests, which nobody knows a call of: they are not of those who are limited to agents."""
-    if agents_of(request.user) is not None:
-        return Count.of(0, COUNTED)
+    if agents_of_request(request) is not None:
+        return Count()
     with at_most(MILLISECONDS):
         total = RefusedRequests.objects.filter(hour__gte=_began()).aggregate(total=Sum("count"))["total"]
-    return Count.of(total or 0, 10**9)
+    return Count(total or 0)
 
 
 def _waiting(request: HttpRequest) -> Count:

@@ -1,4 +1,4 @@
-"""Days of CALLS_TIME_ZONE: when they begin, and the ranges of them that people ask for."""
+"""Days of CALLS_TIME_ZONE: how an address writes them, when they begin, and the ranges of them that people ask for."""
 
 from __future__ import annotations
 
@@ -33,31 +33,40 @@ def day_of(text: str) -> date | None:
         return None
 
 
-def beginning(day: date) -> datetime | None:
-    """When it begins, in UTC; None where that is before the calendar does."""
+def field(name: str, label: str, value: str) -> dict[str, str]:
+    """Of a form that asks for a day. What is no day stands in a field for text, where it can be mended."""
+    kind = "date" if not value or day_of(value) else "text"
+    return {"name": name, "label": label, "value": value, "type": kind}
+
+
+def beginning(day: date) -> datetime:
+    """When the day begins, in UTC. Where that is before the calendar does, the first moment of the calendar."""
     try:
         return datetime.combine(day, time.min, zone()).astimezone(UTC)
     except OverflowError:
-        return None
+        return datetime.min.replace(tzinfo=UTC)
 
 
-def end(day: date) -> datetime | None:
-    """When it is over, in UTC; None where the calendar ends with it."""
+def end(day: date) -> datetime:
+    """The first moment behind the day, in UTC: 23 to 25 hours later. For the calendar's last day, its last moment."""
     try:
         return beginning(day + timedelta(days=1))
     except OverflowError:
-        return None
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def ranges(day: date) -> list[Range]:
-    """What stands beside the two days of the filter. Weeks are those of the calendar, and begin on Monday."""
-    yesterday, monday = day - timedelta(days=1), day - timedelta(days=day.weekday())
-    next_month = (day.replace(day=1) + timedelta(days=31)).replace(day=1)
+    """The usual ones on this day. Weeks and months are those of the calendar, to their ends; weeks begin on Monday."""
+    yesterday, monday, of_month = day - timedelta(days=1), day - timedelta(days=day.weekday()), day.replace(day=1)
+    next_month = (of_month + timedelta(days=31)).replace(day=1)
+    end_of_last_month = of_month - timedelta(days=1)
     return [
         Range("Today", day, day),
         Range("Yesterday", yesterday, yesterday),
         Range("This week", monday, monday + timedelta(days=6)),
         Range("Last week", monday - timedelta(days=7), monday - timedelta(days=1)),
-        Range("This month", day.replace(day=1), next_month - timedelta(days=1)),
+        Range("This month", of_month, next_month - timedelta(days=1)),
+        Range("Last month", end_of_last_month.replace(day=1), end_of_last_month),
         Range("Last 31 days", day - timedelta(days=30), day),
+        Range("Last 90 days", day - timedelta(days=89), day),
     ]

@@ -1,6 +1,6 @@
 """The filters of the list of calls. Each is carried by an index of `Call`, alone and within a range of days.
 
-`FILTERS` are in the order of the page. Other pages link to them by the names of their parameters.
+`calls.admin` has them in the order of the page. Other pages link to them by the names of their parameters.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Left
 from django.http import HttpRequest
 
-from calls.access import agents_of
+from calls.access import agents_of_request
 from calls.call_list import days
 from calls.call_list.agents import agents_with_names
-from calls.call_list.options import CallFilter, Choice, Exactly, Option, Options, by_value, options
+from calls.call_list.options import NOT_KNOWN, CallFilter, Choice, Exactly, Option, Options, by_value, options
 from calls.models import Call, CallRecording, CallTranscription
 from calls.models.call_in_database import REASON_INDEXED
 from calls.silence import STARTED
@@ -51,10 +51,10 @@ class StartedFilter(CallFilter):
         if not self.said:
             return queryset
         queryset = queryset.alias(started=STARTED)
-        if self.first and (moment := days.beginning(self.first)):
-            queryset = queryset.filter(started__gte=moment)
-        if self.last and (moment := days.end(self.last)):
-            queryset = queryset.filter(started__lt=moment)
+        if self.first:
+            queryset = queryset.filter(started__gte=days.beginning(self.first))
+        if self.last:
+            queryset = queryset.filter(started__lt=days.end(self.last))
         return queryset
 
     def choices(self, changelist: Any) -> Iterator[Choice]:
@@ -65,13 +65,9 @@ class StartedFilter(CallFilter):
 
     @property
     def fields(self) -> list[dict[str, str]]:
-        """Of the form. What is no day stands in a field for text, where it can be mended."""
-        fields = []
-        for name, label in zip(self.parameter_names, ("From", "to"), strict=True):
-            value = self.said.get(name, "")
-            kind = "date" if not value or days.day_of(value) else "text"
-            fields.append({"name": name, "label": label, "value": value, "type": kind})
-        return fields
+        """Of the form."""
+        labels = zip(self.parameter_names, ("From", "to"), strict=True)
+        return [days.field(name, label, self.said.get(name, "")) for name, label in labels]
 
 
 class StatusFilter(Options):
@@ -113,23 +109,24 @@ class HeardFilter(Options):
 
 
 class AgentFilter(CallFilter):
-    """The agents that the user may see."""
+    """The agents that the user may see. A parameter without a value: calls whose agent is not known."""
 
     title = "agent"
     parameter_names = ("agent_id__exact",)
+    takes_blank = True
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
-        return queryset.filter(agent_id=self.agent) if self.agent else queryset
+        return queryset if self.agent is None else queryset.filter(agent_id=self.agent)
 
     @property
-    def agent(self) -> str:
-        return self.said.get("agent_id__exact", "")
+    def agent(self) -> str | None:
+        return self.said.get("agent_id__exact")
 
     def choices(self, changelist: Any) -> Iterator[Choice]:
-        yield self.link(changelist, "Any", {}, selected=not self.agent)
-        named = agents_with_names(agents_of(self.request.user))
-        if self.agent and self.agent not in named:
-            named = {self.agent: self.agent, **named}
+        yield self.link(changelist, "Any", {}, selected=self.agent is None)
+        named = agents_with_names(agents_of_request(self.request))
+        if self.agent is not None and self.agent not in named:
+            named = {self.agent: self.agent or NOT_KNOWN, **named}
         for agent_id, name in named.items():
             yield self.link(changelist, name, {"agent_id__exact": agent_id}, selected=agent_id == self.agent)
 

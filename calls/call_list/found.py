@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from calls.models import Call, CallAlias, CallTranscription
+from calls.postgres.cursors import kept_cursor
 from calls.redaction import redacted
 from calls.search.hits import Finder, Hit
 from calls.search.terms import asked
@@ -49,11 +50,13 @@ def found_in(calls: Sequence[Call], search: str) -> dict[int, list[Snippet]]:
         return {}
     finder = Finder(wanted)
     rows = {call.pk: _Row(finder) for call in calls}
-    for pk, text in _transcripts(rows):
-        rows[pk].look_at(text)
-    if live := [call for call in calls if call.last_sequence_number and rows[call.pk].missing]:
-        for pk, text in _live_turns(live):
+    with kept_cursor():
+        for pk, text in _transcripts(rows):
             rows[pk].look_at(text)
+    if live := [call for call in calls if call.last_sequence_number and rows[call.pk].missing]:
+        with kept_cursor():
+            for pk, text in _live_turns(live):
+                rows[pk].look_at(text)
     for call in calls:
         for name, where in _NAMES.items():
             rows[call.pk].look_at(Text(where, getattr(call, name) or ""))
@@ -113,10 +116,10 @@ def _pieces(text: str, hits: Sequence[Hit]) -> list[tuple[str, bool]]:
 
 
 def _transcripts(keys: Iterable[int]) -> Iterator[tuple[int, Text]]:
-    """The final transcripts and summaries of calls, a few at a time."""
+    """The final transcripts and summaries of calls, read one by one: each may be megabytes."""
     rows = Call.objects.filter(pk__in=list(keys)).order_by("-pk")
     left = MAX_CHARACTERS
-    for call in rows.only("final_transcript", "transcript_summary", "last_sequence_number").iterator(chunk_size=10):
+    for call in rows.only("final_transcript", "transcript_summary", "last_sequence_number").iterator(chunk_size=1):
         final = call.final_transcript if isinstance(call.final_transcript, list) else []
         for place, entry in enumerate(final):
             said = entry.get("message") if isinstance(entry, dict) else None

@@ -12,6 +12,7 @@ from django.http import HttpRequest
 from calls.models import Call
 
 Choice = dict[str, Any]  # as Django's filters give it to their templates
+NOT_KNOWN = "Not known"  # how a filter that takes a blank value shows it
 
 
 class Option(NamedTuple):
@@ -27,7 +28,7 @@ class CallFilter(admin.ListFilter):
     """A filter whose parameters stay in the URL. What it cannot read is told in `error`, and then no call is shown."""
 
     parameter_names: tuple[str, ...]
-    takes_blank = False  # else a parameter without a value, as forms send it, is none
+    takes_blank = False  # whether an empty value is one; else it counts as absent, as forms send empty fields
     error = ""
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Call], model_admin: Any) -> None:
@@ -80,7 +81,7 @@ class Exactly(CallFilter):
     def choices(self, changelist: Any) -> Iterator[Choice]:
         yield self.link(changelist, "Any", {}, selected=False)
         for text in self.said.values():
-            yield self.link(changelist, text, {self.parameter_names[0]: text}, selected=True)
+            yield self.link(changelist, text or NOT_KNOWN, {self.parameter_names[0]: text}, selected=True)
 
 
 def options(parameter: str, *those: tuple[str, str, Q]) -> tuple[Option, ...]:

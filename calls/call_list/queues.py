@@ -17,7 +17,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils import timezone
 
-from calls.access import agents_of, visible
+from calls.access import agents_of_request, visible
 from calls.bounded_count import Count, TookTooLong, counted
 from calls.call_list import days
 from calls.models import Call
@@ -64,7 +64,7 @@ def _shown(queue: Queue, request: HttpRequest) -> Shown:
 
 def of_calls(title: str, query: Callable[[], dict[str, str]], calls: Callable[[], QuerySet[Call]]) -> Queue:
     def count(request: HttpRequest) -> Count:
-        return counted(visible(calls(), agents_of(request.user)), COUNTED)
+        return counted(visible(calls(), agents_of_request(request)), COUNTED)
 
     return Queue(title, "admin:calls_call_changelist", "calls.view_call", query, count)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote_plus, urlencode
@@ -69,6 +70,11 @@ def _first_keys(rows: QuerySet[Call]) -> list[int]:
         except TookTooLong:
             continue
     return []
+
+
+def list_of(query: Mapping[str, str]) -> str:
+    """The list of calls with these filters."""
+    return f"{reverse('admin:calls_call_changelist')}?{urlencode(query)}"
 
 
 def page_of(pk: int, filters: str = "") -> str:

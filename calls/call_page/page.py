@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlencode
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
@@ -14,7 +13,7 @@ from django.urls import reverse
 from calls.access_log import Kind
 from calls.analysis import collected, criteria
 from calls.call_page import rooms
-from calls.call_page.neighbours import FILTERS, neighbours_of, page_of
+from calls.call_page.neighbours import FILTERS, list_of, neighbours_of, page_of
 from calls.call_page.turns import conversation_of
 from calls.call_page.why import state_of, why
 from calls.models import Call, CallRecording
@@ -58,12 +57,11 @@ def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[s
             (page_of(other.pk, filters), other, *state_of(other), redacted(other.failure_reason))
             for other in _others(call, admin, request)
         ],
-        "others_url": f"{reverse('admin:calls_call_changelist')}?{urlencode({'driver_id__exact': call.driver_id})}",
+        "others_url": list_of({"driver_id__exact": call.driver_id}),
         "links": [html for link in rooms.links_from_call if (html := link(request, call))],
         "sections": [html for section in rooms.sections_of_call if (html := section(request, call))],
         "raw": [(part, raw_url(call, part)) for part, name in RAW.items() if getattr(call, name) is not None],
         "bubble": get_template("calls/bubble.html"),  # compiled once, not once a turn
-        "is_nav_sidebar_enabled": False,
     }
 
 

@@ -1,4 +1,4 @@
-"""The lists of calls that numbers count. The names of the filters stand here alone, and the page has the same."""
+"""Links from numbers to the list of the calls that they count."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
+from calls.call_list.filters import AgentFilter, ReasonFilter, StartedFilter
+from calls.call_page.neighbours import list_of
 from calls.models import Call
 from calls.numbers.span import Span
 from calls.redaction import redacted
 
-DAYS = ("started_from", "started_to")
-AGENT = "agent_id__exact"
-REASON = "failure_reason__exact"
+DAYS = StartedFilter.parameter_names
+(AGENT,), (REASON,) = AgentFilter.parameter_names, ReasonFilter.parameter_names
 REASON_MAX_LENGTH = 500
 _COMPLETED = {"status__exact": Call.Status.COMPLETED.value}
 # by the name in `Figures`
@@ -28,15 +29,15 @@ FILTERS: dict[str, dict[str, str]] = {
 
 
 def link_to(name: str, span: Span, agent_id: str | None) -> str:
-    """The list of what this number counts. "" where no filter finds it: for calls whose agent is not known."""
-    return "" if agent_id == "" else _list({**_common(span, agent_id), **FILTERS[name]})
+    """The list of what this number counts: of all agents (None), of one, or of none that is known ("")."""
+    return list_of({**_common(span, agent_id), **FILTERS[name]})
 
 
 def link_to_reason(text: str, span: Span, agent_id: str | None) -> str:
-    """ "" also where the address would be too long, or have a secret in it."""
-    if agent_id == "" or len(text) > REASON_MAX_LENGTH or redacted(text) != text:
+    """ "" where the address would be too long, or have a secret in it."""
+    if len(text) > REASON_MAX_LENGTH or redacted(text) != text:
         return ""
-    return _list({**_common(span, agent_id), **FILTERS["failed"], REASON: text})
+    return list_of({**_common(span, agent_id), **FILTERS["failed"], REASON: text})
 
 
 def link_to_numbers(span: Span, agent_id: str | None = None) -> str:
@@ -46,7 +47,3 @@ def link_to_numbers(span: Span, agent_id: str | None = None) -> str:
 def _common(span: Span, agent_id: str | None) -> dict[str, str]:
     days = dict(zip(DAYS, (span.first.isoformat(), span.last.isoformat()), strict=True))
     return days if agent_id is None else days | {AGENT: agent_id}
-
-
-def _list(query: dict[str, str]) -> str:
-    return f"{reverse('admin:calls_call_changelist')}?{urlencode(query)}"

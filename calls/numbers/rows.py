@@ -21,7 +21,7 @@ _PARTS = ("met", "not_met", "unknown", "failed", "in_progress")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`url` is "" where there is nothing to list, or no filter for it."""
+    """`url` is "" where there is nothing to list, or no address for it."""
 
     text: str
     url: str = ""
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ShownRow:
-    """`url` leads to the numbers of the agent alone; "" for a day, a reason, and an agent that is not known."""
+    """`url` leads to the numbers of the agent alone; "" for a day and a reason."""
 
     title: str
     note: str
@@ -51,6 +51,7 @@ HEADINGS = (
     *("Calls", "Met", "Not met", "Unknown", "Failed", "In progress", "Success"),
     *("Mean duration", "Total duration", "Credits", "USD", "Heard live"),
 )
+REASON_HEADINGS = ("Calls",)
 
 
 def cells_of(figures: Figures, span: Span, agent_id: str | None) -> list[Cell]:
@@ -86,26 +87,26 @@ def bar_of(figures: Figures, longest: int) -> list[Part]:
     return parts
 
 
-def agents_of(groups: Iterable[Group]) -> dict[str, tuple[str, Figures]]:
+def by_agent(groups: Iterable[Group]) -> dict[str, tuple[str, Figures]]:
     """Name and figures of each agent, the one with the most calls first."""
-    by_agent: defaultdict[str, list[Group]] = defaultdict(list)
+    groups_of: defaultdict[str, list[Group]] = defaultdict(list)
     for group in groups:
-        by_agent[group.agent_id].append(group)
+        groups_of[group.agent_id].append(group)
     found = {
         agent_id: (max(one.agent_name for one in those), total(one.figures for one in those))
-        for agent_id, those in by_agent.items()
+        for agent_id, those in groups_of.items()
     }
     return dict(sorted(found.items(), key=lambda agent: (-agent[1][1].calls, agent[0])))
 
 
 def rows_of_agents(groups: Iterable[Group], span: Span) -> list[ShownRow]:
-    found = agents_of(groups)
+    found = by_agent(groups)
     longest = max((figures.calls for _, figures in found.values()), default=0)
     return [
         ShownRow(
             name or agent_id or "Agent not known",
             agent_id if name else "",
-            link_to_numbers(span, agent_id) if agent_id else "",
+            link_to_numbers(span, agent_id),
             bar_of(figures, longest),
             cells_of(figures, span, agent_id),
         )

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from datetime import UTC, date, datetime, time, timedelta
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
 from typing import NamedTuple
 
-from django.utils import timezone
-
-from calls.zone import zone
+from calls.call_list import days
 
 MOST_DAYS = 366
 FIRST_YEAR, LAST_YEAR = 1970, 9000  # within them every zone has every day
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class BadSpan(Exception):
@@ -32,44 +28,33 @@ class Span(NamedTuple):
 
     @property
     def begins(self) -> datetime:
-        return _midnight(self.first)
+        return days.beginning(self.first)
 
     @property
     def ends(self) -> datetime:
-        """The first moment behind it. A day may have 23 or 25 hours."""
-        return _midnight(self.last + timedelta(days=1))
-
-
-def today() -> date:
-    return timezone.now().astimezone(zone()).date()
+        """The first moment behind it."""
+        return days.end(self.last)
 
 
 def this_month() -> Span:
-    day = today()
+    """To today."""
+    day = days.today()
     return Span(day.replace(day=1), day)
 
 
 def usual_spans() -> list[tuple[str, Span]]:
-    """What people ask for, with its title. Weeks begin on Monday."""
-    day = today()
-    monday, of_month = day - timedelta(days=day.weekday()), day.replace(day=1)
-    end_of_last_month = of_month - timedelta(days=1)
-    return [
-        ("Today", Span(day, day)),
-        ("This week", Span(monday, day)),
-        ("Last week", Span(monday - timedelta(days=7), monday - timedelta(days=1))),
-        ("This month", this_month()),
-        ("Last month", Span(end_of_last_month.replace(day=1), end_of_last_month)),
-        ("Last 90 days", Span(day - timedelta(days=89), day)),
-    ]
+    """Those of the list of calls, with their titles; without days that are still to come."""
+    day = days.today()
+    return [(title, Span(first, min(last, day))) for title, first, last in days.ranges(day)]
 
 
-def span_of(query: Mapping[str, str], names: tuple[str, str]) -> Span:
-    """What two parameters say; this month where they say nothing. Raises BadSpan."""
-    said = [query.get(name, "").strip() for name in names]
-    if not any(said):
+def span_of(query: Mapping[str, str], names: Sequence[str]) -> Span:
+    """What two parameters say: to today where the second says nothing, this month where both do. Raises BadSpan."""
+    begins, ends = (query.get(name, "").strip() for name in names)
+    if not (begins or ends):
         return this_month()
-    first, last = (_day(text) for text in said)
+    first = _day(begins)
+    last = _day(ends) if ends else max(first, days.today())
     if first > last:
         raise BadSpan(f"The first day, {first}, is behind the last one, {last}. Exchange them.")
     if (last - first).days >= MOST_DAYS:
@@ -77,19 +62,9 @@ def span_of(query: Mapping[str, str], names: tuple[str, str]) -> Span:
     return Span(first, last)
 
 
-def is_day(text: str) -> bool:
-    try:
-        return bool(_DAY.fullmatch(text)) and FIRST_YEAR <= date.fromisoformat(text).year <= LAST_YEAR
-    except ValueError:
-        return False
-
-
 def _day(text: str) -> date:
-    if not is_day(text):
-        what = f"“{text[:40]}” is no day" if text else "A day is missing"
-        raise BadSpan(f"{what}. Write both as YYYY-MM-DD, such as {today()}.")
-    return date.fromisoformat(text)
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, zone()).astimezone(UTC)
+    day = days.day_of(text)
+    if day is None or not FIRST_YEAR <= day.year <= LAST_YEAR:
+        what = f"“{text[:40]}” is no day" if text else "The first day is missing"
+        raise BadSpan(f"{what}. Write both as YYYY-MM-DD, such as {days.today()}.")
+    return day

@@ -10,6 +10,8 @@ from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db.migrations.operations import AddIndex
 
 PATIENT = ("statement_timeout", "lock_timeout")  # it works for minutes, and waits for transactions that are older
+# Only of a session of our own: behind a pooler it would be everybody's (see `calls.postgres.session`).
+LIFT = "SELECT current_setting(%(name)s), set_config(%(name)s, '0', false) WHERE pg_backend_pid() = %(pid)s"
 IS_VALID = "SELECT indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relname = %s"
 
 
@@ -42,8 +44,9 @@ class AddIndexOnline(AddIndexConcurrently):
 def _patiently(cursor: Any) -> Iterator[None]:
     before = {}
     for name in PATIENT:
-        cursor.execute("SELECT current_setting(%s), set_config(%s, '0', false)", [name, name])
-        before[name] = cursor.fetchone()[0]
+        cursor.execute(LIFT, {"name": name, "pid": cursor.connection.info.backend_pid})
+        if row := cursor.fetchone():
+            before[name] = row[0]
     try:
         yield
     finally:

@@ -11,6 +11,7 @@ from calls.access import agents_of_request, visible
 from calls.bidi import CONTROLS
 from calls.models import CallLabel
 from calls.models.review import LABEL_MAX_LENGTH
+from calls.redaction import redacted
 from calls.review.refusals import NotReviewed
 
 LABELS_OF_CALL = 20
@@ -35,6 +36,8 @@ def names_in(text: str) -> list[str]:
         raise NotReviewed("Type a label.")
     if any(len(name) > LABEL_MAX_LENGTH for name in names):
         raise NotReviewed(f"A label has at most {LABEL_MAX_LENGTH} characters. A comma ends one.")
+    if any(redacted(name) != name for name in names):
+        raise NotReviewed("A label cannot hold a secret, as addresses show it. In a note it is masked.")
     return names
 
 

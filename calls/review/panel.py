@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 from django.http import HttpRequest
 from django.urls import reverse
 
-from calls.call_page.neighbours import FILTERS
+from calls.call_page.neighbours import FILTERS, list_of
 from calls.call_page.turns import Conversation
 from calls.models import Call
 from calls.models.review import LABEL_MAX_LENGTH
@@ -57,7 +57,7 @@ def review_of(call: Call, conversation: Conversation, request: HttpRequest) -> d
     return {
         "may_review": may_review,
         "notes": notes,
-        "labels": [(name, redacted(name), labelled_url(name)) for name in _labels(call)],
+        "labels": [(name, redacted(name), list_of({"label": name})) for name in _labels(call)],
         "suggested": in_use(request) if may_review else [],
         "keys": " ".join(map(key_of, conversation.rows)) if may_review else "",
         "url": review_url(call, request),
@@ -75,7 +75,3 @@ def review_url(call: Call, request: HttpRequest) -> str:
     filters = request.GET.get(FILTERS, "")
     address = reverse("admin:calls_call_review", args=[call.pk])
     return f"{address}?{urlencode({FILTERS: filters})}" if filters else address
-
-
-def labelled_url(name: str) -> str:
-    return f"{reverse('admin:calls_call_changelist')}?{urlencode({'label': name})}"

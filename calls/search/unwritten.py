@@ -17,6 +17,7 @@ from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from calls.models import Call, CallTranscription
+from calls.postgres.cursors import kept_cursor
 from calls.redaction import redacted
 from calls.search.gathering import WRITTEN, gather_words
 from calls.search.words import distinct_words
@@ -46,11 +47,12 @@ def _said(calls: Iterable[int]) -> dict[int, list[str]]:
     turns = CallTranscription.objects.filter(call__in=calls, sequence_number__gt=F("call__words_upto"))
     said: defaultdict[int, list[str]] = defaultdict(list)
     characters = 0
-    for call, text in turns.order_by().values_list("call_id", "message_text").iterator():
-        said[call].append(text)
-        characters += len(text)
-        if characters > MAX_CHARACTERS:
-            break
+    with kept_cursor():
+        for call, text in turns.order_by().values_list("call_id", "message_text").iterator():
+            said[call].append(text)
+            characters += len(text)
+            if characters > MAX_CHARACTERS:
+                break
     return said
 
 

@@ -1,4 +1,4 @@
-"""Who exports, and how a file is read back."""
+"""Who exports, how, and how a file is read back."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import io
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.test import Client
+
+from calls.export import selection
 
 LIST, EXPORT = "/admin/calls/call/", "/admin/calls/call/export/"
 
@@ -24,6 +26,20 @@ def cookie(user):
     client = Client()
     client.force_login(user)
     return {"Cookie": f"sessionid={client.cookies['sessionid'].value}"}
+
+
+def exporter(site, user):
+    """Called with filters of the list, it gives the response to the export of these calls."""
+
+    def get(filters="", rows="calls", user=user):
+        return site.client.get(f"{EXPORT}?rows={rows}&{filters}", headers=cookie(user))
+
+    return get
+
+
+def one_call_a_page(monkeypatch):
+    for name, form in selection.FORMS.items():
+        monkeypatch.setitem(selection.FORMS, name, form._replace(size=1))
 
 
 def table(response):

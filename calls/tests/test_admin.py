@@ -134,3 +134,8 @@ def test_no_list_sorts_a_whole_table_by_a_column_without_an_index(admin_client, 
                 assert page.status_code == 200
             orders = [one["sql"].rsplit(" ORDER BY ", 1)[1] for one in captured if " ORDER BY " in one["sql"]]
             assert not [order for order in orders if any(f'"{name}"' in order for name in UNINDEXED[model])]
+
+
+def test_a_page_is_shown_where_its_address_has_a_field_without_a_name(admin_client):
+    call = full_call()
+    assert admin_client.get(f"{reverse('admin:calls_call_change', args=[call.pk])}?_to_field=").status_code == 200

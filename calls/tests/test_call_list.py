@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import DataError, connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -154,6 +154,11 @@ def test_a_count_that_took_long_leaves_no_bound_behind(db, only_postgresql):
     assert bound() == before
     assert bounded_count.counted(Call.objects.all()) == 0
     assert bound() == before
+
+
+def test_an_error_in_setting_the_bound_is_one_of_djangos(db, only_postgresql):
+    with pytest.raises(DataError), bounded_count.at_most(-5):
+        pass
 
 
 @pytest.mark.parametrize("query", ["", "?status__exact=failed&started_from=2026-01-01", "?q=hello", "?recording=yes"])

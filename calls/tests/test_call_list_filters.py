@@ -51,7 +51,8 @@ FILTERS = {
     "failure_reason__exact=busy": "0",
     "failure_reason__exact=bus": "",
     "failure_reason__exact=": "",
-    "status__exact=&recording=&agent_id__exact=&started_from=&started_to=": "3210",
+    "agent_id__exact=": "",
+    "status__exact=&recording=&silent=&started_from=&started_to=": "3210",
     "recording=yes&call_successful__exact=0&agent_id__exact=b&heard=live": "2",
     "recording=yes&call_successful__exact=0&agent_id__exact=a": "",
     "started_from=2026-09-21&started_to=2026-09-21": "210",
@@ -72,12 +73,20 @@ def test_a_failure_without_a_reason_can_be_asked_for(client):
     ended(n=1, status="failed")
     ended(n=2)
     assert listed(client, "?failure_reason__exact=") == ["EL_1"]
+    assert chosen(client, "?failure_reason__exact=") == {"failure reason": "Not known"}
 
 
 def test_a_long_reason_is_compared_as_a_whole(client):
     for number in range(2):
         ended(n=number, status="failed", failure_reason="é" * 5_000 + str(number))
     assert listed(client, f"?failure_reason__exact={'é' * 5_000}1") == ["EL_1"]
+
+
+def chosen(client, query):
+    """What each filter that is in use is set to."""
+    specs = client.get(LIST + query).context["cl"].filter_specs
+    found = {spec.title: [one["display"] for one in spec.shown_choices[1:] if one["selected"]] for spec in specs}
+    return {title: displayed[0] for title, displayed in found.items() if displayed}
 
 
 UNREADABLE = {
@@ -92,6 +101,7 @@ UNREADABLE = {
     "recording=maybe": "recording is one of: yes, no.",
     "call_successful__exact=2": "call_successful__exact is one of: 1, 0.",
     "heard=%3Cscript%3E": "heard is one of: live, not.",
+    "silent=7": "silent is one of: 1, 6, 24.",
 }
 
 
@@ -156,7 +166,9 @@ RANGES = {
     "This week": ("2026-02-23", "2026-03-01"),
     "Last week": ("2026-02-16", "2026-02-22"),
     "This month": ("2026-03-01", "2026-03-31"),
+    "Last month": ("2026-02-01", "2026-02-28"),
     "Last 31 days": ("2026-01-30", "2026-03-01"),
+    "Last 90 days": ("2025-12-02", "2026-03-01"),
 }
 
 
@@ -185,6 +197,14 @@ def test_the_agents_of_all_calls_are_offered_by_their_newest_names(client):
         Call.register(call_sid=f"EL_{number}", agent_id=agent_id, agent_name=name)
     assert agents_offered(client) == ["c", "Nora (a)", "Nora (b)"]
     assert agents_offered(client, "?agent_id__exact=gone") == ["gone", "c", "Nora (a)", "Nora (b)"]
+
+
+def test_calls_without_an_agent_can_be_asked_for(client):
+    Call.register(call_sid="EL_0", agent_id="a")
+    Call.register(call_sid="EL_1")
+    assert listed(client, "?agent_id__exact=") == ["EL_1"]
+    assert agents_offered(client, "?agent_id__exact=") == ["Not known", "a"]
+    assert chosen(client, "?agent_id__exact=") == {"agent": "Not known"}
 
 
 def test_at_most_so_many_agents_are_offered(client):

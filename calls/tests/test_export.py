@@ -10,10 +10,9 @@ from django.db import OperationalError
 from django.test import Client
 
 from calls import access_log
-from calls.export import selection
 from calls.export.places import Place
 from calls.models import AccessLogEntry, AgentAccess, CallRecording
-from calls.tests.export_cases import EXPORT, LIST, column, cookie, someone, table
+from calls.tests.export_cases import EXPORT, LIST, column, cookie, exporter, one_call_a_page, someone, table
 from calls.tests.page_cases import START, ended, entry, judged
 
 
@@ -24,19 +23,12 @@ def user(transactional_db):
 
 @pytest.fixture
 def export(site, user):
-    """The response to an export of the list with these filters."""
-
-    def get(filters="", rows="calls", user=user):
-        return site.client.get(f"{EXPORT}?rows={rows}&{filters}", headers=cookie(user))
-
-    return get
+    return exporter(site, user)
 
 
 @pytest.fixture
 def pages(monkeypatch):
-    """Pages of one call."""
-    for name, form in selection.FORMS.items():
-        monkeypatch.setitem(selection.FORMS, name, form._replace(size=1))
+    one_call_a_page(monkeypatch)
 
 
 def test_a_row_a_call_says_what_the_calls_page_says(export, settings):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 
 import httpx
 import pytest
@@ -13,7 +14,7 @@ from calls import access_log
 from calls.export import places, selection, stream
 from calls.export.places import Place
 from calls.models import AccessLogEntry, AgentAccess
-from calls.tests.export_cases import EXPORT, column, cookie, someone
+from calls.tests.export_cases import EXPORT, column, cookie, exporter, one_call_a_page, someone
 from calls.tests.page_cases import ended, entry
 from conftest import until
 
@@ -25,19 +26,12 @@ def user(transactional_db):
 
 @pytest.fixture
 def export(site, user):
-    """The response to an export of the list with these filters."""
-
-    def get(filters="", rows="calls", user=user):
-        return site.client.get(f"{EXPORT}?rows={rows}&{filters}", headers=cookie(user))
-
-    return get
+    return exporter(site, user)
 
 
 @pytest.fixture
 def pages(monkeypatch):
-    """Pages of one call."""
-    for name, form in selection.FORMS.items():
-        monkeypatch.setitem(selection.FORMS, name, form._replace(size=1))
+    one_call_a_page(monkeypatch)
 
 
 @pytest.mark.usefixtures("pages")
@@ -145,6 +139,26 @@ def test_a_browser_that_goes_away_ends_the_work(site, user, monkeypatch):
         assert Place._taken
     until(lambda: not Place._taken)
     assert len(pages) < 60
+
+
+def test_a_browser_that_goes_away_before_the_first_byte_leaves_no_place_taken(site, user, monkeypatch):
+    keys_of = selection.keys_of
+    began, gone = threading.Event(), threading.Event()
+
+    def slowly(rows):
+        began.set()
+        assert gone.wait(10)
+        return keys_of(rows)
+
+    monkeypatch.setattr("calls.export.admin.keys_of", slowly)
+    ended(None)
+    with socket.create_connection(("127.0.0.1", site.port)) as browser:
+        head = f"GET {EXPORT} HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: {cookie(user)['Cookie']}\r\n\r\n"
+        browser.sendall(head.encode())
+        assert began.wait(10)
+    gone.set()
+    until(lambda: AccessLogEntry.objects.exists())
+    until(lambda: not Place._taken)
 
 
 @pytest.mark.usefixtures("pages")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import psycopg
 import pytest
+from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import IntegrityError, connection, models
 from django.db.migrations.state import ProjectState
 
@@ -65,6 +67,21 @@ def test_the_bounds_of_the_session_are_lifted_for_the_time_alone(apply):
     finally:
         sql("SELECT set_config('statement_timeout', '30s', false)")
     assert is_valid() == [(True,)]
+
+
+def test_behind_a_pooler_the_session_is_everybodys_and_keeps_its_bounds(apply, monkeypatch):
+    seen, forwards = [], AddIndexConcurrently.database_forwards
+
+    def looked_at(operation, *arguments):
+        seen.extend(sql("SHOW statement_timeout"))
+        forwards(operation, *arguments)
+
+    monkeypatch.setattr(AddIndexConcurrently, "database_forwards", looked_at)
+    apply()
+    sql(f"DROP INDEX {NAME}")
+    monkeypatch.setattr(psycopg.ConnectionInfo, "backend_pid", 0)  # a pooler tells a process of its own
+    apply()
+    assert seen == [("0",), ("30s",)]
 
 
 def test_a_live_turn_writes_no_index_of_calls(db, only_postgresql):

@@ -80,11 +80,18 @@ def test_labels_are_put_on_suggested_and_taken_off(reviewer, story):
 
 @pytest.mark.parametrize(
     ("label", "said"),
-    [(" , ", "Type a label."), ("x" * 41, "A label has at most 40 characters."), (",".join(map(str, range(21))), "20")],
+    [
+        (" , ", "Type a label."),
+        ("x" * 41, "A label has at most 40 characters."),
+        (",".join(map(str, range(21))), "20"),
+        ("late, https://x.example/?token=t0psecret", "A label cannot hold a secret"),
+    ],
 )
 def test_labels_have_bounds_that_are_said(reviewer, story, label, said):
     send(reviewer, story, "add-labels", label=label)
-    assert said in plain(reviewer.get(address(story)).text)
+    text = reviewer.get(address(story)).text
+    assert said in plain(text)
+    assert "t0psecret" not in text
     assert not CallLabel.objects.exists()
     send(reviewer, story, "add-labels", label=",".join(map(str, range(LABELS_OF_CALL))))
     send(reviewer, story, "add-labels", label="one more")

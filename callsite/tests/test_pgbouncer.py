@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import psycopg
@@ -29,6 +30,13 @@ TOKEN = """
 from django.contrib.auth import get_user_model
 from rest_framework_simplejwt.tokens import AccessToken
 print(AccessToken.for_user(get_user_model().objects.create_superuser("admin")))
+"""
+SESSION = """
+from django.contrib.auth import get_user_model
+from django.test import Client
+client = Client()
+client.force_login(get_user_model().objects.create_superuser("root"))
+print(client.cookies["sessionid"].value)
 """
 # what Django's sessions, and that of live turns, are bound by
 SHOW = """
@@ -128,6 +136,28 @@ async def test_webhooks_turns_and_completions_work(web, bouncer):
         assert recording.status_code == 200, recording.text
         listed = await asyncio.to_thread(client.get, "/api/calls/?search=EL_1")
         assert listed.json()["results"][0]["status"] == "completed"
+
+
+def test_searches_at_once_find_what_was_said_lately(web, bouncer):
+    """Rows that are read a few at a time are read in one transaction: between two, the session is another's."""
+    session = manage(server_env(bouncer.url), "shell", "--verbosity", "0", "-c", SESSION).stdout.strip()
+    elevenlabs = ElevenLabs(web.url)
+    with elevenlabs.client:
+        for n in range(3):
+            names = {"call_sid": f"EL_said_{n}", "conversation_id": f"conv_said_{n}"}
+            elevenlabs.init(**names, agent_id="a", caller_id="+1", called_number="+2")
+            for turn in range(20):
+                said = {"speaker": "user", "message": f"demurrage {turn}"}
+                assert elevenlabs.turn(call_sid=f"EL_said_{n}", **said).status_code == 201
+    with httpx.Client(base_url=web.url, cookies={"sessionid": session}, trust_env=False) as client:
+
+        def search(_):
+            return client.get("/admin/calls/call/?q=demurrage")
+
+        with ThreadPoolExecutor(6) as threads:
+            pages = list(threads.map(search, range(60)))
+    assert {page.status_code for page in pages} == {200}
+    assert all("<mark>demurrage</mark>" in page.text for page in pages)
 
 
 @NEWER

@@ -112,6 +112,21 @@ def test_days_are_chosen_in_two_fields_or_with_a_click(desk):
     assert "status__exact=in_progress" in page.url
 
 
+def test_days_and_a_search_keep_a_filter_that_has_no_value(desk):
+    begin(1, agent_id="a")
+    begin(2)
+    page = desk.page
+    page.goto(desk.url + LIST + "?agent_id__exact=")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    page.get_by_label("From", exact=True).fill("2020-01-01")
+    page.get_by_role("button", name="Apply").click()
+    page.get_by_role("searchbox").fill("EL")
+    page.get_by_role("button", name="Search").click()
+    page.wait_for_url("**q=EL*")
+    assert "agent_id__exact=&" in f"{page.url}&"
+    assert "started_to" not in page.url, "no field that is empty"
+
+
 def test_times_of_a_list_are_in_the_readers_zone(desk_of, elevenlabs):
     call = told(elevenlabs)
     page = desk_of(staff(), timezone_id="Asia/Kolkata").page

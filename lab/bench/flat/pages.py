@@ -160,6 +160,7 @@ FILTERS: dict[str, dict[str, str | Callable[[Site, random.Random], str]]] = {
     "heard live": {"heard": "live"},
     "not heard live": {"heard": "not"},
     "of an agent": {"agent_id__exact": _agent},
+    "of no known agent": {"agent_id__exact": ""},
     "of a driver": {"driver_id__exact": _driver},
     "reviewed": {"reviewed": "yes"},
     "not reviewed": {"reviewed": "no"},
