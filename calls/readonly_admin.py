@@ -14,7 +14,7 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import DateTimeField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
@@ -124,6 +124,15 @@ class ReadOnlyAdmin(KnownLookups):
         if self.agent_id is None:
             return rows if agents is None else rows.none()
         return visible(rows, agents, self.agent_id)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Times as all pages write them."""
+        fields = [field for field in self.opts.fields if isinstance(field, DateTimeField)]
+        times = {field.name: time_column(field.name, str(field.verbose_name)) for field in fields}
+        return [
+            (name, {**options, "fields": [times.get(field, field) for field in options["fields"]]})
+            for name, options in super().get_fieldsets(request, obj)
+        ]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

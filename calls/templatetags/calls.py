@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -63,7 +64,9 @@ def number(value: Decimal | None) -> str:
 
 @register.filter
 def value(collected: Any) -> str:
-    """What an analysis collected: `–` for nothing, Yes and No for booleans."""
+    """What an analysis collected: `–` for nothing, Yes and No for booleans, JSON for lists and objects."""
     if collected is None or collected == "":
         return "–"
+    if isinstance(collected, dict | list):
+        return json.dumps(collected, ensure_ascii=False)
     return ("Yes" if collected else "No") if isinstance(collected, bool) else str(collected)
