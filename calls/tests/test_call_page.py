@@ -61,8 +61,14 @@ def test_a_long_reason_is_folded_and_whole_when_it_is_opened(page):
     analysis = {"evaluation_criteria_results": {"polite": {"result": "failure", "rationale": "Rude, " * 500 + "bye"}}}
     text = page(ended(analysis_data=analysis))
     folded, whole = re.search(r'<details class="why".*?<summary.*?>(.*?)</summary><p.*?>(.*?)</p>', text).groups()
-    assert folded.startswith("Not met: Polite. Rude, ") and len(folded) < 300
+    assert folded.startswith("Not met: Polite. Rude, ")
+    assert len(folded) < 300
     assert whole.endswith("Rude, bye")
+
+
+def test_a_criterion_that_was_not_met_is_not_told_in_green(page):
+    call = ended(call_successful=True, analysis_data=judged(polite="failure", greeted="success"))
+    assert '<p class="why" data-state="bad"' in page(call)
 
 
 def test_names_are_escaped_once(page):
