@@ -128,7 +128,7 @@ class ReadOnlyAdmin(KnownLookups):
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         """Times as all pages write them."""
         fields = [field for field in self.opts.fields if isinstance(field, DateTimeField)]
-        times = {field.name: time_column(field.name, str(field.verbose_name)) for field in fields}
+        times: dict[Any, Any] = {field.name: time_column(field.name, str(field.verbose_name)) for field in fields}
         return [
             (name, {**options, "fields": [times.get(field, field) for field in options["fields"]]})
             for name, options in super().get_fieldsets(request, obj)
