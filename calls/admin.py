@@ -46,7 +46,7 @@ def pretty_json(value: Any) -> str:
     """Indented JSON for a page, without secrets; the admin escapes it."""
     if value is None:
         return "—"
-    return format_html("<pre>{}</pre>", json.dumps(redacted(value), indent=2, ensure_ascii=False))
+    return format_html('<pre tabindex="0">{}</pre>', json.dumps(redacted(value), indent=2, ensure_ascii=False))
 
 
 @admin.register(Call)

@@ -14,7 +14,7 @@ from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.paginator import Paginator
-from django.db.models import Q, QuerySet
+from django.db.models import DateTimeField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
@@ -128,6 +128,15 @@ class ReadOnlyAdmin(KnownLookups):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """`?_to_field=` without a name would be a field without a name: Django asks for it, and fails."""
         return super().get_object(request, object_id, from_field or None)
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        """Times as all pages write them."""
+        fields = [field for field in self.opts.fields if isinstance(field, DateTimeField)]
+        times: dict[Any, Any] = {field.name: time_column(field.name, str(field.verbose_name)) for field in fields}
+        return [
+            (name, {**options, "fields": [times.get(field, field) for field in options["fields"]]})
+            for name, options in super().get_fieldsets(request, obj)
+        ]
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None

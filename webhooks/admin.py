@@ -166,7 +166,7 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
     @admin.display(description="error")
     def reason(self, delivery: WebhookDelivery) -> str:
         """Why it was not applied; for the staff alone."""
-        return format_html("<pre>{}</pre>", visible(redacted(delivery.error))) if delivery.error else "—"
+        return format_html('<pre tabindex="0">{}</pre>', visible(redacted(delivery.error))) if delivery.error else "—"
 
     @admin.display(description="body")
     def body_text(self, delivery: WebhookDelivery) -> str:
@@ -175,7 +175,7 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
         if shown is None:
             return TOO_LARGE
         rest = f"\n… {delivery.size_bytes} bytes in all" if len(shown) > BODY_SHOWN_CHARACTERS else ""
-        return format_html("<pre>{}{}</pre>", shown[:BODY_SHOWN_CHARACTERS], rest)
+        return format_html('<pre tabindex="0">{}{}</pre>', shown[:BODY_SHOWN_CHARACTERS], rest)
 
 
 def _file(content: bytes, name: str) -> HttpResponse:

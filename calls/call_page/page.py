@@ -41,6 +41,7 @@ def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[s
         "badge": badge,
         "status": status,
         "why": redacted(why(call, metadata, judged)),
+        "tone": "bad" if badge == "good" and any(one.state == "bad" for one in judged) else badge,
         "summary": redacted(call.transcript_summary),
         "criteria": judged,
         "met": sum(one.state == "good" for one in judged),

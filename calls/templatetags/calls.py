@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -9,7 +10,7 @@ from typing import Any
 
 from django import template
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from calls import bidi
 from calls.json_values import iso
@@ -17,6 +18,12 @@ from calls.zone import zone
 
 register = template.Library()
 register.filter("words", bidi.words)
+
+
+@register.filter
+def source(text: str) -> SafeString:
+    """As `words`, for the content of an element alone: there quotes need no escape, and JSON has many."""
+    return mark_safe(bidi.words(text).replace("&quot;", '"'))  # noqa: S308
 
 
 @register.filter
@@ -63,7 +70,9 @@ def number(value: Decimal | None) -> str:
 
 @register.filter
 def value(collected: Any) -> str:
-    """What an analysis collected: `–` for nothing, Yes and No for booleans."""
+    """What an analysis collected: `–` for nothing, Yes and No for booleans, JSON for lists and objects."""
     if collected is None or collected == "":
         return "–"
+    if isinstance(collected, dict | list):
+        return json.dumps(collected, ensure_ascii=False)
     return ("Yes" if collected else "No") if isinstance(collected, bool) else str(collected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from datetime import timedelta
 
@@ -54,6 +55,32 @@ def test_a_failure_is_told_with_the_providers_words(page, sample, said):
 )  # fmt: skip
 def test_a_completed_call_is_told_by_its_criteria(page, fields, said):
     assert why(page(ended(**fields))) == said
+
+
+def test_a_long_reason_is_folded_and_whole_when_it_is_opened(page):
+    analysis = {"evaluation_criteria_results": {"polite": {"result": "failure", "rationale": "Rude, " * 500 + "bye"}}}
+    text = page(ended(analysis_data=analysis))
+    folded, whole = re.search(r'<details class="why".*?<summary.*?>(.*?)</summary><p.*?>(.*?)</p>', text).groups()
+    assert folded.startswith("Not met: Polite. Rude, ")
+    assert len(folded) < 300
+    assert whole.endswith("Rude, bye")
+
+
+def test_a_criterion_that_was_not_met_is_not_told_in_green(page):
+    call = ended(call_successful=True, analysis_data=judged(polite="failure", greeted="success"))
+    assert '<p class="why" data-state="bad"' in page(call)
+
+
+def test_names_are_escaped_once(page):
+    text = page(ended(driver_id="O'Neill", agent_name="Tom & Co"))
+    assert '<h1 dir="auto">O&#x27;Neill</h1>' in text
+    assert '<dd dir="auto">Tom &amp; Co</dd>' in text
+
+
+def test_collected_lists_and_objects_are_json(page):
+    collected = {"slots": {"value": {"gates": [3, None]}}}
+    text = page(ended(analysis_data={"data_collection_results": collected}))
+    assert '{"gates": [3, null]}' in html.unescape(text)
 
 
 @pytest.mark.parametrize("odd", [5, "x", [], {"a": 1}, {"error": 5, "body": [], "termination_reason": {}}, None])

@@ -55,9 +55,15 @@ def test_a_tool_call_stands_with_its_answer_folded_timed_and_without_secrets(pag
     (row,) = re.findall(r'<li class="turn.*?</li>', text, re.DOTALL)
     assert "<details" in row
     assert " open" not in row
-    for part in ("slot", "0.52 s", "&quot;gate&quot;: 3", "&quot;free&quot;: false", "https://x.example/?token=***"):
+    for part in ("slot", "0.52 s", '"gate": 3', '"free": false', "https://x.example/?token=***"):
         assert part in row
     assert "T0P" not in text
+
+
+def test_the_answer_of_a_tool_brings_no_html_of_its_own(page):
+    answered = {"request_id": "r", "tool_name": "slot", "result_value": '</pre><b title="x">&quot;\u202e'}
+    text = page(ended([entry("agent", None, 2, tool_results=[answered])]))
+    assert '&lt;/pre&gt;&lt;b title="x"&gt;&amp;quot;<bdi class="control"' in text
 
 
 def test_interruptions_feedback_keypad_and_latency_are_shown(page):

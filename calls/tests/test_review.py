@@ -109,7 +109,7 @@ def test_a_note_is_on_the_call_or_on_the_turn_of_a_second(reviewer, story):
     text = reviewer.get(address(story)).text
     assert "That turn was not found, so the note is on the whole call." in plain(text)
     turns, _, around = text.partition("<aside")
-    assert re.search(rf'At five</p></li>\s*<li class="noted"><article class="note" id="note-{two.pk}">', turns)
+    assert re.search(rf'At five</li>\s*<li class="noted"><article class="note" id="note-{two.pk}">', turns)
     assert f'id="note-{one.pk}"' in around
     assert f'<a href="#note-{two.pk}">0:48</a>' in around
     assert "Ask\nhim  again<" in around

@@ -56,6 +56,7 @@ def test_the_groups_are_made_with_permissions_that_are_not_there_yet(before):
     assert may("Dispatchers") == {"view_call", "add_call"}
     assert {"view_callrecording", "end_call", "apply_again_webhookdelivery"} < may("Supervisors")
     assert "view_accesslogentry" in may("Auditors")
+    assert "view_refusedrequests" in may("Supervisors") & may("Auditors")
     assert not [codename for codename in may("Auditors") if not codename.startswith("view_")]
     assert "view_raw_payload" not in may("Supervisors") | may("Auditors")
 

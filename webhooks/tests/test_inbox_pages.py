@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.admin.models import LogEntry
@@ -34,6 +35,15 @@ def received(body, route="post-call"):
 
 def page(client, delivery):
     return client.get(f"{LIST}{delivery.pk}/change/").text
+
+
+def test_the_page_has_times_as_all_pages_write_them(on_duty, settings):
+    settings.CALLS_TIME_ZONE = "Asia/Kathmandu"
+    delivery = received(b"[]")
+    WebhookDelivery.objects.filter(pk=delivery.pk).update(received_at=datetime(2026, 1, 5, 20, 30, 9, tzinfo=UTC))
+    text = page(on_duty, delivery)
+    assert '<time datetime="2026-01-05T20:30:09Z">6 Jan 2026, 02:15:09</time>' in text
+    assert "calls/list.js" in text  # which says them in the reader's zone
 
 
 def test_the_row_says_why(on_duty, monkeypatch):

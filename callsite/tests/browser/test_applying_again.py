@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 from django.contrib.auth import get_user_model
+from django.urls import reverse
 from django.utils import timezone
 from playwright.sync_api import expect
 
 from callsite.tests.browser.conftest import aside
+from callsite.tests.browser.test_live_page import serious
 from webhooks.models import WebhookDelivery
 
 
@@ -38,3 +41,14 @@ def test_all_of_a_list_are_applied_again_step_by_step_and_by_themselves(desk_of,
     assert page.locator("#results tbody tr").count() == 405
     page.get_by_role("link", name="Back to the list").click()
     expect(page.get_by_text("0 webhook deliveries")).to_be_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1400, 390])
+def test_axe_finds_no_serious_fault_on_the_page_of_a_delivery(desk_of, elevenlabs, scheme, width):
+    body = {"type": "w" * 64, "event_timestamp": 1_790_000_000, "data": {"list": list(range(2_000))}}
+    assert elevenlabs.post_call(body).status_code == 400
+    desk = desk_of(superuser(), color_scheme=scheme, viewport={"width": width, "height": 900})
+    desk.page.goto(desk.url + reverse("admin:webhooks_webhookdelivery_change", args=[WebhookDelivery.objects.get().pk]))
+    assert desk.page.evaluate("document.documentElement.scrollWidth") <= width
+    assert serious(desk.page) == []

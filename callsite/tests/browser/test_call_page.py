@@ -69,6 +69,13 @@ ANALYSIS = {
     "data_collection_results": {"wanted_time": {"value": "16:15", "rationale": "Said at 0:06."}},
 }
 
+WORD = "w" * 400
+ONE_WORD = {
+    "transcript_summary": WORD,
+    "evaluation_criteria_results": {WORD: {"result": "failure", "rationale": WORD}},
+    "data_collection_results": {WORD: {"value": {"a": WORD}, "rationale": WORD}},
+}
+
 
 def mp3(seconds):
     """Silence: the frames of the sample, again and again."""
@@ -115,7 +122,9 @@ def test_axe_finds_no_serious_fault_and_nothing_is_wider_than_the_page(desk_of, 
     begin(2, driver_id="4711", status="failed", final_sequence_number=0, failure_reason="no-answer")
     running = begin(3, driver_id="4711")
     desk = desk_of(staff(), color_scheme=scheme, viewport={"width": width, "height": 900})
-    for name, one in {"story": call, "running": running, "failed": Call.objects.get(call_sid="EL_2")}.items():
+    odd = begin(4, driver_id="=" * 250, status="completed", final_sequence_number=0, analysis_data=ONE_WORD)
+    failed = Call.objects.get(call_sid="EL_2")
+    for name, one in {"story": call, "running": running, "failed": failed, "odd": odd}.items():
         desk.page.goto(desk.url + page_of(one))
         expect(desk.page.locator("#zone")).not_to_have_text("")
         desk.shoot(f"call-{name}-{scheme}-{width}")
