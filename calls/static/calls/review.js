@@ -26,7 +26,7 @@ function offer(event) {
   if (turn && button.parentElement !== turn && document.activeElement !== button) turn.append(button);
 }
 
-function open() {
+function goToTurn() {
   const turn = button.parentElement;
   if (!turn) return;
   key.value = keys[[...turns.querySelectorAll(".turn")].indexOf(turn)] ?? "";
@@ -50,6 +50,6 @@ function goHome() {
 
 turns.addEventListener("pointerover", offer);
 turns.addEventListener("focusin", offer);
-button.addEventListener("click", open);
+button.addEventListener("click", goToTurn);
 cancel.addEventListener("click", goHome);
 form.addEventListener("keydown", (event) => event.key === "Escape" && form.classList.contains("at-turn") && goHome());
