@@ -98,7 +98,7 @@ def test_each_sample_of_a_transcript_has_its_page(page, sample):
     final, analysis, metadata = data.get("transcript"), data.get("analysis"), data.get("metadata")
     text = page(ended(final, analysis_data=analysis, metadata_json=metadata))
     with_words = [entry for entry in final if (entry.get("message") or "").strip()]
-    assert text.count("<p class=text") == len(with_words)
+    assert text.count("<p dir=auto>") == len(with_words)
 
 
 # --- what belongs to it ---------------------------------------------------------------------------------------
@@ -217,4 +217,12 @@ def test_a_long_call_costs_the_same_queries_and_stays_under_600_kilobytes(admin_
     assert len(many) <= QUERIES, many
     assert response.text.count('<li class="turn') == LARGE
     print(len(many), "queries,", len(response.content), "bytes")
+    assert len(response.content) < 600_000
+
+
+def test_a_long_call_of_which_only_the_beginning_was_heard_live_stays_under_600_kilobytes(admin_client):
+    final, live = large()
+    response = admin_client.get(address(ended(final, live=live[: LARGE // 5])))
+    assert response.text.count("Only afterwards") == LARGE - LARGE // 5
+    print(len(response.content), "bytes")
     assert len(response.content) < 600_000

@@ -51,7 +51,7 @@ def turn_of(client, call, written):
     turns, _, around = client.get(address(call)).text.partition("<aside")
     assert f'"note-{written.pk}"' in turns + around
     assert around.count(f"#note-{written.pk}") == 1
-    listed = r'<p class=text dir=auto>([^<]*)</li>\s*<li class="noted">(?:(?!</li>).)*'
+    listed = r'<p dir=auto>([^<]*)</li>\s*<li class="noted">(?:(?!</li>).)*'
     found = re.search(rf'{listed}<article class="note" id="note-{written.pk}"', turns, re.DOTALL)
     return found and found[1]
 

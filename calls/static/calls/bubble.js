@@ -16,5 +16,5 @@ export function bubble({ speaker, time, timestamp, goesOn }) {
   if (at) [at.dateTime, at.textContent] = [timestamp, time];
   if (speaker === "driver") made.classList.add(speaker);
   if (goesOn) made.classList.add("goes-on");
-  return { turn: made, text: /** @type {Element} */ (made.querySelector(".text")) };
+  return { turn: made, text: /** @type {Element} */ (made.querySelector("p[dir]")) };
 }

@@ -23,7 +23,7 @@ export function localise() {
   }
   const turns = document.getElementById("turns");
   const start = Number(turns?.dataset.start ?? NaN);
-  for (const time of Number.isNaN(start) ? [] : document.querySelectorAll("#turns .head > a + time:not([datetime])")) {
+  for (const time of Number.isNaN(start) ? [] : document.querySelectorAll("#turns .turn > p > a + time:not([datetime])")) {
     time.textContent = timeOfDay(new Date(start + 1000 * secondsOf(time.closest(".turn"))));
   }
   const zone = document.getElementById("zone");
@@ -32,6 +32,6 @@ export function localise() {
 
 /** @param {Element | null} turn @returns {number} when it was said, in seconds of the call; NaN for nobody knows */
 export function secondsOf(turn) {
-  const address = turn?.querySelector(".head > a")?.getAttribute("href");
+  const address = turn?.querySelector("p > a")?.getAttribute("href");
   return address ? Number(address.slice(2)) : NaN;
 }

@@ -131,7 +131,7 @@ def test_hostile_text_stays_text(desk, elevenlabs):
     elevenlabs.turn(call_sid=call.call_sid, speaker="user", message=HOSTILE)
     page = desk.open()
     page.locator("#in-progress a").click()
-    for place in ("#in-progress .title", "#in-progress .said", ".call-head h2", ".turn .text"):
+    for place in ("#in-progress .title", "#in-progress .said", ".call-head h2", ".turn > p[dir]"):
         expect(page.locator(place)).to_contain_text(HOSTILE)
     criteria = {HOSTILE: {"result": HOSTILE, "rationale": HOSTILE}}
     elevenlabs.post_call(outcome_of(call, transcript_summary=HOSTILE, evaluation_criteria_results=criteria))

@@ -82,7 +82,7 @@ def test_each_text_has_its_own_direction(desk, elevenlabs):
     page = desk.open("/live/#EL_1")
     expect(page.locator(".turn")).to_have_count(2)
     direction = "all => all.map((one) => getComputedStyle(one).direction)"
-    assert page.eval_on_selector_all(".turn .text", direction) == ["rtl", "ltr"]
+    assert page.eval_on_selector_all(".turn > p[dir]", direction) == ["rtl", "ltr"]
     for place in ("#in-progress .title", "#in-progress .agent", ".call-head h2"):
         assert page.eval_on_selector_all(place, direction) == ["rtl"], place
     elevenlabs.post_call(outcome_of(call, transcript_summary=HEBREW))
@@ -91,7 +91,7 @@ def test_each_text_has_its_own_direction(desk, elevenlabs):
     assert page.eval_on_selector_all(".summary", direction) == ["rtl"]
     apart = "all => all.every((one) => getComputedStyle(one).unicodeBidi === 'isolate')"
     for place in (
-        ".turn .text",
+        ".turn > p[dir]",
         "#ended .title",
         "#ended .line",
         ".call-head h2",
@@ -108,7 +108,7 @@ def test_a_character_that_would_turn_the_text_round_is_shown_and_not_obeyed(desk
     call = begin(driver_id=evil, agent_name=evil)
     elevenlabs.turn(call_sid=call.call_sid, speaker="user", message=evil)
     page = desk.open("/live/#EL_1")
-    places = ["#in-progress .title", "#in-progress .agent", "#in-progress .line", ".call-head h2", ".turn .text"]
+    places = ["#in-progress .title", "#in-progress .agent", "#in-progress .line", ".call-head h2", ".turn > p[dir]"]
     criteria = {evil: {"result": "success", "rationale": evil}}
     for place in places:
         expect(page.locator(place)).to_have_text(shown)
