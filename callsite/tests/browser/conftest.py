@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -16,6 +17,7 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Error as PlaywrightError
 
 from conftest import TOOL_SECRET, WEBHOOK_SECRET, ElevenLabs
 from lab.stack.browser import find_browser
@@ -132,9 +134,11 @@ class Desk:
         self.page.wait_for_selector("#network[data-state=open]")
         return self.page
 
-    def shoot(self, name: str) -> None:
+    def shoot(self, name: str, *, full_page: bool = False) -> None:
+        """Keep a picture to look at. Chromium can be too busy to make one, and no test is about that."""
         SHOTS.mkdir(exist_ok=True)
-        self.page.screenshot(path=SHOTS / f"{name}.png")
+        with contextlib.suppress(PlaywrightError):
+            self.page.screenshot(path=SHOTS / f"{name}.png", full_page=full_page)
 
 
 @pytest.fixture

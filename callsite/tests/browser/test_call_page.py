@@ -128,7 +128,7 @@ def test_axe_finds_no_serious_fault_and_nothing_is_wider_than_the_page(desk_of, 
         desk.page.goto(desk.url + page_of(one))
         expect(desk.page.locator("#zone")).not_to_have_text("")
         desk.shoot(f"call-{name}-{scheme}-{width}")
-        desk.page.screenshot(path=f"test-results/call-{name}-{scheme}-{width}-full.png", full_page=True)
+        desk.shoot(f"call-{name}-{scheme}-{width}-full", full_page=True)
         assert desk.page.evaluate("document.documentElement.scrollWidth") <= width
         assert serious(desk.page) == []
 

@@ -44,7 +44,7 @@ def test_axe_finds_no_serious_fault_in_a_reviewed_call_and_nothing_is_wider(desk
     desk.shoot(f"review-form-{scheme}-{width}")
     page.evaluate("scrollTo(0, 0)")
     desk.shoot(f"review-{scheme}-{width}")
-    page.screenshot(path=f"test-results/review-{scheme}-{width}-full.png", full_page=True)
+    desk.shoot(f"review-{scheme}-{width}-full", full_page=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     assert serious(page) == []
     page.goto("about:blank")
