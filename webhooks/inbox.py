@@ -121,8 +121,6 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
     delivery: WebhookDelivery | None = None
     try:
         with transaction.atomic():
-            if len(body) > LARGE_BYTES:
-                prepare_for_large_values()
             if lock_timeout is not None:
                 limit_waits_for_locks(lock_timeout)
             entry.step = "recognise"
@@ -144,8 +142,6 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
 def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
     """Keep what could not be applied because others always came first; the sender was told to come again."""
     with transaction.atomic():
-        if len(body) > LARGE_BYTES:
-            prepare_for_large_values()
         delivery = _known_or_new(route, body, hashlib.sha256(body).hexdigest())
         if delivery.pk is None:
             delivery.outcome, delivery.error = Outcome.FAILED, "Gave up after conflicts."
@@ -157,6 +153,8 @@ def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
 
 def _known_or_new(route: str, body: bytes, digest: str) -> WebhookDelivery:
     """The row of the same bytes, locked, or a new one. Who waits for a call locks its identifiers before the row."""
+    if len(body) > LARGE_BYTES:
+        prepare_for_large_values()
     rows = WebhookDelivery.objects.defer("body")
     if route == Route.POST_CALL and (known := rows.filter(route=route, digest=digest).first()):
         if known.outcome == Outcome.UNMATCHED:

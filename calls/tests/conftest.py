@@ -1,4 +1,4 @@
-"""Users of the API: one for each kind of permission."""
+"""Users of the API and of the staff: one for each kind of permission."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from rest_framework.test import APIClient
 
+from calls.tests.export_cases import exporter, one_call_a_page, someone
 from calls.tests.page_cases import address
-from conftest import register_call
+from conftest import register_call, staff
 
 
 @pytest.fixture
@@ -51,3 +52,26 @@ def page(admin_client):
         return response.text
 
     return text
+
+
+@pytest.fixture
+def reviewer(db):
+    return staff("view_call", "review_call")
+
+
+@pytest.fixture
+def user(transactional_db):
+    """Ada, of the staff, who may export calls."""
+    return someone()
+
+
+@pytest.fixture
+def export(site, user):
+    """What Ada exports."""
+    return exporter(site, user)
+
+
+@pytest.fixture
+def pages(monkeypatch):
+    """An export reads one call at a time."""
+    one_call_a_page(monkeypatch)

@@ -12,23 +12,8 @@ from django.test import Client
 from calls import access_log
 from calls.export.places import Place
 from calls.models import AccessLogEntry, AgentAccess, CallRecording
-from calls.tests.export_cases import EXPORT, LIST, column, cookie, exporter, one_call_a_page, someone, table
+from calls.tests.export_cases import EXPORT, LIST, column, cookie, someone, table
 from calls.tests.page_cases import START, ended, entry, judged
-
-
-@pytest.fixture
-def user(transactional_db):
-    return someone()
-
-
-@pytest.fixture
-def export(site, user):
-    return exporter(site, user)
-
-
-@pytest.fixture
-def pages(monkeypatch):
-    one_call_a_page(monkeypatch)
 
 
 def test_a_row_a_call_says_what_the_calls_page_says(export, settings):

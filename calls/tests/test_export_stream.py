@@ -14,24 +14,9 @@ from calls import access_log
 from calls.export import places, selection, stream
 from calls.export.places import Place
 from calls.models import AccessLogEntry, AgentAccess
-from calls.tests.export_cases import EXPORT, column, cookie, exporter, one_call_a_page, someone
+from calls.tests.export_cases import EXPORT, column, cookie
 from calls.tests.page_cases import ended, entry
 from conftest import until
-
-
-@pytest.fixture
-def user(transactional_db):
-    return someone()
-
-
-@pytest.fixture
-def export(site, user):
-    return exporter(site, user)
-
-
-@pytest.fixture
-def pages(monkeypatch):
-    one_call_a_page(monkeypatch)
 
 
 @pytest.mark.usefixtures("pages")

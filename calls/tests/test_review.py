@@ -23,11 +23,6 @@ EVIL = "<script>alert(1)</script>\u202eevil"
 
 
 @pytest.fixture
-def reviewer():
-    return staff("view_call", "review_call")
-
-
-@pytest.fixture
 def story():
     return ended([entry("agent", "When?", 0), entry("user", "At five", 48)], live=[("agent", "When?")], agent_id="A")
 

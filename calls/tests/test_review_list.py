@@ -16,11 +16,6 @@ LIST = "/admin/calls/call/"
 
 
 @pytest.fixture
-def reviewer():
-    return staff("view_call", "review_call")
-
-
-@pytest.fixture
 def calls():
     made = [Call.register(call_sid=f"EL_{n}") for n in range(4)]
     Call.objects.filter(pk=made[0].pk).update(reviewed_at=made[0].created_at)

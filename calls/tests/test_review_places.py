@@ -21,11 +21,6 @@ from conftest import payload, staff
 pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def reviewer():
-    return staff("view_call", "review_call")
-
-
 def said(call, *texts):
     for text in texts:
         record_turn(call, speaker_type="driver", message_text=text)
