@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
+from django.db.models import F
+from django.db.models.fields.json import KeyTransform
+
+from calls.call_clock import beginning_of_clock, second_of, second_told
 from calls.models import Call, CallAlias, CallTranscription
 from calls.postgres.cursors import kept_cursor
 from calls.redaction import redacted
@@ -133,21 +137,21 @@ def _transcripts(keys: Iterable[int]) -> Iterator[tuple[int, Text]]:
 
 def _turn(entry: dict[str, Any], place: int, said: str, *, has_live: bool) -> Text:
     """A turn has the name of its second; one without a second that of its place, if no live turn has named it."""
-    role, second = entry.get("role"), entry.get("time_in_call_secs")
+    role, second = entry.get("role"), second_told(entry.get("time_in_call_secs"))
     by = _SPEAKERS.get(role, "") if isinstance(role, str) else ""
-    if isinstance(second, int | float) and not isinstance(second, bool) and 0 <= second < 10**7:
-        return Text(f"{by or 'Said'} at {clock(int(second))}", said, f"#t{int(second)}", is_said=True)
+    if second is not None:
+        return Text(f"{by or 'Said'} at {clock(second)}", said, f"#t{second}", is_said=True)
     return Text(by or "Said", said, "" if has_live else f"#said-{place}", is_said=True)
 
 
 def _live_turns(calls: Sequence[Call]) -> Iterator[tuple[int, Text]]:
-    start = {call.pk: call.call_start_time for call in calls}
+    start = _clocks(calls)
     fields = ("call_id", "sequence_number", "speaker_type", "message_text", "timestamp")
     turns = CallTranscription.objects.filter(call__in=calls).order_by("-call_id", "sequence_number").only(*fields)
     left = MAX_CHARACTERS
     for turn in turns[:MAX_TURNS].iterator():
         by, began = _SPEAKERS[turn.speaker_type], start[turn.call_id]
-        second = _seconds(turn.timestamp, began)
+        second = second_of(turn.timestamp, began)
         at = "" if second is None else f" at {clock(second)}"
         anchor = f"#turn-{turn.sequence_number}" if second is None else f"#t{second}"
         yield turn.call_id, Text(f"{by} live{at}", turn.message_text, anchor, is_said=True)
@@ -156,7 +160,9 @@ def _live_turns(calls: Sequence[Call]) -> Iterator[tuple[int, Text]]:
             return
 
 
-def _seconds(at: datetime, start: datetime | None) -> int | None:
-    """On the clock of the call, as its page has it."""
-    seconds = -1.0 if start is None else (at.astimezone(UTC) - start).total_seconds()
-    return int(seconds) if 0 <= seconds < 10**7 else None
+def _clocks(calls: Sequence[Call]) -> dict[int, datetime | None]:
+    """When the clock of each call began, as its page has it. One query: their metadata is not read with the list."""
+    told = KeyTransform("start_time_unix_secs", F("metadata_json"))
+    rows = Call.objects.filter(pk__in=[call.pk for call in calls]).order_by().annotate(told=told)
+    told_and_known = rows.values_list("pk", "told", "call_start_time")
+    return {pk: beginning_of_clock(told, known) for pk, told, known in told_and_known}

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from calls.call_clock import beginning_of_clock, second_of, second_told
 from calls.call_page.tools import ShownTool, shown_tool
 from calls.conversation import Heard, Row, record_of
 from calls.heard_live import sentence_of
@@ -151,13 +152,12 @@ class _Rows:
         return "Cut short afterwards" if len(live) > len(said) else "Heard in part"
 
     def _time(self, made: Shown, turn: CallTranscription | None, entry: dict[str, Any]) -> None:
-        seconds = entry.get("time_in_call_secs")
+        made.seconds = second_told(entry.get("time_in_call_secs"))
         moment = turn.timestamp if turn else None
-        if isinstance(seconds, int | float) and not isinstance(seconds, bool) and 0 <= seconds < 10**7:
-            made.seconds = int(seconds)
+        if made.seconds is not None:
             moment = self._since_start(made.seconds) or moment
-        elif moment and self.start and 0 <= (since := (moment - self.start).total_seconds()) < 10**7:
-            made.seconds = int(since)
+        elif moment:
+            made.seconds = second_of(moment, self.start)
         made.at = clock(made.seconds) if made.seconds is not None else ""
         made.moment = moment
         if moment is None:
@@ -203,15 +203,9 @@ def _span(seconds: int) -> str:
 
 
 def _start(call: Call) -> datetime | None:
-    """When the clock of the call stood at 0: as ElevenLabs tells, which is when it was answered; else as we know."""
     metadata = call.metadata_json
     told = metadata.get("start_time_unix_secs") if isinstance(metadata, dict) else None
-    if isinstance(told, int | float) and not isinstance(told, bool):
-        try:
-            return datetime.fromtimestamp(told, UTC)
-        except (OverflowError, ValueError, OSError):
-            pass
-    return call.call_start_time
+    return beginning_of_clock(told, call.call_start_time)
 
 
 def _unsaid(meant: Any, said: str) -> str:

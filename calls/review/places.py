@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 from zlib import crc32
 
+from calls.call_clock import LONGEST_SECONDS
 from calls.call_page.turns import Shown
 from calls.models import ReviewNote
 from calls.models.review import WORDS_MAX_LENGTH
@@ -55,7 +56,7 @@ def second_in(clock: str) -> int | None:
         return None
     hours, minutes, seconds = (int(part or 0) for part in found.groups())
     total = hours * 3600 + minutes * 60 + seconds
-    return total if total < 10**7 else None
+    return total if total < LONGEST_SECONDS else None
 
 
 class Places:

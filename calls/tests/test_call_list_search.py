@@ -49,6 +49,14 @@ def test_the_words_are_shown_in_their_context_with_a_link_to_the_turn(client):
     assert 'id="t48"' in client.get(links[0]).text.replace("id=t48", 'id="t48"')
 
 
+def test_a_live_turn_is_linked_by_the_clock_of_the_calls_page(client):
+    """The call was registered a minute before it was answered."""
+    call = said(live=[("driver", "a pin, live")], metadata_json={"start_time_unix_secs": START.timestamp() - 60})
+    [link] = shown(client, "pin")[1]
+    assert link.endswith("#t61")
+    assert "id=t61" in client.get(address(call)).text
+
+
 def test_words_of_several_turns_are_each_shown(client):
     said(("agent", "The first word is alpha.", 1), ("user", "Nothing.", 2), ("agent", "And omega ends it.", 3))
     texts, links = shown(client, "alpha omega")
