@@ -7,11 +7,10 @@ help where its host or its processes stand still.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import math
 import time
-from collections.abc import AsyncIterator, Iterator
 from contextvars import ContextVar
+from types import TracebackType
 from typing import Any
 
 import psycopg
@@ -20,25 +19,35 @@ from psycopg.abc import PQGen
 _ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
 
 
-@contextlib.contextmanager
-def within(seconds: float) -> Iterator[None]:
+class within:
     """From now on, and in threads that work for this context, no wait for PostgreSQL goes beyond so many seconds.
 
     Afterwards each attempt to use the connection raises, so what is not committed by then never is.
     """
-    token = _ends_at.set(min(time.monotonic() + seconds, _ends_at.get()))
-    try:
-        yield
-    finally:
-        _ends_at.reset(token)
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+
+    def __enter__(self) -> None:
+        self._token = _ends_at.set(min(time.monotonic() + self._seconds, _ends_at.get()))
+
+    def __exit__(self, *error: object) -> None:
+        _ends_at.reset(self._token)
 
 
-@contextlib.asynccontextmanager
-async def answered_within(seconds: float) -> AsyncIterator[None]:
+class answered_within(within):
     """The same for a coroutine, which is cancelled then. Raises TimeoutError."""
-    with within(seconds):
-        async with asyncio.timeout(seconds):
-            yield
+
+    async def __aenter__(self) -> None:
+        self.__enter__()
+        self._timeout = asyncio.timeout(self._seconds)
+        await self._timeout.__aenter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.__exit__()
+        await self._timeout.__aexit__(kind, error, at)
 
 
 class BoundedConnection(psycopg.Connection[Any]):
