@@ -27,6 +27,10 @@ def encode(part: msgspec.Struct | dict[str, Any]) -> str:
     return msgspec.json.encode(part).decode()
 
 
+def _names(call: Call | CallOfTurn | CallState) -> dict[str, Any]:
+    return {"call_sid": call.call_sid, "conversation_id": call.conversation_id}
+
+
 class SubscriptionConfirmed(Frame, tag="subscription_confirmed"):
     identifier: str
     call_sid: str
@@ -39,8 +43,7 @@ class SubscriptionConfirmed(Frame, tag="subscription_confirmed"):
     def of(cls, identifier: str, state: CallState) -> SubscriptionConfirmed:
         return cls(
             identifier=identifier,
-            call_sid=state.call_sid,
-            conversation_id=state.conversation_id,
+            **_names(state),
             status=state.status,
             last_sequence_number=state.last_sequence_number,
             message=f"The call has ended: {state.status}." if state.ended else "Subscribed.",
@@ -66,8 +69,7 @@ class Transcription(Frame, tag="transcription"):
     @classmethod
     def of(cls, turn: CallTranscription | RecordedTurn, call: Call | CallOfTurn) -> Transcription:
         return cls(
-            conversation_id=call.conversation_id,
-            call_sid=call.call_sid,
+            **_names(call),
             transcription_id=turn.pk,
             sequence_number=turn.sequence_number,
             speaker_type=turn.speaker_type,
@@ -86,16 +88,11 @@ class CallStatus(Frame, tag="call_status"):
 
     @classmethod
     def of(cls, call: Call) -> CallStatus:
-        return cls(
-            conversation_id=call.conversation_id,
-            call_sid=call.call_sid,
-            status=call.status,
-            call_end_time=iso(call.call_end_time),
-        )
+        return cls(**_names(call), status=call.status, call_end_time=iso(call.call_end_time))
 
 
-class CallData(msgspec.Struct, kw_only=True):
-    """What is known of a call that has ended, its secrets masked."""
+class ToldCall(msgspec.Struct, kw_only=True):
+    """What the list and the end of a call both tell of it, its secrets masked."""
 
     status: str
     driver_id: str
@@ -107,6 +104,11 @@ class CallData(msgspec.Struct, kw_only=True):
     transcript_summary: str
     cost: int | float | None
     call_successful: bool | None
+
+
+class CallData(ToldCall, kw_only=True):
+    """What is known of a call that has ended."""
+
     analysis_data: Any
     metadata: Any
 
@@ -123,8 +125,7 @@ class CallCompleted(Frame, tag="call_completed"):
         data = CallData(
             status=call.status,
             driver_id=call.driver_id,
-            call_sid=call.call_sid,
-            conversation_id=call.conversation_id,
+            **_names(call),
             call_start_time=iso(call.call_start_time),
             call_end_time=iso(call.call_end_time),
             duration_seconds=json_number(call.call_duration_seconds),
@@ -134,7 +135,7 @@ class CallCompleted(Frame, tag="call_completed"):
             analysis_data=redacted(call.analysis_data),
             metadata=redacted(call.metadata_json),
         )
-        return cls(conversation_id=call.conversation_id, call_sid=call.call_sid, call_data=data)
+        return cls(**_names(call), call_data=data)
 
 
 class Reset(Frame, tag="reset"):
@@ -147,18 +148,11 @@ class Reset(Frame, tag="reset"):
 
     @classmethod
     def of(cls, identifier: str, state: CallState) -> Reset:
-        return cls(
-            identifier=identifier,
-            call_sid=state.call_sid,
-            conversation_id=state.conversation_id,
-            last_sequence_number=state.last_sequence_number,
-        )
+        return cls(identifier=identifier, **_names(state), last_sequence_number=state.last_sequence_number)
 
 
 class Heartbeat(Frame, tag="heartbeat"):
-    """`calls`: for each subscription, by call_sid, the number of the newest turn that was sent."""
-
-    calls: dict[str, int]
+    calls: dict[str, int]  # for each subscription, by call_sid, the number of the newest turn that was sent
 
 
 class Pong(Frame, tag="pong"):
@@ -190,26 +184,16 @@ class LastTurn(msgspec.Struct):
     timestamp: str | None
 
 
-class ListedCall(msgspec.Struct, kw_only=True):
+class ListedCall(ToldCall, kw_only=True):
     """A call in the list. It is encoded once for all who watch."""
 
-    call_sid: str
-    conversation_id: str | None
-    driver_id: str
     agent_id: str
     agent_name: str
     direction: str
     from_number: str
     to_number: str
-    status: str
-    call_start_time: str | None
-    call_end_time: str | None
-    duration_seconds: int | float | None
     last_sequence_number: int
     last_turn: LastTurn | None
-    call_successful: bool | None
-    transcript_summary: str
-    cost: int | float | None
     failure_reason: str
     created_at: str | None
 
@@ -223,11 +207,9 @@ class Totals(msgspec.Struct, frozen=True):
 
 
 class Snapshot(Frame, tag="snapshot"):
-    """The whole list, each call a ListedCall."""
-
     number: int
     totals: Totals
-    calls: list[msgspec.Raw]
+    calls: list[msgspec.Raw]  # the whole list, each a ListedCall
 
 
 class CallChanged(Frame, tag="call_changed"):
@@ -236,9 +218,7 @@ class CallChanged(Frame, tag="call_changed"):
 
 
 class ListHeartbeat(Frame, tag="heartbeat"):
-    """`number`: of the newest frame that was sent."""
-
-    number: int
+    number: int  # of the newest frame that was sent
     totals: Totals
 
 
