@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 
+BEHIND = 256  # that may wait behind one
+
 type Entry[Item, Outcome] = tuple[Item, asyncio.Future[Outcome]]
 
 
@@ -67,3 +69,76 @@ class GroupCommit[Item, Outcome]:
         for (_, future), outcome in zip(batch, outcomes, strict=True):
             if not future.done():
                 future.set_result(outcome)
+
+
+class TooManyWait(Exception):
+    """So many wait behind one item already that another would be in vain."""
+
+
+class InOrder[Item, Outcome](GroupCommit[Item, Outcome | None]):
+    """An item whose outcome is None goes its own way, until its caller says `over`.
+
+    Later items with one of its keys wait behind it, and are written with the next batch after it. Nobody else waits.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[list[Item]], Awaitable[list[Outcome | None]]],
+        batch: int,
+        keys: Callable[[Item], Sequence[str]],
+    ) -> None:
+        super().__init__(write, batch)
+        self._keys = keys
+        # by key, those that wait behind the one that goes its own way; the same list for each of its keys
+        self._behind: dict[str, list[Entry[Item, Outcome | None]]] = {}
+
+    async def put(self, item: Item) -> Outcome | None:
+        """As ever. None: say `over` afterwards. Raises TooManyWait."""
+        future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+        self._line_up(item, future)
+        try:
+            return await future
+        except asyncio.CancelledError:
+            if not future.cancelled() and future.exception() is None and future.result() is None:
+                self.over(item)  # its outcome came at the same moment, and the caller will not see it
+            raise
+
+    def over(self, item: Item) -> None:
+        """An item that went its own way has come to its end."""
+        behind: list[Entry[Item, Outcome | None]] = []
+        for key in self._keys(item):
+            behind = self._behind.pop(key, behind)
+        # before all that came later; one may have another key that still waits
+        self._waiting = [entry for entry in behind if not self._waits(*entry)] + self._waiting
+        if self._waiting:
+            self._begin()
+
+    def _line_up(self, item: Item, future: asyncio.Future[Outcome | None]) -> None:
+        if not (self._behind and self._waits(item, future)):
+            super()._line_up(item, future)
+
+    def _waits(self, item: Item, future: asyncio.Future[Outcome | None]) -> bool:
+        """Whether it has to wait behind another; then it does."""
+        behind = next((self._behind[key] for key in self._keys(item) if key in self._behind), None)
+        if behind is None or future.done():
+            return behind is not None
+        if len(behind) >= BEHIND:
+            future.set_exception(TooManyWait())
+        else:
+            behind.append((item, future))
+        return True
+
+    def _settle(self, batch: Sequence[Entry[Item, Outcome | None]], outcomes: Sequence[Outcome | None]) -> None:
+        if None not in outcomes:
+            super()._settle(batch, outcomes)
+            return
+        for (item, future), outcome in zip(batch, outcomes, strict=True):
+            if outcome is None and self._waits(item, future):
+                continue
+            if not future.done():
+                if outcome is None:
+                    behind: list[Entry[Item, Outcome | None]] = []
+                    self._behind |= dict.fromkeys(self._keys(item), behind)
+                future.set_result(outcome)
+        # what waits for a batch came earlier than whatever will come
+        self._waiting = [entry for entry in self._waiting if not self._waits(*entry)]

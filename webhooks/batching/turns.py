@@ -30,7 +30,7 @@ from calls.races import is_locked
 from calls.turn import NewTurn, Recorded, RecordedTurn
 from webhooks import journal
 from webhooks.answers import Answer, turn_answer
-from webhooks.batching.in_order import InOrder, TooManyWait
+from webhooks.batching.group_commit import InOrder, TooManyWait
 from webhooks.errors import DatabaseUnavailable, InvalidPayload, is_away
 from webhooks.models import WebhookDelivery
 from webhooks.reading import identify

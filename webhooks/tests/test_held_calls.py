@@ -121,7 +121,7 @@ def test_what_waits_for_a_held_call_is_limited_and_the_rest_is_told_to_come_agai
     site, call, threads, monkeypatch
 ):
     monkeypatch.setattr("webhooks.held_calls.LIMIT", 2)
-    monkeypatch.setattr("webhooks.batching.in_order.BEHIND", 3)
+    monkeypatch.setattr("webhooks.batching.group_commit.BEHIND", 3)
     failures = [{**payload("failure_bare", call.conversation_id), "event_timestamp": 1700000000 + n} for n in range(5)]
     with held(call):
         turns = [threads.submit(say, site, call, f"Turn {n}") for n in range(6)]
