@@ -1,22 +1,15 @@
-"""Bounds for what the admin's pages read: counts of at most so many rows, statements that take at most so long."""
+"""Counts of rows for the admin's pages: of at most so many rows, within a bounded time."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection, transaction
 from django.db.models import QuerySet
-from django.db.utils import OperationalError
+
+from calls.postgres.waits import at_most
 
 COUNTED = 5_000
 MILLISECONDS = 150
-CANCELLED = "57014"  # query_canceled
-
-
-class TookTooLong(Exception):
-    """PostgreSQL was stopped before it had an answer."""
 
 
 class Count(int):
@@ -38,31 +31,3 @@ def counted(rows: QuerySet[Any], most: int = COUNTED) -> Count:
     """How many rows there are, up to `most`. Raises TookTooLong."""
     with at_most(MILLISECONDS):
         return Count.of(len(rows.order_by().values_list("pk")[: most + 1]), most)
-
-
-@contextmanager
-def at_most(milliseconds: int) -> Iterator[None]:
-    """No statement inside works longer in PostgreSQL: TookTooLong is raised then. The statements only read."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    is_nested = connection.in_atomic_block  # as in tests
-    try:
-        with transaction.atomic():
-            before = _bound(f"{milliseconds}ms")
-            yield
-            if is_nested:
-                _bound(before)
-    except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) != CANCELLED:
-            raise
-        raise TookTooLong from error
-
-
-def _bound(value: str) -> str:
-    """Set how long a statement may work, until the transaction ends; returns what it was."""
-    inside: Any = connection.connection
-    query = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)"
-    with connection.wrap_database_errors:
-        before: str = inside.execute(query, [value]).fetchone()[0]
-    return before

@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from django.dispatch import Signal
 
 from calls.models import Call, CallAlias
+from calls.postgres.waits import lock_texts
 
 # Sent with `names`, before they are held. Receivers return further names that will be looked for behind the same lock.
 names_come_along = Signal()
@@ -78,15 +79,9 @@ def look_up(names: Iterable[str]) -> Known:
 def lock_names(names: Iterable[str | None]) -> None:
     """Hold these names until the transaction ends, so that nobody looks for them and makes a call at the same moment.
 
-    In one order for all. On SQLite there is nothing to do: a transaction that writes is alone.
+    On SQLite there is nothing to hold: a transaction that writes is alone.
     """
-    ordered = sorted({name for name in names if name})
-    if connection.vendor != "postgresql" or not ordered:
-        return
-    with connection.cursor() as cursor:  # unnest keeps the order
-        cursor.execute(
-            "SELECT pg_advisory_xact_lock(hashtextextended(name, 0)) FROM unnest(%s::text[]) AS name", [ordered]
-        )
+    lock_texts(name for name in names if name)
 
 
 def hold_if_free(names: Iterable[str]) -> bool:
@@ -107,16 +102,15 @@ def hold_names(names: Iterable[str]) -> Known:
     Where there are more when all are held, they are let go: everybody waits in one order, and none for each other.
     """
     names = set(names)
-    wanted, known = _with_what_comes_along(names)
-    while connection.vendor == "postgresql":
+    wanted, _ = _with_what_comes_along(names)
+    while True:
         with transaction.atomic():
             lock_names(wanted)
             found, known = _with_what_comes_along(names)
             if found <= wanted:
-                break
+                return known
             wanted = found
             transaction.set_rollback(True)
-    return known
 
 
 def _with_what_comes_along(names: set[str]) -> tuple[set[str], Known]:

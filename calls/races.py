@@ -6,7 +6,7 @@ import random
 import time
 from collections.abc import Callable
 
-from django.db import Error, IntegrityError, InterfaceError, OperationalError, connection
+from django.db import Error, IntegrityError, InterfaceError, OperationalError
 
 ATTEMPTS = 5
 # lock timeout; SQLite's locked
@@ -40,13 +40,6 @@ def may_work_next_time(error: Error) -> bool:
 def is_locked(error: BaseException) -> bool:
     """Whether somebody held a lock for longer than we wait."""
     return _code(error) in _LOCKED
-
-
-def limit_waits_for_locks(longest: str) -> None:
-    """Until the present transaction ends, wait only so long for each lock. SQLite has one bound for all."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('lock_timeout', %s, true)", [longest])
 
 
 def _code(error: BaseException) -> str | None:

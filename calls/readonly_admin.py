@@ -22,7 +22,8 @@ from django.utils.text import capfirst
 from calls import access_log
 from calls.access import agents_of_request, visible
 from calls.access_log import Kind, Subject
-from calls.bounded_count import COUNTED, Count, TookTooLong, counted
+from calls.bounded_count import COUNTED, Count, counted
+from calls.postgres.waits import TookTooLong
 from calls.templatetags.calls import moment
 
 OF_FILTERS = ("__id__exact", "__exact", "__isnull", "__gte", "__lt")  # the look-ups that Django's own filters make

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+from collections.abc import Callable
 
-from django.db import Error, connection
+from django.db import Error
 from django.http import HttpRequest, HttpResponse
-from psycopg.pq import TransactionStatus
 
 from calls.bounds import within
+from calls.postgres.waits import waits_for_locks_limited
 from calls.races import is_locked
 from callsite.middleware import refusal
 from webhooks.errors import is_away
@@ -33,7 +31,7 @@ class BoundedWaits:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        with within(LONGEST_SECONDS), _impatient():
+        with within(LONGEST_SECONDS), waits_for_locks_limited(LOCK_TIMEOUT):
             return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
@@ -42,20 +40,3 @@ class BoundedWaits:
         logger.warning("Answered 503: %s", "somebody holds a lock" if is_locked(error) else "the database is away")
         text = HELD if is_locked(error) else AWAY
         return refusal(request, 503, {"detail": text}, {"Retry-After": "5", "Cache-Control": "no-store"})
-
-
-@contextmanager
-def _impatient() -> Iterator[None]:
-    """Each transaction that begins meanwhile waits for a lock only LOCK_TIMEOUT."""
-    if connection.vendor != "postgresql":
-        yield
-        return
-    with connection.execute_wrapper(_begin_impatiently):
-        yield
-
-
-def _begin_impatiently(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:
-    inside: Any = connection.connection
-    if connection.in_atomic_block and inside.info.transaction_status == TransactionStatus.IDLE:
-        inside.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")  # the first statement of the transaction
-    return execute(sql, params, many, context)

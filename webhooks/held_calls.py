@@ -18,11 +18,14 @@ _threads = Threads("held-calls", 4)
 
 
 class Held(Exception):
-    """Somebody holds the call, or the table. `name`: of the call, where it is known; `error`: the database's."""
+    """Somebody holds the call, or the table. `name`: of the call, where it is known; `error`: the database's.
 
-    def __init__(self, name: str, error: Exception) -> None:
+    `was_cut_short`: the lock was waited for only a moment, so waiting longer may help.
+    """
+
+    def __init__(self, name: str, error: Exception, was_cut_short: bool) -> None:
         super().__init__(name)
-        self.name, self.error = name, error
+        self.name, self.error, self.was_cut_short = name, error, was_cut_short
 
 
 class HeldCalls:

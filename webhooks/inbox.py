@@ -12,14 +12,15 @@ import hashlib
 import traceback
 from dataclasses import replace
 
-from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, connection, transaction
+from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
 from prometheus_client import Counter
 
 from calls.models import Call
 from calls.names import hold_if_free, hold_names
 from calls.postgres.server_side import prepare_for_large_values
-from calls.races import is_locked, limit_waits_for_locks, may_work_next_time, persistently
+from calls.postgres.waits import limit_waits_for_locks
+from calls.races import is_locked, may_work_next_time, persistently
 from calls.record_history import NewHistory
 from calls.threads import Threads
 from calls.turn import NewTurn
@@ -53,7 +54,7 @@ async def take(route: str, body: bytes) -> Answer:
     try:
         return await _threads.run(lambda: journal.under(journal.current(), _receive, route, body, A_MOMENT))
     except Held as held:
-        if connection.vendor != "postgresql":  # it has waited already
+        if not held.was_cut_short:
             raise DatabaseUnavailable(held.error) from held
         return await current_held_calls().wait(held.name, lambda: receive(route, body))
 
@@ -119,10 +120,11 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
     entry.step = "connect"
     digest = hashlib.sha256(body).hexdigest()
     delivery: WebhookDelivery | None = None
+    was_cut_short = False
     try:
         with transaction.atomic():
             if lock_timeout is not None:
-                limit_waits_for_locks(lock_timeout)
+                was_cut_short = limit_waits_for_locks(lock_timeout)
             entry.step = "recognise"
             delivery = _known_or_new(route, body, digest)
             if delivery.pk is None or delivery.outcome in (Outcome.UNMATCHED, Outcome.FAILED):
@@ -135,7 +137,8 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
             return delivery
     except OperationalError as error:
         if is_locked(error):
-            raise Held(next(iter(delivery.names if delivery else ()), digest), error) from error
+            name = next(iter(delivery.names if delivery else ()), digest)
+            raise Held(name, error, was_cut_short) from error
         raise
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
-from django.db import IntegrityError, connections, models
+from django.db import IntegrityError, models
 from django.db.models import Q
 from django.db.models.constants import OnConflict
 
 from calls.models import Call
-from calls.postgres.server_side import execute
+from calls.postgres.server_side import binds_parameters, execute
 
 LARGE_BYTES = 2**20  # a body above this is handled with care for its size
 SET_BODY: LiteralString = "UPDATE webhooks_webhookdelivery SET body = %b WHERE id = %s"
@@ -87,7 +87,7 @@ class WebhookDelivery(models.Model):
         """
         options = {"fields": fields, "returning_fields": returning_fields, "using": using, "raw": raw}
         body = self.body
-        follows = connections[using].vendor == "postgresql" and len(body) > LARGE_BYTES
+        follows = len(body) > LARGE_BYTES and binds_parameters(using)
         try:
             self.body = b"" if follows else body
             rows: list[Any] = manager._insert([self], on_conflict=OnConflict.IGNORE, **options)

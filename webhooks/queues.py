@@ -9,9 +9,10 @@ from django.db.models import QuerySet, Sum
 from django.http import HttpRequest
 
 from calls.access import agents_of_request, visible
-from calls.bounded_count import MILLISECONDS, Count, at_most, counted
+from calls.bounded_count import MILLISECONDS, Count, counted
 from calls.call_list import days
 from calls.call_list.queues import COUNTED, Queue, queues
+from calls.postgres.waits import at_most
 from webhooks.models import RefusedRequests, WebhookDelivery
 
 Outcome = WebhookDelivery.Outcome

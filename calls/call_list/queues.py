@@ -18,9 +18,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from calls.access import agents_of_request, visible
-from calls.bounded_count import Count, TookTooLong, counted
+from calls.bounded_count import Count, counted
 from calls.call_list import days
 from calls.models import Call
+from calls.postgres.waits import TookTooLong
 from calls.silence import STARTED, silent_since
 
 logger = logging.getLogger(__name__)

@@ -14,8 +14,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 
-from calls.bounded_count import MILLISECONDS, TookTooLong, at_most
+from calls.bounded_count import MILLISECONDS
 from calls.models import Call
+from calls.postgres.waits import TookTooLong, at_most
 
 if TYPE_CHECKING:
     from calls.readonly_admin import ReadOnlyAdmin

@@ -12,7 +12,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
 from calls.access import agents_of_request, visible
-from calls.bounded_count import TookTooLong, at_most
 from calls.call_list import days
 from calls.call_page.rooms import links_above_list
 from calls.models import Call
@@ -20,6 +19,7 @@ from calls.numbers.figures import calls_of, groups_of, reasons_of, total
 from calls.numbers.links import AGENT, DAYS, link_to_numbers
 from calls.numbers.rows import HEADINGS, REASON_HEADINGS, cells_of, rows_of_agents, rows_of_days, rows_of_reasons
 from calls.numbers.span import BadSpan, Span, span_of, this_month, usual_spans
+from calls.postgres.waits import TookTooLong, at_most
 from calls.zone import zone
 
 if TYPE_CHECKING:

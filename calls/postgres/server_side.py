@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from typing import Any, LiteralString
 
 import psycopg
-from django.db import connection
+from django.db import connection, connections
 from django.db.backends.postgresql.base import ServerBindingCursor
+
+
+def binds_parameters(alias: str) -> bool:
+    """Return whether this database can bind parameters by itself: PostgreSQL can. SQLite makes no copies anyway."""
+    return connections[alias].vendor == "postgresql"
 
 
 def prepare_for_large_values() -> None:
@@ -16,7 +21,7 @@ def prepare_for_large_values() -> None:
     Django writes parameters into the statement's text, in three copies. libpq keeps the buffer of the largest value
     that it sent or received as long as its connection lives.
     """
-    if connection.vendor != "postgresql":
+    if not binds_parameters(connection.alias):
         return
     connection.ensure_connection()
     connection.connection.cursor_factory = ServerBindingCursor

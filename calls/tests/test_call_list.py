@@ -13,6 +13,7 @@ from django.utils import timezone
 from calls import bounded_count, readonly_admin
 from calls.call_page import neighbours
 from calls.models import Call, CallRecording
+from calls.postgres.waits import TookTooLong, at_most
 from calls.tests.page_cases import START, address, ended, plain
 from calls.turns import record_turn
 from conftest import staff
@@ -138,7 +139,7 @@ def test_where_counting_takes_long_the_next_page_is_all_that_is_known(client, mo
 
 
 def slowly():
-    with bounded_count.at_most(20), connection.cursor() as cursor:
+    with at_most(20), connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(30)")
 
 
@@ -149,7 +150,7 @@ def test_a_count_that_took_long_leaves_no_bound_behind(db, only_postgresql):
             return cursor.fetchone()[0]
 
     before = bound()
-    with pytest.raises(bounded_count.TookTooLong):
+    with pytest.raises(TookTooLong):
         slowly()
     assert bound() == before
     assert bounded_count.counted(Call.objects.all()) == 0
@@ -157,7 +158,7 @@ def test_a_count_that_took_long_leaves_no_bound_behind(db, only_postgresql):
 
 
 def test_an_error_in_setting_the_bound_is_one_of_djangos(db, only_postgresql):
-    with pytest.raises(DataError), bounded_count.at_most(-5):
+    with pytest.raises(DataError), at_most(-5):
         pass
 
 

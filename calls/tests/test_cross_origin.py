@@ -25,7 +25,7 @@ def test_a_browser_may_send_the_token_and_read_the_answer(site, token):
         assert (answer.status_code, answer.headers["Access-Control-Allow-Origin"]) == (200, "*")
 
 
-def test_it_tells_who_is_not_known_from_who_may_not_view_calls(site, dispatcher, token):
+def test_the_token_check_tells_unknown_users_from_those_who_may_not_view_calls(site, dispatcher, token):
     def asked(**headers):
         answer = site.client.head(LIST, headers={**ORIGIN, **headers})
         assert answer.headers["Access-Control-Allow-Origin"] == "*"

@@ -39,7 +39,7 @@ async def test_listeners_hear_the_pair_and_a_later_transcription_completes_the_c
     assert call.transcript_summary
 
 
-def test_it_needs_its_own_permission(api, call, site):
+def test_ending_a_call_needs_its_own_permission(api, call, site):
     for permissions in ((), ("view_call",), ("view_call", "add_call", "change_call", "delete_call")):
         assert api(*permissions).post(path(call), REASON, "json").status_code == 403
     assert site.client.post(path(call), json=REASON).status_code == 401

@@ -28,7 +28,7 @@ def by_agent_and_day(span=MARCH, agent_id=None):
 
 
 @pytest.mark.usefixtures("counted_by_hand")
-def test_they_are_those_counted_by_hand(settings):
+def test_the_numbers_are_those_counted_by_hand(settings):
     settings.CALLS_TIME_ZONE = "Europe/Berlin"
     minute, half = {"timed": 1, "seconds": 60, "credits": 100, "usd": Decimal("0.25")}, {"timed": 2, "seconds": 91}
     assert by_agent_and_day() == {

@@ -71,7 +71,7 @@ def test_the_page_shows_them_per_agent_per_day_and_in_all(admin_client, settings
     assert "Numbers of" in one.text
 
 
-def test_it_is_about_this_month_unless_other_days_are_named(admin_client, monkeypatch):
+def test_the_page_is_about_this_month_unless_other_days_are_named(admin_client, monkeypatch):
     monkeypatch.setattr(timezone, "now", lambda: utc(2026, 3, 17, 12))
     assert admin_client.get(NUMBERS).context["span"] == Span(date(2026, 3, 1), date(2026, 3, 17))
 
@@ -140,7 +140,7 @@ def test_who_may_not_view_calls_sees_none(client, db):
     assert staff("view_calltranscription").get(NUMBERS).status_code == 403
 
 
-def test_it_is_one_click_from_the_first_page_and_from_the_list_with_its_days_and_agent(admin_client):
+def test_the_page_is_one_click_from_the_first_page_and_from_the_list_with_its_days_and_agent(admin_client):
     assert f'href="{NUMBERS}"' in admin_client.get("/admin/").text
     assert f'href="{NUMBERS}"' in admin_client.get(LIST).text
     request = RequestFactory().get(LIST, {"started_from": "2026-03-01", AGENT: "a", "q": "x", "p": "2"})
@@ -158,7 +158,7 @@ def test_without_a_last_day_it_goes_to_today(admin_client, monkeypatch):
     assert admin_client.get(f"{NUMBERS}?started_from={ahead}").context["span"] == Span(ahead, ahead)
 
 
-def test_it_asks_the_same_number_of_questions_whatever_there_is(admin_client):
+def test_the_page_asks_the_same_number_of_queries_whatever_there_is(admin_client):
     counts = []
     for n in range(30):
         made(n, utc(2026, 3, n + 1), agent=f"agent_{n}")

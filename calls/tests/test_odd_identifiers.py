@@ -30,7 +30,7 @@ def address(identifier, part=""):
 
 @pytest.mark.parametrize("field", ["call_sid", "conversation_id"])
 @pytest.mark.parametrize("identifier", ODD)
-def test_it_is_kept_and_works_in_every_address(site, staff, identifier, field):
+def test_an_odd_identifier_is_kept_and_works_in_every_address(site, staff, identifier, field):
     made = site.api("POST", "/api/calls/", staff, json={field: identifier})
     assert (made.status_code, made.json()[field]) == (201, identifier)
     record_turn(Call.objects.get(), speaker_type="agent", message_text="Hello")

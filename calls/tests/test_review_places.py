@@ -51,7 +51,7 @@ def turn_of(client, call, written):
     return found and found[1]
 
 
-def test_it_stays_when_a_history_numbers_the_turns_anew(reviewer, call):
+def test_a_note_stays_when_a_history_numbers_the_turns_anew(reviewer, call):
     told(call, "Three", "Four")
     written = on_turn(reviewer, call, "x", "Three")
     told(call, "One", "Two", "Three", "Four")

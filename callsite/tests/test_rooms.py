@@ -41,3 +41,26 @@ def test_every_room_is_in_the_image():
 
 def test_the_lines_of_every_room_are_at_the_level_that_is_set():
     assert {*ROOMS} == PACKAGES - TOOLS - {"simulator"}
+
+
+def test_few_files_outside_of_the_accelerators_ask_which_database_it_is():
+    rooms = [CHECKOUT / room for room in PACKAGES - TOOLS]
+    asking = {
+        str(path.relative_to(CHECKOUT))
+        for room in rooms
+        for path in room.rglob("*.py")
+        if not {"tests", "migrations", "postgres", "batching"} & set(path.parts) and ".vendor" in path.read_text()
+    }
+    assert asking == {
+        "callsite/checks.py",  # bounds of PostgreSQL's sessions
+        "calls/search/words.py",  # SQLite has no index of words
+        "simulator/management/commands/seed_calls.py",  # COPY
+        "upstream/alone.py",  # a lock of its own connection
+    }
+
+
+def test_names_of_tests_have_a_subject():
+    files = [path for room in PACKAGES for path in (CHECKOUT / room).rglob("test_*.py")]
+    named = [name for path in files for name in re.findall(r"def (test_(?:it|they)_\w+)", path.read_text())]
+    assert files
+    assert named == []

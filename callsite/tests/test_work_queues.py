@@ -136,7 +136,7 @@ def fails(request):
 
 
 def never_ends(request):
-    from calls.bounded_count import at_most
+    from calls.postgres.waits import at_most
 
     with at_most(20), connection.cursor() as cursor:
         cursor.execute("SELECT pg_sleep(30)")

@@ -16,7 +16,7 @@ from lab.stack.webserver import CHECKOUT
 pytestmark = pytest.mark.usefixtures("starts_programs")
 
 
-def test_it_prints_what_to_put_into_the_env_and_misbehaves_as_it_is_told():
+def test_the_command_prints_what_to_put_into_the_env_and_misbehaves_as_it_is_told():
     command = [sys.executable, "manage.py", "elevenlabs_stub", "--port", "0", "--fault", "settings=429x1"]
     env = {**os.environ, "ELEVENLABS_API_KEY": "", "ELEVENLABS_AGENT_ID": "agent_mine"}
     process = subprocess.Popen(command, cwd=CHECKOUT, env=env, stdout=subprocess.PIPE, text=True)

@@ -22,7 +22,7 @@ def ended(stub):
     return stub.call_agent().call.conversation_id
 
 
-def test_it_reads_a_conversation_its_recording_and_lists(lonely_stub, client):
+def test_the_client_reads_a_conversation_its_recording_and_lists(lonely_stub, client):
     ids = {ended(lonely_stub) for _ in range(3)}
     one = min(ids)
     assert client.conversation(one)["status"] == "done"

@@ -39,7 +39,7 @@ def test_a_set_up_as_the_readme_says_is_well(diagnosis):
     assert out.count("ok ") >= 8
 
 
-def test_it_changes_nothing(diagnosis, stub):
+def test_the_doctor_changes_nothing(diagnosis, stub):
     diagnosis()
     diagnosis()
     assert {method for method, _, _ in stub.requests} == {"GET"}

@@ -176,7 +176,7 @@ def test_recordings_that_cannot_be_had_do_not_hold_the_watermark(elevenlabs, mon
     assert done.watermark == done.started_at - reconciling.LIST_LAG
 
 
-def test_it_backs_off_while_elevenlabs_has_too_many_requests(elevenlabs):
+def test_reconciling_backs_off_while_elevenlabs_has_too_many_requests(elevenlabs):
     known(elevenlabs.call_agent())
     elevenlabs.fail("/conversations", "429", 3, headers={})
     elevenlabs.fail("/conversations/", "500", 2)
@@ -275,7 +275,7 @@ def _is_taken():
         return True
 
 
-def test_it_goes_on_every_so_often_until_it_is_stopped(elevenlabs, monkeypatch):
+def test_the_command_goes_on_every_so_often_until_it_is_stopped(elevenlabs, monkeypatch):
     rounds, handlers = [], {}
     monkeypatch.setattr("signal.signal", lambda number, handler: handlers.setdefault(number, handler))
 

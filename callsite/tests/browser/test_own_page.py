@@ -56,18 +56,18 @@ def said(desk, own_site):
     return said
 
 
-def test_it_hears_what_was_said_before(own_site, said, user):
+def test_a_page_of_ones_own_hears_what_was_said_before(own_site, said, user):
     speak(begin(), 2)
     own_site.token = str(AccessToken.for_user(user))
     assert said("driver turn 2")[:3] == ["connection: open", "agent turn 1", "driver turn 2"]
 
 
-def test_it_is_told_that_its_token_is_not_good(own_site, said, user):
+def test_a_page_of_ones_own_is_told_that_its_token_is_not_good(own_site, said, user):
     own_site.token = str(AccessToken.for_user(user))[:-3] + "abc"
     assert "connection: signed_out" in said("connection: signed_out")
 
 
-def test_it_is_told_that_its_user_may_not_view_calls(own_site, said, user):
+def test_a_page_of_ones_own_is_told_that_its_user_may_not_view_calls(own_site, said, user):
     aside(user.user_permissions.clear)()
     own_site.token = str(AccessToken.for_user(user))
     assert "connection: not_permitted" in said("connection: not_permitted")
