@@ -31,7 +31,7 @@ class Conflict(APIException):
 
 
 class MayEndCalls(BasePermission):
-    """The user needs the permission `calls.end_call`."""
+    """Allows users who have the permission `calls.end_call`."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.user.has_perm("calls.end_call")

@@ -27,7 +27,7 @@ class MomentField(IsoDateTimeField):
     """A form field that reads a time in ISO 8601 and returns it in UTC."""
 
     def to_python(self, value: Any) -> datetime | None:
-        """Raises ValidationError if the time in UTC is outside the years 1 to 9999."""
+        """Return the time in UTC. Raises ValidationError if it is outside the years 1 to 9999 there."""
         moment: datetime | None = super().to_python(value)
         try:
             return None if moment is None else moment.astimezone(UTC)
