@@ -1,4 +1,4 @@
-"""Lists of functions by which other rooms add HTML to the pages of calls. The rooms' admin modules append to the lists.
+"""Lists of functions by which other rooms add HTML to the pages of calls. Their admin modules append to the lists.
 
 Each function gets the request, on a call's page also the call, and returns HTML, or "" if the user may not see it.
 """

@@ -37,7 +37,7 @@ class LabelFilter(CallFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
         if not self.said:
             return queryset
-        # PostgreSQL may scan the calls from the newest on: let it begin at the newest with the label, not of the table
+        # PostgreSQL may scan the calls from the newest on: it then begins at the label's newest call, not the table's
         newest = CallLabel.objects.filter(name=self.chosen).order_by("-call").values("call")[:1]
         return queryset.filter(labels__name=self.chosen, pk__lte=Subquery(newest))
 
