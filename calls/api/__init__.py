@@ -1,1 +1,1 @@
-"""The REST API of calls, /api/."""
+"""The REST API of calls under /api/."""

@@ -1,4 +1,4 @@
-"""Let pages of other sites ask a view, as they may open the socket: with a token, never with a cookie."""
+"""CORS for a view: pages of other sites may call it with a token, never with a cookie, as they may open the socket."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 
-MAX_AGE_SECONDS = 2 * 3600  # browsers keep the permission no longer
+MAX_AGE_SECONDS = 2 * 3600  # how long a browser may cache the permission
 
 
 def readable_from_other_sites(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
-    """Allow GET and HEAD by CORS. Without `Allow-Credentials` a browser shows no answer that a cookie brought.
+    """Wrap a view so that it allows GET and HEAD by CORS, and answers the preflight request itself.
 
-    See https://fetch.spec.whatwg.org/#http-cors-protocol.
+    The response has no `Access-Control-Allow-Credentials`, so a browser hides an answer that was requested with a
+    cookie. See https://fetch.spec.whatwg.org/#http-cors-protocol.
     """
 
     @wraps(view)

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of the operations on calls, with examples."""
+"""Descriptions and examples of the operations on calls for the OpenAPI document."""
 
 from __future__ import annotations
 

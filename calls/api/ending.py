@@ -1,4 +1,4 @@
-"""`POST /api/calls/{identifier}/end/`: end a call in progress of which nothing is heard any more."""
+"""`POST /api/calls/{identifier}/end/`: end a call that is still in progress although nothing is heard of it."""
 
 from __future__ import annotations
 
@@ -24,25 +24,29 @@ REASON = "The driver's telephone was switched off."
 
 
 class Conflict(APIException):
-    """The call is not in a state in which it can be ended."""
+    """The call cannot be ended, because it is not in progress (409)."""
 
     status_code = status.HTTP_409_CONFLICT
     default_code = "conflict"
 
 
 class MayEndCalls(BasePermission):
+    """Allows users who have the permission `calls.end_call`."""
+
     def has_permission(self, request: Request, view: APIView) -> bool:
         return request.user.has_perm("calls.end_call")
 
 
 class EndSerializer(KnownFields):
+    """The reason for which a call is ended."""
+
     reason = serializers.CharField(
         max_length=REASON_MAX_LENGTH, help_text="Why, for whoever reads the call; it becomes its failure_reason."
     )
 
 
 class Ending:
-    """The part of the view of calls that ends one."""
+    """A mixin of the view set of calls with the action `end`."""
 
     @extend_schema(
         summary="End a call",
@@ -58,9 +62,10 @@ class Ending:
         ],
     )
     def end(self, request: Request, identifier: str) -> Response:
-        """End a call in progress: it becomes failed. 409 if it is not in progress.
+        """End a call in progress: it becomes failed. Raises Conflict (409) if it is not in progress.
 
-        A later transcription still completes it. Who may end calls and not view them gets the two identifiers alone.
+        A later transcription still completes the call. A user who may end calls but not view them gets only the two
+        identifiers. The reason is written to the access log. Raises Http404 if the call does not exist.
         """
         call: Call = self.get_object()  # type: ignore[attr-defined]
         asked = EndSerializer(data=request.data)
@@ -74,6 +79,6 @@ class Ending:
             ended = persistently(lambda: access_log.noted_change(request, change, reason, access_log.Kind.END))
         except ending.HasEnded as error:
             raise Conflict(str(error)) from None
-        except Call.DoesNotExist:  # deleted meanwhile
+        except Call.DoesNotExist:  # the call was deleted after get_object()
             raise Http404("There is no call with this call_sid or conversation_id.") from None
         return Response(for_viewers(request.user, CallSerializer(with_recording(ended)).data))

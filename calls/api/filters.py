@@ -1,4 +1,4 @@
-"""The filters of `GET /api/calls/`."""
+"""The query filters of `GET /api/calls/`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ SUCCESS = {"true": True, "false": False, "True": True, "False": False}
 
 
 class SuccessFilter(django_filters.TypedChoiceFilter):
-    """Refuses a word that is neither; django-filter's own BooleanFilter takes it for no filter."""
+    """A boolean filter that refuses any other word; django-filter's BooleanFilter would silently ignore it."""
 
 
 class CallFilter(django_filters.FilterSet):
-    """`started_*` compare the start of a call, or its registration while its start is unknown.
+    """The filters of the list of calls.
 
-    With them, pages are ordered by that time, so no page has to scan for its beginning.
+    `started_*` compare the start of a call, or its registration while its start is unknown. With them, pages are
+    ordered by that time, so that no page has to scan for its beginning.
     """
 
     status = django_filters.ChoiceFilter(choices=Call.Status.choices)

@@ -1,4 +1,4 @@
-"""What a request names and the API does not know is refused by name, rather than ignored: it may be a typing error."""
+"""Refusal of unknown query parameters and fields. A 400 names each, because it may be a typing error."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from rest_framework.request import Request
 from rest_framework.settings import api_settings
 from rest_framework.views import APIView
 
-NAMED = 10  # names at most in one answer
+NAMED = 10  # the most unknown names that one answer lists
 
 
 class KnownParameters(APIView):
-    """A view that answers 400 to a query key that is not one of its parameters."""
+    """A view that answers 400 to an unknown query parameter."""
 
     def parameters(self) -> Iterable[str]:
-        """The view's own ones; each view has `format` besides."""
+        """Return the names of the view's own parameters; every view knows `format` too."""
         return ()
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -30,7 +30,7 @@ class KnownParameters(APIView):
 
 
 class KnownFields(serializers.Serializer[Any]):
-    """A serializer that refuses fields that it does not have, or that cannot be written."""
+    """A serializer that refuses unknown and read-only fields in its input."""
 
     def run_validation(self, data: Any = empty) -> Any:
         if isinstance(data, Mapping):

@@ -1,4 +1,7 @@
-"""Times in the query. SQLite keeps times in UTC, and Python's calendar has the years 1 to 9999: both ends are near."""
+"""Times in query parameters and cursors, converted to UTC, as SQLite stores them.
+
+Near the ends of Python's calendar (the years 1 to 9999) the conversion can leave the calendar. Such a time is refused.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from django_filters.fields import IsoDateTimeField
 
 
 def moment_of(text: str) -> datetime | None:
-    """A time that has a zone, in UTC; None for any other text."""
+    """Return the time that `text` writes with a zone, converted to UTC; None for any other text."""
     try:
         moment = parse_datetime(text)
         return moment.astimezone(UTC) if moment is not None and moment.tzinfo is not None else None
@@ -21,9 +24,10 @@ def moment_of(text: str) -> datetime | None:
 
 
 class MomentField(IsoDateTimeField):
-    """A time in ISO 8601, given in UTC."""
+    """A form field that reads a time in ISO 8601 and returns it in UTC."""
 
     def to_python(self, value: Any) -> datetime | None:
+        """Return the time in UTC. Raises ValidationError if it is outside the years 1 to 9999 there."""
         moment: datetime | None = super().to_python(value)
         try:
             return None if moment is None else moment.astimezone(UTC)

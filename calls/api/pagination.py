@@ -1,4 +1,4 @@
-"""Cursor pages: each page costs the same, however far back it is, and new calls do not shift them."""
+"""Cursor pagination of calls: a page costs the same however far back it is, and new calls do not shift the pages."""
 
 from __future__ import annotations
 
@@ -12,11 +12,15 @@ from rest_framework.views import APIView
 
 from calls.api.moments import moment_of
 
-KEY_DIGITS = 19  # of the largest key
+KEY_DIGITS = 19  # digits of the largest possible key
 
 
 class NewestFirst(CursorPagination):
-    """Order by key, or by start if a filter asks for a start. A call may learn its start only when it ends."""
+    """Pages of calls, the newest first.
+
+    The order is by key, because a call may learn its start only when it ends. If a filter compares the start, the order
+    is by start.
+    """
 
     ordering = "-id"
     page_size = 50
@@ -29,7 +33,7 @@ class NewestFirst(CursorPagination):
         return ("-started", "-id") if "started" in queryset.query.annotations else ("-id",)
 
     def decode_cursor(self, request: Request) -> Cursor | None:
-        """Answer 404 to a cursor whose position is no key and no time, as to any other broken cursor."""
+        """Return the request's cursor. Raises NotFound for a broken one, also if its position is no key and no time."""
         cursor = super().decode_cursor(request)
         if cursor is not None and cursor.position is not None:
             position = str(cursor.position)

@@ -1,4 +1,4 @@
-"""JSON bodies of the API. A body that cannot be decoded or stored is answered 400, which says why."""
+"""The JSON parser of the API. A body that cannot be decoded or stored gets a 400 that says why."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ TOO_DEEP = f"The body is nested deeper than {MAX_DEPTH} levels."
 
 
 class StrictJSONParser(JSONParser):
-    """DRF's own parser answers 500 to deep nesting, and accepts values that make later code answer 500."""
+    """A JSON parser that answers 400 to deep nesting and to values that cannot be stored; DRF's own leads to a 500."""
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return the value of the body, which may be any JSON. Raises ParseError for any fault."""
+        """Return the body's value, of any JSON type. Raises ParseError if the body cannot be decoded or stored."""
         encoding = get_encoding(parser_context or {})
         try:
             value = json.loads(stream.read().decode(encoding), parse_constant=_refuse_constant)
@@ -29,7 +29,7 @@ class StrictJSONParser(JSONParser):
             raise ParseError(f"JSON parse error - {error}") from None
         except RecursionError:
             raise ParseError(TOO_DEEP) from None
-        except ValueError:  # int() of thousands of digits
+        except ValueError:  # int() refuses thousands of digits
             raise ParseError("The body has a number with too many digits.") from None
         if not _is_shallow(value, MAX_DEPTH):
             raise ParseError(TOO_DEEP)

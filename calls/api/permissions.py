@@ -1,4 +1,4 @@
-"""Model permissions decide: `view` allows reading, `add` and `change` allow writing."""
+"""Permissions of the API: Django's model permission `view` allows reading, `add` and `change` allow writing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from rest_framework.permissions import DjangoModelPermissions
 
 
 class ModelPermissions(DjangoModelPermissions):
-    """DRF's class, but reading needs the permission `view`."""
+    """DRF's DjangoModelPermissions, except that reading needs the permission `view`."""
 
     perms_map = {
         **DjangoModelPermissions.perms_map,

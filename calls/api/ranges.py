@@ -1,4 +1,4 @@
-"""Serve a file with Range requests (RFC 9110, section 14). One range per request, as players send it."""
+"""File responses to Range requests (RFC 9110, section 14), with one range per request, as players send it."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def ranged_response(
 ) -> HttpResponseBase:
     """Answer 200 with the file, 206 with the requested range, or 416. A Range of another form is ignored.
 
-    `etag` is a strong one, in quotes. Range counts only if If-Range has it too: otherwise a player would glue two files
-    together. If-Match and If-None-Match are answered 412 and 304.
+    `etag` is a strong ETag in quotes. If the request has an If-Range with another ETag, the Range is ignored: a player
+    would otherwise join parts of two files. A failed If-Match gets 412, a matching If-None-Match 304.
     """
     if (unneeded := get_conditional_response(request, etag)) is not None:
         unneeded["ETag"] = etag

@@ -1,4 +1,4 @@
-"""What the OpenAPI document says of refusals: each operation names the statuses that it may answer besides its own."""
+"""The refusals in the OpenAPI document: each operation lists the error statuses that it may answer."""
 
 from __future__ import annotations
 
@@ -71,13 +71,16 @@ RESPONSES: dict[str, dict[str, Any]] = {
 
 
 def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **_: Any) -> dict[str, Any]:
-    """Add the refusals, and that a request with unknown fields is refused. A hook of drf-spectacular."""
+    """Add the refusals to each operation, and mark requests as closed to unknown fields and answers as complete.
+
+    It is a postprocessing hook of drf-spectacular; it changes and returns `result`.
+    """
     components = result["components"]
     for name, schema in components["schemas"].items():
         if name.endswith("Request"):
             schema["additionalProperties"] = False
         elif "properties" in schema:
-            schema["required"] = list(schema["properties"])  # answers have all their fields
+            schema["required"] = list(schema["properties"])  # an answer always has all fields
     components["schemas"] |= SCHEMAS
     components["responses"] = {status: _as_component(response) for status, response in RESPONSES.items()}
     for operations in result["paths"].values():
@@ -88,7 +91,7 @@ def describe_refusals(result: dict[str, Any], generator: SchemaGenerator, **_: A
 
 
 def _as_component(response: dict[str, Any]) -> dict[str, Any]:
-    """Callsite's own refusals are JSON; a proxy's may be anything."""
+    """Return an OpenAPI response object. Callsite's own refusals are JSON; a refusal by a proxy may be of any type."""
     component: dict[str, Any] = {name: response[name] for name in ("description", "headers") if name in response}
     if "example" in response:
         content = {"schema": response.get("schema", DETAIL), "example": response["example"]}

@@ -1,4 +1,4 @@
-"""The OpenAPI document, /api/schema/, made once per process, language and format."""
+"""The OpenAPI document at /api/schema/, generated once per process, language and format."""
 
 from __future__ import annotations
 
@@ -44,13 +44,16 @@ class SchemaView(KnownParameters, SpectacularAPIView):
         return HttpResponse(document(language, renderer), headers=headers)
 
     def handle_exception(self, exc: Exception) -> Response:
-        """Say what is wrong in JSON, as the other routes do."""
+        """Answer an error in JSON, as the other routes do, whatever format was asked for."""
         self.request.accepted_renderer, self.request.accepted_media_type = JSONRenderer(), JSONRenderer.media_type
         return super().handle_exception(exc)
 
 
 def document(language: str, renderer: BaseRenderer) -> str | bytes:
-    """Made on first use: that takes some 0.3 s, and drf-spectacular cannot do it in two threads at once."""
+    """Return the rendered document; generate it on first use, which takes some 0.3 s.
+
+    The lock is there because drf-spectacular cannot generate in two threads at once.
+    """
     key = (language, renderer.media_type)
     with _making:
         if key not in _documents:

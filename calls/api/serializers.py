@@ -1,4 +1,4 @@
-"""The JSON of calls and turns."""
+"""Serializers of calls, turns and transcripts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from calls.redaction import redacted
 
 @extend_schema_field(OpenApiTypes.NUMBER)
 class NumberField(serializers.Field):  # type: ignore[type-arg]
-    """A Decimal as a JSON number; whole numbers have no fraction. Read-only."""
+    """A read-only field that writes a Decimal as a JSON number; a whole number gets no fraction."""
 
     def __init__(self) -> None:
         super().__init__(read_only=True, allow_null=True)
@@ -37,7 +37,7 @@ class NumberField(serializers.Field):  # type: ignore[type-arg]
 
 
 class MomentField(serializers.DateTimeField):
-    """A time in UTC, as everywhere in callsite. DRF would look up the time zone of each value."""
+    """A time field that writes UTC, as all of callsite does. DRF's own looks up the time zone of each value."""
 
     def to_representation(self, value: datetime) -> str:
         return iso(value)
@@ -45,26 +45,28 @@ class MomentField(serializers.DateTimeField):
 
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class RedactedJSONField(serializers.JSONField):
-    """A JSON object that ElevenLabs sent, with its secrets masked. Read-only."""
+    """A read-only JSON object that ElevenLabs sent, with its secrets masked."""
 
     def to_representation(self, value: Any) -> Any:
         return redacted(value)
 
 
 class RedactedTextField(serializers.CharField):
-    """The same for a text field."""
+    """A text that ElevenLabs sent, with its secrets masked."""
 
     def to_representation(self, value: str) -> str:
         return redacted(value)
 
 
 class RedactedListField(serializers.ListField):
+    """A JSON list that ElevenLabs sent, with its secrets masked."""
+
     def to_representation(self, value: list[Any]) -> list[Any]:
         return redacted(value)
 
 
 class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
-    """Reads a model's plain columns directly: DRF inspects each value before it reads it.
+    """A serializer that reads a model's plain columns directly, while DRF inspects each value before it reads it.
 
     It buys: a transcript of 2,000 turns costs 30 ms of CPU in place of 37, a page of 200 calls 13.9 in place of 16.3,
     and one of 50 calls 8.1 in place of 8.8.
@@ -91,7 +93,7 @@ class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
 class CallSerializer(KnownFields, RowSerializer[Call]):
     """A call. Clients cannot write the fields that ElevenLabs' webhooks fill."""
 
-    # an identifier is kept as it was given, as that of a webhook is
+    # an identifier is stored exactly as the client sent it, like an identifier in a webhook
     call_sid = serializers.CharField(max_length=255, required=False, allow_blank=True, trim_whitespace=False)
     conversation_id = serializers.CharField(
         max_length=255, required=False, allow_blank=True, allow_null=True, trim_whitespace=False
@@ -132,13 +134,13 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
         return agents_of(self.context["request"].user)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
-        """Who is limited to agents names one of them: 400 without one, 403 with another one."""
+        """Check that a user who is limited to some agents names one of them: 400 without one, 403 for another."""
         if self.instance is None or "agent_id" in attrs:
             expect_own_agent(self._agents, attrs.get("agent_id"), "register")
         return attrs
 
     def create(self, validated_data: dict[str, Any]) -> Call:
-        """`is_new` says whether it was not known at all: one that only webhooks made is filled."""
+        """Register the call and set `is_new`. If webhooks had made the call, fill its empty fields: it is not new."""
 
         def register() -> Call:
             call, self.is_new = registration.register(**validated_data, agents=self._agents)
@@ -147,8 +149,8 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
         return self._changed(register, "registered")
 
     def update(self, instance: Call, validated_data: dict[str, Any]) -> Call:
-        """Only what was sent is written: a webhook may change the rest at the same moment."""
-        validated_data.pop("call_sid", None)  # the one that it had when the request was checked
+        """Write only the fields that were sent, because a webhook may change other fields at the same moment."""
+        validated_data.pop("call_sid", None)  # validate_call_sid checked it; the call may have a new one by now
 
         def update() -> Call:
             return registration.update(instance, **validated_data, agents=self._agents)
@@ -165,7 +167,10 @@ class CallSerializer(KnownFields, RowSerializer[Call]):
 
 
 def expect_own_agent(agents: Agents, agent_id: str | None, what: str) -> None:
-    """Who is limited to agents names one of them: raises ValidationError without one, PermissionDenied for another."""
+    """Check that a user who is limited to some agents names one of them. `what` is the refused verb in the message.
+
+    Raises ValidationError without an agent, and PermissionDenied for an agent that the user may not see.
+    """
     if agents is None:
         return
     if not agent_id:
@@ -175,20 +180,23 @@ def expect_own_agent(agents: Agents, agent_id: str | None, what: str) -> None:
 
 
 def for_viewers(user: Any, shown: Mapping[str, Any], *others: str) -> dict[str, Any]:
-    """What is shown of a call to those who may view it; who may not gets its two identifiers (and `others`) alone."""
+    """Return `shown` for a user who may view calls; for others, only the two identifiers and the fields in `others`."""
     if user.has_perm("calls.view_call"):
         return dict(shown)
     return {name: shown[name] for name in ("call_sid", "conversation_id", *others)}
 
 
 def with_recording(call: Call) -> Call:
-    """As the view annotates a call that it reads."""
+    """Set `has_recording` on a changed call, as the view annotates it on a call that it reads."""
     call.has_recording = CallRecording.objects.filter(call=call).exists()  # type: ignore[attr-defined]
     return call
 
 
 def _printable(identifier: str) -> str:
-    """Any character that can be seen: the Call-IDs of SIP have slashes."""
+    """Return the identifier if all its characters are printable, slashes included: the Call-IDs of SIP have them.
+
+    Raises ValidationError otherwise.
+    """
     if not identifier.isprintable() or identifier.isspace():
         raise serializers.ValidationError("An identifier has printable characters alone, and not only spaces.")
     return identifier
@@ -207,7 +215,7 @@ class TurnSerializer(RowSerializer[CallTranscription]):
 
 
 class TranscriptSerializer(serializers.ModelSerializer[Call]):
-    """Live turns above `after`, and the final transcript once ElevenLabs sent it, with its secrets masked."""
+    """The live turns above `after`, and the final transcript once ElevenLabs sent it, with its secrets masked."""
 
     turns = TurnSerializer(many=True, read_only=True)
     final_transcript = RedactedListField(read_only=True, allow_null=True)

@@ -1,4 +1,4 @@
-"""Tokens: got with a password, refreshed, revoked. Refreshing makes the checks of using one."""
+"""Routes that issue tokens for a password, refresh them and revoke them. A refresh checks the user like a request."""
 
 from __future__ import annotations
 
@@ -37,11 +37,11 @@ class TokenSerializer(KnownFields, TokenObtainPairSerializer):
 
 
 class TokenRefreshSerializer(KnownFields):
-    """Gives both tokens anew while the user is active and the password is unchanged. The old refresh token is used up.
+    """Gives new tokens while the user is active and the password unchanged. The old refresh token becomes invalid."""
 
-    simplejwt's own serializer ignores the password, raises DoesNotExist for a deleted user, takes a token twice if both
-    requests come at once, and gives twelve more hours each time. Here these end twelve hours after the sign-in.
-    """
+    # simplejwt's own serializer ignores a changed password, raises DoesNotExist for a deleted user, accepts a token
+    # twice if both requests come at once, and extends the session by twelve hours each time. Here a session ends twelve
+    # hours after the sign-in.
 
     access = serializers.CharField(read_only=True)
     refresh = serializers.CharField()
@@ -58,7 +58,7 @@ class TokenRefreshSerializer(KnownFields):
 
 
 class TokenRevokeSerializer(KnownFields):
-    """Ends a refresh token. An access token that it gave lasts up to 30 minutes."""
+    """Ends a refresh token. An access token that was issued with it stays valid for up to 30 minutes."""
 
     refresh = serializers.CharField(write_only=True)
 
@@ -69,7 +69,7 @@ class TokenRevokeSerializer(KnownFields):
 
 
 def _revoke(refresh: RefreshToken) -> None:
-    """Use a token up. TokenError if somebody was first, at this moment too."""
+    """Blacklist a refresh token. Raises TokenError if another request, even a simultaneous one, did so."""
     _, is_first = cast(tuple[Any, bool], refresh.blacklist())  # simplejwt's annotation is wrong
     if not is_first:
         raise TokenError("Token is blacklisted")
@@ -84,9 +84,10 @@ class TokenView(KnownParameters, TokenViewBase):
 
 @extend_schema(summary="Refresh a token", examples=REFRESHED)
 class TokenRefreshView(KnownParameters, TokenViewBase):
-    """Send the refresh token; get new ones of both kinds. Each refresh token is good once: keep the new one.
+    """Send the refresh token; get a new access token and a new refresh token.
 
-    All end 12 hours after the sign-in. A changed password and a deactivated user end them at once.
+    Each refresh token works once: keep the new one. All refresh tokens end 12 hours after the sign-in. A changed
+    password or a deactivated user ends all tokens at once.
     """
 
     serializer_class = TokenRefreshSerializer
@@ -94,6 +95,6 @@ class TokenRefreshView(KnownParameters, TokenViewBase):
 
 @extend_schema(summary="Revoke a token", examples=REVOKED)
 class TokenRevokeView(KnownParameters, TokenViewBase):
-    """Send a refresh token that is needed no more, as when a user signs out. It is good for nothing from then on."""
+    """Send a refresh token that is no longer needed, as when a user signs out. It is invalid from then on."""
 
     serializer_class = TokenRevokeSerializer

@@ -17,9 +17,9 @@ recording = part_or_call("recording", CallViewSet.as_view({"get": "recording"}),
 end = part_or_call("end", CallViewSet.as_view({"post": "end"}, permission_classes=[IsAuthenticated, MayEndCalls]), call)
 
 urlpatterns = [
-    # the browser client asks it whether the socket refused its user
+    # the browser client asks this route whether the socket refused its user
     path("calls/", readable_from_other_sites(CallViewSet.as_view({"get": "list", "post": "create"})), name="call-list"),
-    # an identifier may have slashes, so what stands behind one comes first
+    # an identifier may have slashes, so the routes of its parts come before its own
     path("calls/<path:identifier>/transcript/", transcript, name="call-transcript"),
     path("calls/<path:identifier>/recording/", recording, name="call-recording"),
     path("calls/<path:identifier>/end/", end, name="call-end"),
@@ -33,7 +33,7 @@ urlpatterns = [
         SpectacularSwaggerSplitView.as_view(
             permission_classes=[AllowAny],
             template_name="calls/api_docs.html",
-            http_method_names=["get", "head"],  # there is no page for others
+            http_method_names=["get", "head"],  # other methods get 405
         ),
         name="docs",
     ),

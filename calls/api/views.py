@@ -1,4 +1,4 @@
-"""/api/calls/: register, list and read calls; read the transcript and the recording of one."""
+"""The routes under /api/calls/: register, list, read and change calls; read a call's transcript and recording."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class CallViewSet(
     mixins.UpdateModelMixin,
     viewsets.GenericViewSet[Call],
 ):
-    """Calls, found by any name that they have or had."""
+    """Calls. A request finds a call by any name that the call has or had."""
 
     serializer_class = CallSerializer
     filterset_class = CallFilter
@@ -54,7 +54,7 @@ class CallViewSet(
 
     @cached_property
     def _agents(self) -> Agents:
-        return agents_of(self.request.user)  # DRF asks for the queryset twice
+        return agents_of(self.request.user)  # cached, because DRF asks for the queryset twice
 
     def get_queryset(self) -> QuerySet[Call]:
         recordings = CallRecording.objects.filter(call=OuterRef("pk"))
@@ -70,7 +70,7 @@ class CallViewSet(
         return Response(self.get_serializer(call).data)
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        """Register a call that was placed elsewhere: 201, or 200 where only webhooks knew it."""
+        """Register a call that was placed elsewhere: 201 if the call is new, 200 if webhooks had made it before."""
         response = self._for_viewers(super().create(request, *args, **kwargs))
         if not self.is_new:
             response.status_code = 200
@@ -80,14 +80,14 @@ class CallViewSet(
         return self._for_viewers(super().partial_update(request, *args, **kwargs))
 
     def _for_viewers(self, response: Response) -> Response:
-        """Who may write calls and not view them gets the two identifiers alone."""
+        """Reduce the response to the two identifiers for a user who may write calls but not view them."""
         response.data = for_viewers(self.request.user, response.data)
         return response
 
     def perform_create(self, serializer: serializers.BaseSerializer[Call]) -> None:
         try:
             serializer.save()
-        except IntegrityError:  # another request took the identifier after the check
+        except IntegrityError:  # another request took the identifier after the serializer checked it
             raise serializers.ValidationError("A call with this identifier already exists.") from None
         self.is_new: bool = serializer.is_new  # type: ignore[attr-defined]
 
@@ -96,12 +96,12 @@ class CallViewSet(
             serializer.save()
         except IntegrityError:
             raise serializers.ValidationError("Another call has this identifier.") from None
-        except Call.DoesNotExist:  # deleted meanwhile
+        except Call.DoesNotExist:  # the call was deleted after get_object()
             raise Http404("There is no call with this call_sid or conversation_id.") from None
 
     @transcript_described
     def transcript(self, request: Request, identifier: str) -> Response:
-        """Live turns above `after`, in order, the final transcript, and how much of it was heard live."""
+        """Return the live turns above `after` in order, the final transcript, and how much of it was heard live."""
         asked = AfterSerializer(data=request.query_params)
         asked.is_valid(raise_exception=True)
         turns = CallTranscription.objects.filter(sequence_number__gt=asked.validated_data["after"])
@@ -113,7 +113,10 @@ class CallViewSet(
 
     @recording_described
     def recording(self, request: Request, identifier: str) -> HttpResponseBase:
-        """Return the audio, an MP3, to those who may view recordings. Range requests work, If-Range with the ETag."""
+        """Return the audio, an MP3. Range requests work, also with If-Range and the ETag.
+
+        Raises PermissionDenied for a user who may not view recordings, and Http404 for a call without a recording.
+        """
         call = self._found(self._visible().defer("final_transcript").select_related("recording"))
         if not request.user.has_perm("calls.view_callrecording"):
             raise PermissionDenied("You may not view recordings.")

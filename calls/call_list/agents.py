@@ -1,4 +1,4 @@
-"""The agents of all calls, for a filter: read from their index, from agent to agent, whatever the number of calls."""
+"""The agents that a filter offers. A loose index scan finds them: its cost does not grow with the number of calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from calls.access import Agents
 from calls.models import AgentAccess, Call
 
 AGENTS_SHOWN = 200
-# the next agent, again and again, each with the name that its newest call has
+# a loose index scan: each step finds the next agent_id; an agent's name is the one on its newest call
 OF_ALL_CALLS = """
     WITH RECURSIVE agent (id, place) AS (
         SELECT min(agent_id), 1 FROM calls_call WHERE agent_id > ''
@@ -25,7 +25,10 @@ OF_ALL_CALLS = """
 
 
 def agents_with_names(agents: Agents) -> dict[str, str]:
-    """The name of each of these agents by its id, or the id itself, in the order of the names. At most AGENTS_SHOWN."""
+    """Return up to AGENTS_SHOWN agents, by agent ID, with the title of each, sorted by title.
+
+    The title is the agent's name; the ID, if the agent has no name; both, if two agents have the same name.
+    """
     told = dict(_all() if agents is None else _limited(agents))
     count = Counter(told.values())
     shown = {
@@ -42,7 +45,7 @@ def _all() -> list[tuple[str, str]]:
 
 
 def _limited(agents: frozenset[str]) -> list[tuple[str, str]]:
-    """Also those that have no call yet."""
+    """Return ID and name of the agents that a limited user may see, also of those that have no call yet (name "")."""
     newest = Call.objects.filter(agent_id=OuterRef("agent_id")).order_by("-id").values("agent_name")[:1]
     told = AgentAccess.objects.filter(agent_id__in=agents).order_by("agent_id").values("agent_id").distinct()
     return [(row["agent_id"], row["name"] or "") for row in told.annotate(name=Subquery(newest))[:AGENTS_SHOWN]]

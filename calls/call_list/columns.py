@@ -1,4 +1,4 @@
-"""The columns of the list of calls. What does not stand in the row itself is in its `details`."""
+"""The columns of the list of calls. A value that the call's own row lacks comes from `call.details`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from calls.models import Call
 from calls.silence import STARTED
 from calls.templatetags.calls import clock, moment, number
 
-NONE = mark_safe('<span class="none">–</span>')  # a card leaves it out
+NONE = mark_safe('<span class="none">–</span>')  # small screens show each call as a card, which leaves such a cell out
 SHOWN_CHARACTERS = 200
 COLUMNS = (
     *("started", "driver", "agent", "shown_status", "why", "duration", "shown_cost", "outcome", "has_recording"),
@@ -24,7 +24,7 @@ COLUMNS = (
 
 
 class CallColumns:
-    """Only the start can be sorted by: it has an index."""
+    """A mixin with the columns. Only `started` is sortable: an index serves that order."""
 
     @admin.display(description="started", ordering=STARTED)
     def started(self, call: Call) -> str:
@@ -88,5 +88,5 @@ def _badge(state: str, text: Any) -> str:
 
 
 def _details(call: Call) -> Details:
-    """Set by the page; a list that is made without one has none."""
+    """Return the details that the page set on the call; empty ones where the list was built without the page."""
     return getattr(call, "details", None) or Details()

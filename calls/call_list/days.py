@@ -1,4 +1,4 @@
-"""Days of CALLS_TIME_ZONE: how an address writes them, when they begin, and the ranges of them that people ask for."""
+"""Days in CALLS_TIME_ZONE: their form in a URL, their beginning and end, and the usual ranges of days."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 class Range(NamedTuple):
-    """Both days are inside."""
+    """A range of days with its title; both `first` and `last` are inside."""
 
     title: str
     first: date
@@ -26,7 +26,7 @@ def today() -> date:
 
 
 def day_of(text: str) -> date | None:
-    """A day written as YYYY-MM-DD; None for any other text."""
+    """Return the day that `text` writes as YYYY-MM-DD; None for any other text."""
     try:
         return date.fromisoformat(text) if _DAY.fullmatch(text) else None
     except ValueError:
@@ -34,13 +34,13 @@ def day_of(text: str) -> date | None:
 
 
 def field(name: str, label: str, value: str) -> dict[str, str]:
-    """Of a form that asks for a day. What is no day stands in a field for text, where it can be mended."""
+    """Return a form field for a day. A value that is no day gets a text field, in which the user can correct it."""
     kind = "date" if not value or day_of(value) else "text"
     return {"name": name, "label": label, "value": value, "type": kind}
 
 
 def beginning(day: date) -> datetime:
-    """When the day begins, in UTC. Where that is before the calendar does, the first moment of the calendar."""
+    """Return the first moment of the day in UTC, or that of Python's calendar if the day begins before it."""
     try:
         return datetime.combine(day, time.min, zone()).astimezone(UTC)
     except OverflowError:
@@ -48,7 +48,10 @@ def beginning(day: date) -> datetime:
 
 
 def end(day: date) -> datetime:
-    """The first moment behind the day, in UTC: 23 to 25 hours later. For the calendar's last day, its last moment."""
+    """Return the first moment after the day in UTC, 23 to 25 hours after its beginning.
+
+    For the last day of Python's calendar, return the calendar's last moment.
+    """
     try:
         return beginning(day + timedelta(days=1))
     except OverflowError:
@@ -56,7 +59,7 @@ def end(day: date) -> datetime:
 
 
 def ranges(day: date) -> list[Range]:
-    """The usual ones on this day. Weeks and months are those of the calendar, to their ends; weeks begin on Monday."""
+    """Return the usual ranges, as of `day`. Weeks (from Monday) and months are whole, with days after `day` too."""
     yesterday, monday, of_month = day - timedelta(days=1), day - timedelta(days=day.weekday()), day.replace(day=1)
     next_month = (of_month + timedelta(days=31)).replace(day=1)
     end_of_last_month = of_month - timedelta(days=1)

@@ -1,4 +1,4 @@
-"""What the rows of one page of the list need beyond their columns: read once, for these rows alone."""
+"""Details that one page of the list shows beyond the columns of `Call`: one query reads them, for these calls alone."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from calls.models import Call, CallRecording, CallTranscription
 from calls.redaction import redacted
 
 CRITERIA = "evaluation_criteria_results"
-OF_METADATA = ("body", "error", "termination_reason")  # what `why` reads
+OF_METADATA = ("body", "error", "termination_reason")  # the keys that `calls.call_page.why` reads
 _LAST_TURN = CallTranscription.objects.filter(call=OuterRef("pk"), sequence_number=OuterRef("last_sequence_number"))
 
 
 @dataclass(frozen=True, slots=True)
 class Details:
-    """`why` comes without secrets."""
+    """The details of one call. Secrets in `why` are masked."""
 
     why: str = ""
     has_recording: bool = False
@@ -30,7 +30,7 @@ class Details:
 
 
 def details_of(calls: Sequence[Call]) -> dict[int, Details]:
-    """One query. Of the analysis and the metadata of each call it reads the parts that say why."""
+    """Return the details by call key. One query reads them, and of analysis and metadata only what `why` needs."""
     columns = {
         "has_recording": Exists(CallRecording.objects.filter(call=OuterRef("pk"))),
         "heard_at": Subquery(_LAST_TURN.order_by().values("created_at")[:1]),

@@ -1,6 +1,6 @@
-"""The filters of the list of calls. Each is carried by an index of `Call`, alone and within a range of days.
+"""The filters of the list of calls. An index of `Call` serves each filter, alone and within a range of days.
 
-`calls.admin` has them in the order of the page. Other pages link to them by the names of their parameters.
+`calls.admin` lists the filters in the order of the page. Other pages link to them by the names of their parameters.
 """
 
 from __future__ import annotations
@@ -22,14 +22,17 @@ from calls.silence import STARTED
 
 TRUE, FALSE = ("1", "True", "true"), ("0", "False", "false")
 _RECORDED = Q(Exists(CallRecording.objects.filter(call=OuterRef("pk"))))
-# what `last_sequence_number > 0` says too, which has no index: turns are numbered from 1 without gaps
+# equal to `last_sequence_number > 0`, which has no index: turns are numbered from 1 without gaps
 _HEARD = Q(Exists(CallTranscription.objects.filter(call=OuterRef("pk"), sequence_number=1)))
-# the second half is what the index `call_heard_nothing` holds: it changes with no turn
+# the second half is the condition of the index `call_heard_nothing`, which live turns never change
 _NOTHING_HEARD = Q(last_sequence_number=0) & (Q(final_sequence_number=0) | Q(final_sequence_number__isnull=True))
 
 
 class StartedFilter(CallFilter):
-    """Two days, both inside. As in the API, a call whose start is not known counts by its registration."""
+    """A filter by the day on which a call started, from one day to another, both inside.
+
+    As in the API, a call whose start is not known counts by its registration.
+    """
 
     title = "started"
     parameter_names = ("started_from", "started_to")
@@ -65,7 +68,7 @@ class StartedFilter(CallFilter):
 
     @property
     def fields(self) -> list[dict[str, str]]:
-        """Of the form."""
+        """Return the form's fields, one per day."""
         labels = zip(self.parameter_names, ("From", "to"), strict=True)
         return [days.field(name, label, self.said.get(name, "")) for name, label in labels]
 
@@ -77,7 +80,7 @@ class StatusFilter(Options):
 
 
 class OutcomeFilter(Options):
-    """What the analysis judged."""
+    """A filter by the verdict of ElevenLabs' analysis."""
 
     title = "outcome"
     parameter_names = ("call_successful__exact", "call_successful__isnull")
@@ -101,7 +104,7 @@ class RecordingFilter(Options):
 
 
 class HeardFilter(Options):
-    """Whether any turn was heard live."""
+    """A filter by whether any turn was heard live."""
 
     title = "heard live"
     parameter_names = ("heard",)
@@ -109,7 +112,7 @@ class HeardFilter(Options):
 
 
 class AgentFilter(CallFilter):
-    """The agents that the user may see. A parameter without a value: calls whose agent is not known."""
+    """A filter by agent, of those that the user may see. An empty parameter selects calls whose agent is not known."""
 
     title = "agent"
     parameter_names = ("agent_id__exact",)
@@ -140,9 +143,9 @@ class DriverFilter(Exactly):
 
 
 class ReasonFilter(Exactly):
-    """The whole failure reason; none at all for failed calls without one.
+    """A filter by the whole failure reason. An empty parameter selects failed calls without a reason.
 
-    The index has its beginning: a reason may be longer than an index can hold.
+    The index holds only the beginning of a reason, because a reason may be longer than an index entry can be.
     """
 
     title = "failure reason"

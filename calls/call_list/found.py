@@ -1,4 +1,4 @@
-"""The words that a search found, in their context: what stands under a row of the list."""
+"""The snippets under a row of the list: the words that a search found, with the text around them."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from calls.search.hits import Finder, Hit
 from calls.search.terms import asked
 from calls.templatetags.calls import clock
 
-SNIPPETS, BEFORE, AFTER = 3, 60, 140  # of a call; characters around the first hit
-MAX_TURNS, MAX_CHARACTERS = 5_000, 1_000_000  # that are read for a page
+SNIPPETS, BEFORE, AFTER = 3, 60, 140  # snippets per call; characters before and after the first hit
+MAX_TURNS, MAX_CHARACTERS = 5_000, 1_000_000  # the most that one page of the list reads
 _SPEAKERS = {"agent": "Agent", "user": "Driver", "driver": "Driver"}
 _NAMES = {
     **{"driver_id": "Driver", "agent_name": "Agent", "agent_id": "Agent ID", "from_number": "From", "to_number": "To"},
@@ -29,7 +29,11 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """What search looks in. `anchor`: where it stands on the call's page; `is_said`: it tells of the conversation."""
+    """One text of a call that search looks in.
+
+    `where`: its title in the list; `anchor`: its place on the call's page, as a URL fragment; `is_said`: whether it
+    belongs to the conversation, as a turn or as the summary.
+    """
 
     where: str
     text: str
@@ -39,7 +43,7 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """`pieces`: texts, and whether each is a hit."""
+    """The part of a text around its first hit. `pieces`: pairs of a text and whether it is a hit."""
 
     where: str
     pieces: list[tuple[str, bool]]
@@ -48,7 +52,11 @@ class Snippet:
 
 
 def found_in(calls: Sequence[Call], search: str) -> dict[int, list[Snippet]]:
-    """By call. It reads the transcripts of these calls, and live turns where those have not all words."""
+    """Return the snippets by call key, with secrets masked.
+
+    It reads the final transcripts and summaries of all these calls, but live turns only of calls whose transcript and
+    summary lack some of the words. Names and identifiers come last.
+    """
     wanted = asked(search.replace("\x00", ""))
     if not wanted.terms or not calls:
         return {}
@@ -71,7 +79,7 @@ def found_in(calls: Sequence[Call], search: str) -> dict[int, list[Snippet]]:
 
 
 class _Row:
-    """Keeps the texts that have most of the words, each of which adds some."""
+    """The texts kept for one call: one text with all terms of the search, or texts that each add a missing term."""
 
     def __init__(self, finder: Finder) -> None:
         self._finder, self.missing = finder, finder.every
@@ -79,10 +87,10 @@ class _Row:
 
     def look_at(self, text: Text) -> None:
         if not self.missing and len(self._kept) == 1:
-            return  # one text has all
+            return  # the kept text has all terms
         shown = redacted(text.text)
         if not self._finder.may_have(shown, self.missing or self._finder.every, all_of_them=not self.missing):
-            return  # it adds nothing
+            return  # the text adds no missing term
         if not (hits := self._finder.hits(shown)):
             return
         terms = _terms(hits)
@@ -103,7 +111,7 @@ def _terms(hits: Iterable[Hit]) -> frozenset[int]:
 
 
 def _pieces(text: str, hits: Sequence[Hit]) -> list[tuple[str, bool]]:
-    """The text around the first hit, the hits apart."""
+    """Return the text around the first hit, as pairs of a piece and whether it is a hit."""
     first = max(0, hits[0].start - BEFORE)
     last = min(len(text), hits[0].end + AFTER)
     if first:
@@ -120,7 +128,10 @@ def _pieces(text: str, hits: Sequence[Hit]) -> list[tuple[str, bool]]:
 
 
 def _transcripts(keys: Iterable[int]) -> Iterator[tuple[int, Text]]:
-    """The final transcripts and summaries of calls, read one by one: each may be megabytes."""
+    """Yield the entries of the final transcript, and the summary, of each call, with the call's key.
+
+    Calls are read one by one, because each may have megabytes. The call that exceeds MAX_CHARACTERS is the last.
+    """
     rows = Call.objects.filter(pk__in=list(keys)).order_by("-pk")
     left = MAX_CHARACTERS
     for call in rows.only("final_transcript", "transcript_summary", "last_sequence_number").iterator(chunk_size=1):
@@ -136,7 +147,11 @@ def _transcripts(keys: Iterable[int]) -> Iterator[tuple[int, Text]]:
 
 
 def _turn(entry: dict[str, Any], place: int, said: str, *, has_live: bool) -> Text:
-    """A turn has the name of its second; one without a second that of its place, if no live turn has named it."""
+    """Return an entry of the final transcript as a text, with the anchor that the call's page gives it.
+
+    The anchor is the entry's second. Without a second it is the entry's place, or "" if the call has live turns: the
+    row may then have the anchor of a live turn.
+    """
     role, second = entry.get("role"), second_told(entry.get("time_in_call_secs"))
     by = _SPEAKERS.get(role, "") if isinstance(role, str) else ""
     if second is not None:
@@ -145,6 +160,7 @@ def _turn(entry: dict[str, Any], place: int, said: str, *, has_live: bool) -> Te
 
 
 def _live_turns(calls: Sequence[Call]) -> Iterator[tuple[int, Text]]:
+    """Yield the live turns of calls, up to MAX_TURNS and about MAX_CHARACTERS, with the call's key."""
     start = _clocks(calls)
     fields = ("call_id", "sequence_number", "speaker_type", "message_text", "timestamp")
     turns = CallTranscription.objects.filter(call__in=calls).order_by("-call_id", "sequence_number").only(*fields)
@@ -161,7 +177,7 @@ def _live_turns(calls: Sequence[Call]) -> Iterator[tuple[int, Text]]:
 
 
 def _clocks(calls: Sequence[Call]) -> dict[int, datetime | None]:
-    """When the clock of each call began, as its page has it. One query: their metadata is not read with the list."""
+    """Return when each call's clock began, by key, as on its page. One query: the list does not read the metadata."""
     told = KeyTransform("start_time_unix_secs", F("metadata_json"))
     rows = Call.objects.filter(pk__in=[call.pk for call in calls]).order_by().annotate(told=told)
     told_and_known = rows.values_list("pk", "told", "call_start_time")

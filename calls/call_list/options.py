@@ -1,4 +1,4 @@
-"""What the filters of the list of calls have in common."""
+"""The common parts of the filters of the list of calls."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from django.http import HttpRequest
 
 from calls.models import Call
 
-Choice = dict[str, Any]  # as Django's filters give it to their templates
-NOT_KNOWN = "Not known"  # how a filter that takes a blank value shows it
+Choice = dict[str, Any]  # the form in which Django's filters pass a choice to their templates
+NOT_KNOWN = "Not known"  # the title of a blank value in a filter that takes one
 
 
 class Option(NamedTuple):
-    """`values`: how the URL may say it; links say the first."""
+    """A choice of a filter. `values`: the spellings that a URL may use; links use the first."""
 
     title: str
     parameter: str
@@ -25,10 +25,10 @@ class Option(NamedTuple):
 
 
 class CallFilter(admin.ListFilter):
-    """A filter whose parameters stay in the URL. What it cannot read is told in `error`, and then no call is shown."""
+    """A filter whose parameters stay in the URL. If it cannot read a parameter, it sets `error` and selects no call."""
 
     parameter_names: tuple[str, ...]
-    takes_blank = False  # whether an empty value is one; else it counts as absent, as forms send empty fields
+    takes_blank = False  # whether an empty value counts; if not, it is absent, because forms send empty fields
     error = ""
 
     def __init__(self, request: HttpRequest, params: dict[str, Any], model: type[Call], model_admin: Any) -> None:
@@ -45,13 +45,13 @@ class CallFilter(admin.ListFilter):
         return [*self.parameter_names]
 
     def link(self, changelist: Any, title: object, said: dict[str, str], *, selected: bool) -> Choice:
-        """To the list with these parameters of the filter, and as it is otherwise."""
+        """Return a link to the list with these parameters of this filter; other filters stay as they are."""
         wanted: dict[str, str | None] = {**dict.fromkeys(self.parameter_names), **said}
         return {"display": title, "selected": selected, "query_string": changelist.get_query_string(wanted)}
 
 
 class Options(CallFilter):
-    """A filter with a few known values."""
+    """A filter that offers a few known values."""
 
     options: tuple[Option, ...]
 
@@ -73,7 +73,7 @@ class Options(CallFilter):
 
 
 class Exactly(CallFilter):
-    """A filter by one text that other pages link to. It is shown where it is used."""
+    """A filter by one exact text, which other pages link to. The list shows the filter only while it is in use."""
 
     def has_output(self) -> bool:
         return bool(self.said)
@@ -85,10 +85,10 @@ class Exactly(CallFilter):
 
 
 def options(parameter: str, *those: tuple[str, str, Q]) -> tuple[Option, ...]:
-    """Of one parameter: value, title and condition of each."""
+    """Return the options of one parameter, each made from its value, title and condition."""
     return tuple(Option(title, parameter, (value,), condition) for value, title, condition in those)
 
 
 def by_value(parameter: str, field: str, those: Iterable[tuple[Any, Any]]) -> tuple[Option, ...]:
-    """Of a field with choices."""
+    """Return the options of one parameter, one per choice of a model field."""
     return options(parameter, *((str(value), str(title), Q(**{field: value})) for value, title in those))

@@ -1,4 +1,4 @@
-"""The page of the list: search, order, and what its rows need besides."""
+"""The page of the list of calls: its search, its order, and the details and snippets of its rows."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ UNREAD = ("final_transcript", "analysis_data", "metadata_json", "transcript_summ
 
 
 class CallList(CallColumns, ReadOnlyAdmin):
-    """What is searched follows the rules of the API's search (docs/search.md)."""
+    """The admin class of the list. Its search follows the rules of the API's search (docs/search.md)."""
 
     list_display = COLUMNS
     search_fields = ("call_sid__exact", "conversation_id__exact", "driver_id__exact", "agent_id__exact")
@@ -37,7 +37,7 @@ class CallList(CallColumns, ReadOnlyAdmin):
         return calls
 
     def get_ordering(self, request: HttpRequest) -> Any:
-        """Within days by the start, as the API does: its index has the page. Else the newest registration first."""
+        """Order by start within a range of days (indexed, as in the API); else put the newest registration first."""
         has_days = any(request.GET.get(name) for name in StartedFilter.parameter_names)
         return (STARTED.desc(), "-pk") if has_days else ("-pk",)
 
@@ -45,7 +45,10 @@ class CallList(CallColumns, ReadOnlyAdmin):
         return matching(rows, text) if text.strip() else rows, False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """The words that a search found are a part of the transcript: the access log has who saw them."""
+        """Answer with the list. The access log records who saw words that a search found.
+
+        Those words are a part of the transcript.
+        """
         links = [html for link in rooms.links_above_list if (html := link(request))]
         response = super().changelist_view(request, {**(extra_context or {}), "links": links})
         context = getattr(response, "context_data", None) or {}

@@ -1,6 +1,7 @@
-"""The work queues on the first page of the admin: how much waits, and the way to it.
+"""The work queues on the first page of the admin: each shows how many rows wait and links to their list.
 
-Other rooms add theirs to `queues`. A queue is shown to those who may open its list, and counts what they see there.
+Other rooms add their queues to `queues`. A user sees a queue only if they may open its list; the queue counts the rows
+that the user sees in that list.
 """
 
 from __future__ import annotations
@@ -31,10 +32,10 @@ OBJECTIVE_DAYS = 7
 
 @dataclass(frozen=True, slots=True)
 class Queue:
-    """`count` gives a number that is capped already; `query` is that of the list which shows the same rows."""
+    """A work queue. `count` returns a number, already capped; `query` returns the filters of the list of its rows."""
 
     title: str
-    view: str  # of the list, as in "admin:calls_call_changelist"
+    view: str  # URL name of the list, such as "admin:calls_call_changelist"
     permission: str
     query: Callable[[], dict[str, str]]
     count: Callable[[HttpRequest], int]
@@ -42,7 +43,7 @@ class Queue:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """`count` is None where it could not be had."""
+    """A queue as the page shows it. `count` is None if it could not be counted now."""
 
     title: str
     url: str
@@ -50,7 +51,7 @@ class Shown:
 
 
 def queues_for(request: HttpRequest) -> list[Shown]:
-    """Those that the user may open. What one of them costs, or breaks, costs the page and the others little."""
+    """Return the queues that the user may open. A count that fails or takes too long is None; the others go on."""
     return [_shown(queue, request) for queue in queues if request.user.has_perm(queue.permission)]
 
 
@@ -64,6 +65,8 @@ def _shown(queue: Queue, request: HttpRequest) -> Shown:
 
 
 def of_calls(title: str, query: Callable[[], dict[str, str]], calls: Callable[[], QuerySet[Call]]) -> Queue:
+    """Return a queue of calls. It counts those of `calls` that the user may see, up to COUNTED."""
+
     def count(request: HttpRequest) -> Count:
         return counted(visible(calls(), agents_of_request(request)), COUNTED)
 
@@ -71,7 +74,7 @@ def of_calls(title: str, query: Callable[[], dict[str, str]], calls: Callable[[]
 
 
 def _since(days_before: int) -> QuerySet[Call]:
-    """Calls that started on the last days, today among them."""
+    """Return the calls that started today or up to `days_before` days before."""
     first = days.beginning(days.today() - timedelta(days=days_before))
     return Call.objects.alias(started=STARTED).filter(started__gte=first)
 

@@ -1,1 +1,1 @@
-"""A call's page in the admin: how it ended, the conversation as one record, and what belongs to it."""
+"""A call's page in the admin: how the call ended, its conversation as one record, and its details."""

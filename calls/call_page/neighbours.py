@@ -1,4 +1,4 @@
-"""The calls before and behind one in the list that a reader came from, with its filters, search and order."""
+"""The calls before and after a call in the list that the reader came from, with its filters, search and order."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from calls.postgres.waits import TookTooLong, at_most
 if TYPE_CHECKING:
     from calls.readonly_admin import ReadOnlyAdmin
 
-LOOKED_AT, LOOKED_AT_IN_HASTE = 5_000, 200  # calls of the list, from its top
-FILTERS = "_changelist_filters"  # Django's name for it, in the links of a list
+LOOKED_AT, LOOKED_AT_IN_HASTE = 5_000, 200  # calls read from the top of the list; fewer in a second try
+FILTERS = "_changelist_filters"  # the parameter in which Django's links from a list carry its filters
 
 
 @dataclass(frozen=True, slots=True)
 class Neighbours:
-    """URLs of their pages and of the list, "" for none; `place` is this call's in the list, from 1."""
+    """URLs of the neighbours' pages and of the list, "" for none. `place` is the call's place in the list, from 1."""
 
     previous: str = ""
     following: str = ""
@@ -36,12 +36,13 @@ class Neighbours:
 
 
 def neighbours_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> Neighbours:
-    """One statement reads the keys of the list's first LOOKED_AT calls. A call behind them has no neighbours.
+    """Return the neighbours of a call in the reader's list.
 
-    Where it takes long, as a search for a common word within a rare filter may, another reads fewer.
+    One statement reads the keys of the list's first LOOKED_AT calls; a call after them has no neighbours. If that takes
+    too long, as a search for a common word within a rare filter may, another statement reads LOOKED_AT_IN_HASTE.
     """
     filters = request.GET.get(FILTERS, "")
-    if "\x00" in unquote_plus(filters):  # which is refused in the address of a list
+    if "\x00" in unquote_plus(filters):  # a list refuses it in its URL
         filters = ""
     address = reverse("admin:calls_call_changelist") + (f"?{filters}" if filters else "")
     listed = copy.copy(request)
@@ -74,10 +75,11 @@ def _first_keys(rows: QuerySet[Call]) -> list[int]:
 
 
 def list_of(query: Mapping[str, str]) -> str:
-    """The list of calls with these filters."""
+    """Return the URL of the list of calls with these filters."""
     return f"{reverse('admin:calls_call_changelist')}?{urlencode(query)}"
 
 
 def page_of(pk: int, filters: str = "") -> str:
+    """Return the URL of a call's page; `filters` is the query string of the list that the reader comes from."""
     address = reverse("admin:calls_call_change", args=[pk])
     return f"{address}?{urlencode({FILTERS: filters})}" if filters else address

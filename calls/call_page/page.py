@@ -1,4 +1,4 @@
-"""Everything that a call's page shows."""
+"""The content of a call's page in the admin, and the raw JSON behind it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RAW = {"transcript": "final_transcript", "analysis": "analysis_data", "metadata"
 
 
 def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[str, Any]:
-    """For the template `calls/call_page.html`."""
+    """Return the context of the template `calls/call_page.html`, with secrets masked."""
     analysis, metadata = redacted(call.analysis_data), redacted(call.metadata_json)
     judged, gathered = criteria(analysis), collected(analysis)
     badge, status = state_of(call)
@@ -62,7 +62,7 @@ def context_of(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> dict[s
         "links": [html for link in rooms.links_from_call if (html := link(request, call))],
         "sections": [html for section in rooms.sections_of_call if (html := section(request, call))],
         "raw": [(part, raw_url(call, part)) for part, name in RAW.items() if getattr(call, name) is not None],
-        "bubble": get_template("calls/bubble.html"),  # compiled once, not once a turn
+        "bubble": get_template("calls/bubble.html"),  # compiled once, not once per turn
     }
 
 
@@ -71,7 +71,7 @@ def raw_url(call: Call, part: str) -> str:
 
 
 def raw(request: HttpRequest, admin: ReadOnlyAdmin, object_id: str, part: str) -> HttpResponse:
-    """What ElevenLabs sent, without secrets, as indented JSON."""
+    """Answer with one part of what ElevenLabs sent, as indented JSON with secrets masked. `part` is a key of RAW."""
     call = admin.get_object(request, object_id)
     if not admin.has_view_permission(request, call):
         raise PermissionDenied
@@ -83,11 +83,11 @@ def raw(request: HttpRequest, admin: ReadOnlyAdmin, object_id: str, part: str) -
 
 def _indented(value: Any) -> bytes:
     text = json.dumps(redacted(value), indent=2, ensure_ascii=False)
-    return text.encode("utf-8", "backslashreplace")  # an escape can say lone surrogates
+    return text.encode("utf-8", "backslashreplace")  # lone surrogates become escapes
 
 
 def _others(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> list[Call]:
-    """The newest other calls of the driver, of those that the reader may see."""
+    """Return the driver's newest other calls that the reader may see, at most OTHERS_SHOWN."""
     if not call.driver_id:
         return []
     fields = ("call_sid", "status", "call_successful", "failure_reason", "call_start_time", "created_at")
@@ -96,7 +96,7 @@ def _others(call: Call, admin: ReadOnlyAdmin, request: HttpRequest) -> list[Call
 
 
 def _turns_url(call: Call, request: HttpRequest) -> str:
-    """The list of the live turns, for those who may see it."""
+    """Return the URL of the list of the call's live turns; "" if there are none or the user may not see them."""
     if not call.last_sequence_number or not request.user.has_perm("calls.view_calltranscription"):
         return ""
     return f"{reverse('admin:calls_calltranscription_changelist')}?call__id__exact={call.pk}"

@@ -1,4 +1,4 @@
-"""A tool call as the page shows it: what was asked and answered, each cut to a length that a reader reads."""
+"""A tool call as the call's page shows it: its request and its answer, each cut to a readable length."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from typing import Any
 from calls.secret_texts import parsed
 from calls.tool_calls import ToolCall
 
-SHOWN_CHARACTERS = 4_000  # of each part; the raw transcript has the whole
+SHOWN_CHARACTERS = 4_000  # per part; the raw transcript has all of it
 
 
 @dataclass(frozen=True, slots=True)
 class ShownTool:
-    """`state` is a badge's: "bad" with its words, or "". `parts` are pairs of a title and a text."""
+    """A tool call on the page. `state`: the text of its badge, "" if it succeeded; `parts`: pairs of title and text."""
 
     name: str
     latency: str
@@ -44,7 +44,7 @@ def shown_tool(tool: ToolCall) -> ShownTool:
 
 
 def readable(part: Any) -> str:
-    """Indented where it is JSON, or a text that holds JSON. Empty ones are nothing."""
+    """Return a part as text, cut at SHOWN_CHARACTERS; JSON, also inside a text, is indented. "" for an empty part."""
     if isinstance(part, str):
         inside = parsed(part)
         part = part if inside is None else inside

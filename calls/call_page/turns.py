@@ -1,4 +1,4 @@
-"""The conversation as the page shows it: a row for each turn that was heard live, told afterwards, or both."""
+"""The conversation as a call's page shows it: one row per turn, heard live, in the final transcript, or both."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from calls.templatetags.calls import clock, in_zone, named
 from calls.tool_calls import tool_calls
 from calls.wording import Piece, differences
 
-PAUSE_SECONDS = 30  # as on the live page
+PAUSE_SECONDS = 30  # a longer silence is shown, as on the live page
 _SPEAKERS = {"agent": "Agent", "driver": "Driver", "user": "Driver"}
 _LATENCIES = ("convai_llm_service_ttfb", "convai_llm_service_ttf_sentence")
 _MEDIA = {"dtmf": "Keypad", "file": "File", "image": "Image"}
@@ -28,9 +28,10 @@ LIVE_FIELDS = ("call_id", "sequence_number", "speaker_type", "message_text", "ti
 
 @dataclass(slots=True)
 class Shown:
-    """A row. `at`: when it was said, on the call's clock. `iso` says `time` where that does not follow from `at`.
+    """One row of the conversation. `live` and `said`: the wordings of the live turn and of the final transcript, or "".
 
-    `live` and `said` are the wordings that were heard live and told afterwards, "" where there is none.
+    `at`: when it was said, on the call's clock; `time`: the same in CALLS_TIME_ZONE; `iso`: the same in ISO 8601 where
+    it does not follow from `at`; `date`: the day, where it changes.
     """
 
     speaker: str = ""
@@ -53,12 +54,15 @@ class Shown:
     pause: str = ""
     goes_on: bool = False
     turn_key: int | None = None
-    notes: list[Any] = field(default_factory=list)  # of `calls.review`
+    notes: list[Any] = field(default_factory=list)  # `calls.review.panel` adds them
 
 
 @dataclass(slots=True)
 class Conversation:
-    """`start_ms`: when second 0 was, in milliseconds of Unix time; None where nobody knows."""
+    """A call's rows, and the number of rows in which the live turns and the final transcript differ.
+
+    `start_ms`: Unix time of second 0 in milliseconds, None if unknown; `compared`: whether both tellings have speech.
+    """
 
     rows: list[Shown]
     start_ms: int | None
@@ -74,7 +78,7 @@ class Conversation:
 
 
 def conversation_of(call: Call, live: Sequence[CallTranscription] | None = None) -> Conversation:
-    """One query, whatever the length; none where the live turns are given, in order."""
+    """Return the conversation of a call, with one query for the live turns; none if `live` has them, in order."""
     if live is None:
         live = list(call.transcriptions.order_by("sequence_number").only(*LIVE_FIELDS))
     final = call.final_transcript if isinstance(call.final_transcript, list) else []
@@ -96,7 +100,7 @@ def conversation_of(call: Call, live: Sequence[CallTranscription] | None = None)
 
 
 class _Rows:
-    """`final` comes without secrets."""
+    """Makes the shown rows of one call. Secrets in `final` are masked already."""
 
     def __init__(self, call: Call, live: Sequence[CallTranscription], final: Any, compared: bool) -> None:
         self.call, self.live, self.compared = call, live, compared
@@ -172,7 +176,7 @@ class _Rows:
     def _since_start(self, seconds: int) -> datetime | None:
         try:
             return self.start + timedelta(seconds=seconds) if self.start else None
-        except OverflowError:  # ElevenLabs' clock stands at the end of the calendar
+        except OverflowError:  # the start that ElevenLabs sent is at the end of the calendar
             return None
 
     @staticmethod
@@ -181,7 +185,7 @@ class _Rows:
 
 
 def _in_sequence(rows: list[Shown]) -> Iterator[Shown]:
-    """Rows that know the ones before them. The first row of a second has its name: `#t48`."""
+    """Yield the rows with `pause` and `goes_on` set. The first row of each second gets the second as its ID (`t48`)."""
     before: Shown | None = None
     named_seconds: set[int] = set()
     for made in rows:
@@ -209,7 +213,7 @@ def _start(call: Call) -> datetime | None:
 
 
 def _unsaid(meant: Any, said: str) -> str:
-    """What the agent was about to say when it was interrupted, without what it did say."""
+    """Return the rest of what the agent wanted to say when it was interrupted, without the part that it said."""
     if not isinstance(meant, str) or not meant.strip() or meant.strip() == said.strip():
         return ""
     return meant.removeprefix(said.rstrip(" .…-–")) if said else meant
@@ -234,7 +238,7 @@ def _marks(entry: dict[str, Any]) -> Iterator[str]:
 
 
 def _latency(metrics: Any) -> float | None:
-    """How long the model took to begin its answer, in seconds. Newer transcripts keep it one level deeper."""
+    """Return how long the model took to begin its answer, in seconds. Newer transcripts nest it one level deeper."""
     inner = metrics.get("metrics", metrics) if isinstance(metrics, dict) else None
     for name in _LATENCIES:
         measured = inner.get(name) if isinstance(inner, dict) else None

@@ -1,4 +1,4 @@
-"""How a call ended, in one line: the failure with the provider's words, or the criteria that were not met."""
+"""One line on how a call ended: the failure in the telephone provider's words, or the criteria that were not met."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GOAL = {True: "The goal was reached.", False: "The goal was not reached.", None
 
 
 def state_of(call: Call) -> tuple[str, str]:
-    """The badge: its colour and its words, as the live page has them."""
+    """Return the state and the text of a call's badge, as on the live page. The state sets the badge's colour."""
     if not call.ended:
         return "calm", "In progress"
     if call.status == Call.Status.FAILED:
@@ -27,7 +27,7 @@ def state_of(call: Call) -> tuple[str, str]:
 
 
 def why(call: Call, metadata: Any, criteria: Sequence[Criterion]) -> str:
-    """`metadata` is shown: without secrets. "" for a call in progress."""
+    """Return how the call ended; "" for a call in progress. `metadata` must have its secrets masked: it is shown."""
     if not call.ended:
         return ""
     if call.status == Call.Status.FAILED:
@@ -38,7 +38,7 @@ def why(call: Call, metadata: Any, criteria: Sequence[Criterion]) -> str:
 
 
 def short_why(call: Call, metadata: Any, criteria: Sequence[Criterion]) -> str:
-    """For a list: why the call failed, or which criteria it did not meet. "" where neither is so."""
+    """Return, for a list, why the call failed or which criteria it did not meet; "" if neither is so."""
     if call.ended and call.status != Call.Status.FAILED:
         is_met = call.call_successful is not False and all(one.state != "bad" for one in criteria)
         return "" if is_met else _judged(call, criteria)
@@ -62,13 +62,13 @@ def _judged(call: Call, criteria: Sequence[Criterion]) -> str:
 
 
 def _ending(metadata: Any) -> str:
-    """Why the conversation ended, as ElevenLabs tells, and an error that did not fail it."""
+    """Return ElevenLabs' reason for the end of the conversation, and an error that did not make the call fail."""
     reason = _text(metadata, "termination_reason")
     return " ".join(text for text in (f"{reason.rstrip('.')}." if reason else "", _of_error(metadata)) if text)
 
 
 def _of_provider(metadata: Any) -> str:
-    """What the telephone provider said of a call that never became a conversation."""
+    """Return what the telephone provider said about a call that never became a conversation."""
     body = metadata.get("body") if isinstance(metadata, dict) else None
     sip, status = _text(body, "error_reason"), _text(body, "sip_status")
     code = _text(body, "sip_status_code") or _text(body, "SipResponseCode")

@@ -1,1 +1,1 @@
-"""The calls that the list in the admin shows, as a CSV file: a row a call, or a row a turn."""
+"""The CSV export of the calls that the list in the admin shows: one row per call, or one row per turn."""

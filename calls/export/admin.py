@@ -1,4 +1,4 @@
-"""Export, in the admin's list of calls: links above it, and the file that they give."""
+"""The export in the admin: links above the list of calls, and the view that sends the file."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ else:
 
 ROWS = "rows"
 NO_FILTERS = (ROWS, PAGE_VAR, ALL_VAR, ERROR_FLAG)
-NOBODY = Subject(None, "", None)  # the row of the access log is of the export, and of no single call
+NOBODY = Subject(None, "", None)  # this row of the access log is about the whole export
 
 
 class ExportCalls(Admin):
-    """Exactly the calls that the list shows, on all of its pages, in its order."""
+    """An admin mixin that exports exactly the calls that the list shows, of all its pages and in its order."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.export)
@@ -79,7 +79,7 @@ class ExportCalls(Admin):
         return response
 
     def _listed(self, request: HttpRequest, filters: QueryDict) -> QuerySet[Call]:
-        """What the list would show with these filters. Raises IncorrectLookupParameters."""
+        """Return the calls that the list shows with these filters. Raises IncorrectLookupParameters."""
         request.GET = filters  # type: ignore[assignment]
         changelist = self.get_changelist_instance(request)
         if problems := [said for one in changelist.filter_specs if (said := getattr(one, "error", ""))]:
@@ -89,7 +89,7 @@ class ExportCalls(Admin):
 
 
 def export_link(rows: str, title: str, request: HttpRequest) -> str:
-    """To the export of the list that this request is for."""
+    """Return the link that exports the list of this request; "" for a user who may not export calls."""
     if not request.user.has_perms(PERMISSIONS):
         return ""
     query = _without_page(request)
@@ -102,7 +102,7 @@ links_above_list += [partial(export_link, "calls", "Export calls"), partial(expo
 
 
 def _without_page(request: HttpRequest) -> QueryDict:
-    """The filters, search and order of a list."""
+    """Return the filters, search and order of a list, without its page number."""
     query = request.GET.copy()
     for name in NO_FILTERS:
         query.pop(name, None)

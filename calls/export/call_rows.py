@@ -1,4 +1,4 @@
-"""The cells of a call. What ElevenLabs sent comes without secrets, as on the call's page."""
+"""The export's cells of a call. Secrets in what ElevenLabs sent are masked, as on the call's page."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ UNREAD = ("final_transcript", "party_sources")
 
 
 def heading() -> list[str]:
-    """Times are in CALLS_TIME_ZONE, which the heading names."""
+    """Return the headings. They name CALLS_TIME_ZONE, in which the times are."""
     return [
         *("Call SID", "Conversation ID", f"Started ({zone().key})", f"Ended ({zone().key})"),
         *("Agent", "Agent ID", "Driver ID", "Direction", "From", "To", "Answered by"),
@@ -28,7 +28,7 @@ def heading() -> list[str]:
 
 
 def cells_of(call: Call, address: str, is_recorded: bool) -> Sequence[Cell]:
-    """`address` is that of the call's page."""
+    """Return the cells of one call, in the order of `heading`. `address` is the URL of the call's page."""
     analysis, metadata = redacted(call.analysis_data), redacted(call.metadata_json)
     judged = criteria(analysis)
     return [
@@ -46,12 +46,12 @@ def cells_of(call: Call, address: str, is_recorded: bool) -> Sequence[Cell]:
 
 
 def started(call: Call) -> str:
-    """As the list has it: a call whose start nobody told began when it was registered."""
+    """Return the start as the list shows it: if the start is not known, the time of registration."""
     return local(call.call_start_time or call.created_at)
 
 
 def local(moment: datetime | None) -> str:
-    """As spreadsheets read it."""
+    """Return a time in CALLS_TIME_ZONE, in a form that spreadsheets read; "" for None."""
     return f"{in_zone(moment):%Y-%m-%d %H:%M:%S}" if moment else ""
 
 
@@ -60,5 +60,5 @@ def reason(call: Call) -> str:
 
 
 def _listed(told: Any) -> str:
-    """A line for each: `Delivery time: Met (He said 16:15.)`."""
+    """Return one line per criterion or collected value: `Delivery time: Met (He said 16:15.)`."""
     return "\n".join(f"{named(name)}: {said}" + (f" ({why_so})" if why_so else "") for name, said, why_so in told)

@@ -1,4 +1,4 @@
-"""How many exports may be under way at once in one process: each holds a browser's connection, often for minutes."""
+"""A limit on the exports that run at once in one process: each holds a browser's connection, often for minutes."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ FOR_ALL, FOR_EACH_USER = 4, 2
 
 
 class Full(Exception):
-    """`status` is that of the answer."""
+    """Too many exports are running. `status` is the HTTP status of the answer."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -17,7 +17,7 @@ class Full(Exception):
 
 
 class Place:
-    """Taken when it is made, raising Full; given back once, however often that is said."""
+    """A place for one running export. Making it takes the place or raises Full; `give_back` may be called again."""
 
     _taken: ClassVar[list[Place]] = []
     _lock = threading.Lock()

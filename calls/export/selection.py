@@ -1,4 +1,4 @@
-"""Which calls an export holds, and the pages in which they are read."""
+"""The calls of an export, and the pages in which they are read."""
 
 from __future__ import annotations
 
@@ -27,7 +27,10 @@ class NotAllowedAnyMore(Exception):
 
 
 class Form(NamedTuple):
-    """What a row is. `size`: calls of a page, whose transcripts are in memory at once."""
+    """A form of the export. `rows` makes the rows of a page of calls; `unread` names fields that the query defers.
+
+    `size`: calls per page, whose transcripts are in memory at once.
+    """
 
     title: str
     size: int
@@ -37,7 +40,7 @@ class Form(NamedTuple):
 
 
 def keys_of(calls: QuerySet[Call]) -> array[int]:
-    """The keys of these calls in their order, eight bytes each. One statement, so no call is missed or comes twice."""
+    """Return the keys of these calls in order, 8 bytes per key. One statement: no call is missing or comes twice."""
     try:
         sql, parameters = calls.values_list("pk").query.sql_with_params()
     except EmptyResultSet:
@@ -48,9 +51,10 @@ def keys_of(calls: QuerySet[Call]) -> array[int]:
 
 
 def page_of(keys: Sequence[int], form: Form, visitor: Visitor, site: str) -> bytes:
-    """The lines of these calls, of those that are there yet, once the access log has who gets them.
+    """Write the visitor into the access log, then return the CSV lines of those calls that still exist.
 
-    `site` is the beginning of all addresses. Raises django.db.Error and NotAllowedAnyMore.
+    Calls that the visitor may not see any more are left out. `site` is the beginning of all URLs. Raises
+    django.db.Error, and NotAllowedAnyMore if the visitor lost a permission.
     """
     user = get_user_model().objects.filter(pk=visitor.user_id, is_active=True, is_staff=True).first()
     if user is None or not user.has_perms(PERMISSIONS):

@@ -1,6 +1,6 @@
-"""The file as it is sent: a page of calls at a time, each read by short statements when the browser has the one before.
+"""The streamed file: one page of calls at a time, read by short statements after the browser took the page before.
 
-Between two pages nothing is held but the keys of the calls: no transaction, no cursor, no connection.
+Between two pages an export holds only the keys of its calls: no transaction, no cursor, no database connection.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from calls.export.selection import Form, NotAllowedAnyMore, page_of
 from calls.threads import Threads
 
 logger = logging.getLogger(__name__)
-STALLED_SECONDS = 60.0  # that a browser may take no byte
-_thread = Threads("export", 1)  # of all exports: they take turns, a page each
+STALLED_SECONDS = 60.0  # how long a browser may take no byte before its export ends
+_thread = Threads("export", 1)  # one thread for all exports: they take turns, one page each
 
 
 class EndedEarly(Exception):
-    """The connection is cut, so that the browser does not take the file for whole."""
+    """An export failed. This error cuts the connection, so that the browser does not take the file for complete."""
 
 
 class Export:
-    """The bytes of one export. Whoever ends it, in any way, gives its place back."""
+    """The bytes of one export. However the export ends, it gives its place back."""
 
     def __init__(self, place: Place, keys: array[int], form: Form, visitor: Visitor, site: str) -> None:
         self._place, self._keys, self._form, self._visitor, self._site = place, keys, form, visitor, site
 
     def close(self) -> None:
-        """For Django, which says so when it is done with the response."""
+        """Give the place back. Django calls this when it is done with the response."""
         self._place.give_back()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
@@ -53,7 +53,7 @@ class Export:
                 took = time.monotonic() - began
                 with self._impatient():
                     yield page
-                await asyncio.sleep(took)  # the threads of a process share its one processor: webhooks come first
+                await asyncio.sleep(took)  # threads share one processor: leave half to others, webhooks come first
         finally:
             self._place.give_back()
 
@@ -67,7 +67,7 @@ class Export:
 
     @contextmanager
     def _impatient(self) -> Iterator[None]:
-        """End the work if the browser does not take what is yielded inside."""
+        """Cancel the export if the block lasts longer than STALLED_SECONDS, because the browser takes nothing."""
         task = asyncio.current_task()
         timer = asyncio.get_running_loop().call_later(STALLED_SECONDS, self._stop, task)
         try:

@@ -1,4 +1,4 @@
-"""The cells of a call's turns, live ones and those told afterwards: the one ordered record that the call's page has."""
+"""The export's rows of a call's turns, live or from the final transcript, in the one order of the call's page."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def heading() -> list[str]:
 
 
 def live_turns(calls: Sequence[Call]) -> dict[int, list[CallTranscription]]:
-    """Of each call by its key, in order. One query."""
+    """Return the live turns of these calls by call key, in order, with one query."""
     turns = CallTranscription.objects.filter(call__in=[call.pk for call in calls]).only(*LIVE_FIELDS)
     in_order = turns.order_by("call_id", "sequence_number")
     return {key: list(group) for key, group in groupby(in_order, key=lambda turn: turn.call_id)}
 
 
 def rows_of(call: Call, address: str, live: Sequence[CallTranscription]) -> Iterator[Sequence[Cell]]:
-    """A row for each turn, and one for a call in which nobody spoke: it is among the calls of the list, too."""
+    """Yield one row per turn, or a single row for a call without turns, because the list shows that call too."""
     of_call: list[Cell] = [
         *(call.call_sid, call.conversation_id or "", started(call), call.agent_name, call.agent_id, call.driver_id),
         *(call.get_direction_display(), state_of(call)[1], reason(call), address),

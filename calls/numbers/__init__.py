@@ -1,1 +1,1 @@
-"""Numbers about calls, per agent and day, each with the way to the calls that it counts."""
+"""The page of numbers about calls, per agent and per day. Each number links to the calls that it counts."""

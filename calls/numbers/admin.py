@@ -1,4 +1,4 @@
-"""The page of numbers in the admin, and the links to it."""
+"""The page of numbers in the admin, and the link to it above the list of calls."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
     Admin = object
 
-MILLISECONDS = 8_000  # of each of the two statements
+MILLISECONDS = 8_000  # limit of each of the two statements
 
 
 class NumbersOfCalls(Admin):
@@ -70,7 +70,7 @@ class NumbersOfCalls(Admin):
 
 
 def _numbers(calls: QuerySet[Call], span: Span, agent_id: str | None) -> dict[str, Any]:
-    """For the template; of an agent alone where `agent_id` is not None. Raises TookTooLong."""
+    """Return the numbers for the template, of one agent if `agent_id` is not None. Raises TookTooLong."""
     calls = calls_of(span, calls, agent_id)
     with at_most(MILLISECONDS):
         groups, reasons = groups_of(calls), reasons_of(calls)
@@ -86,7 +86,7 @@ def _numbers(calls: QuerySet[Call], span: Span, agent_id: str | None) -> dict[st
 
 
 def numbers_link(request: HttpRequest) -> str:
-    """With the days and the agent of the list, where it has them. Numbers need a first day."""
+    """Return the link to the numbers of the list's agent and days; without a first day, of the agent alone."""
     kept = (*DAYS, AGENT) if request.GET.get(DAYS[0]) else (AGENT,)
     query = request.GET.copy()
     for name in [name for name in query if name not in kept]:

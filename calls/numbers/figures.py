@@ -1,4 +1,4 @@
-"""What is counted, by PostgreSQL or SQLite, in one pass over the calls that started on these days."""
+"""Figures of the calls that started on some days. PostgreSQL or SQLite counts them in one pass over these calls."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from calls.zone import zone
 
 REASONS_SHOWN = 15
 _COMPLETED = Q(status=Call.Status.COMPLETED)
-# What a call is counted under. All but `heard` add up to the calls.
+# The condition of each count. All counts but `heard` add up to the number of calls.
 COUNTED = {
     "in_progress": Q(status=Call.Status.IN_PROGRESS),
     "failed": Q(status=Call.Status.FAILED),
@@ -32,7 +32,7 @@ _SUMMED = {"seconds": "call_duration_seconds", "credits": "cost", "usd": "cost_u
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Of some calls. Sums are None where no call tells the value; `timed` have a duration."""
+    """Counts and sums of some calls. A sum is None if no call has the value; `timed` counts calls with a duration."""
 
     calls: int = 0
     in_progress: int = 0
@@ -55,7 +55,7 @@ class Figures:
 
     @property
     def success(self) -> float | None:
-        """The share of the calls whose goal was reached, of those that have a verdict."""
+        """Return the share of calls that reached their goal, of the calls with a verdict; None without such calls."""
         judged = self.met + self.not_met
         return self.met / judged if judged else None
 
@@ -66,7 +66,7 @@ class Figures:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The calls of an agent ("": not known) on one day."""
+    """The figures of one agent's calls on one day. `agent_id` is "" for calls whose agent is not known."""
 
     agent_id: str
     agent_name: str
@@ -81,12 +81,13 @@ class Reason:
 
 
 def calls_of(span: Span, calls: QuerySet[Call], agent_id: str | None = None) -> QuerySet[Call]:
-    """Those of `calls` that started in the span: as everywhere, by registration where the start is not known."""
+    """Return the calls that started in the span; a call whose start is not known counts by its registration."""
     within = calls.order_by().alias(started=STARTED).filter(started__gte=span.begins, started__lt=span.ends)
     return within if agent_id is None else within.filter(agent_id=agent_id)
 
 
 def groups_of(calls: QuerySet[Call]) -> list[Group]:
+    """Return the figures per agent and day, with one query."""
     found = calls.annotate(day=TruncDate(STARTED, tzinfo=zone())).values("agent_id", "day")
     counted: dict[str, Any] = {name: Count("pk", filter=condition) for name, condition in COUNTED.items()}
     summed = {name: Sum(field) for name, field in _SUMMED.items()}
@@ -97,7 +98,7 @@ def groups_of(calls: QuerySet[Call]) -> list[Group]:
 
 
 def reasons_of(calls: QuerySet[Call]) -> list[Reason]:
-    """Why calls failed: the most frequent reasons."""
+    """Return the most frequent failure reasons, at most REASONS_SHOWN."""
     failed = calls.filter(COUNTED["failed"]).values(text=F("failure_reason")).annotate(calls=Count("pk"))
     return [Reason(**row) for row in failed.order_by("-calls", "text")[:REASONS_SHOWN]]
 

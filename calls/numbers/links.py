@@ -1,4 +1,4 @@
-"""Links from numbers to the list of the calls that they count."""
+"""URLs from numbers to the list of the calls that they count."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ DAYS = StartedFilter.parameter_names
 (AGENT,), (REASON,) = AgentFilter.parameter_names, ReasonFilter.parameter_names
 REASON_MAX_LENGTH = 500
 _COMPLETED = {"status__exact": Call.Status.COMPLETED.value}
-# by the name in `Figures`
+# the filters of the list, by field of `Figures`
 FILTERS: dict[str, dict[str, str]] = {
     "calls": {},
     "in_progress": {"status__exact": Call.Status.IN_PROGRESS.value},
@@ -29,12 +29,15 @@ FILTERS: dict[str, dict[str, str]] = {
 
 
 def link_to(name: str, span: Span, agent_id: str | None) -> str:
-    """The list of what this number counts: of all agents (None), of one, or of none that is known ("")."""
+    """Return the URL of the list of the calls that this number counts.
+
+    `agent_id` is None for all agents, and "" for calls whose agent is not known.
+    """
     return list_of({**_common(span, agent_id), **FILTERS[name]})
 
 
 def link_to_reason(text: str, span: Span, agent_id: str | None) -> str:
-    """ "" where the address would be too long, or have a secret in it."""
+    """Return the URL of the list of calls that failed for this reason; "" if it would be too long or show a secret."""
     if len(text) > REASON_MAX_LENGTH or redacted(text) != text:
         return ""
     return list_of({**_common(span, agent_id), **FILTERS["failed"], REASON: text})

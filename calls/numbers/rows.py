@@ -1,4 +1,4 @@
-"""The figures as the page shows them: rows of cells, each with its way to the list, and a bar."""
+"""The figures as rows of the page: each row has a bar, and cells that link to the list of calls."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _PARTS = ("met", "not_met", "unknown", "failed", "in_progress")
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """`url` is "" where there is nothing to list, or no address for it."""
+    """A cell of a table. `url` leads to the calls behind it; "" if there are none or they have no URL."""
 
     text: str
     url: str = ""
@@ -29,7 +29,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Of a bar, in hundredths of its room."""
+    """A part of a bar. `begins` and `length` are percentages of the width that the bar may have."""
 
     kind: str
     begins: str
@@ -38,7 +38,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class ShownRow:
-    """`url` leads to the numbers of the agent alone; "" for a day and a reason."""
+    """A row of a table. `url` leads to the numbers of the row's agent; it is "" in a row of a day or a reason."""
 
     title: str
     note: str
@@ -55,14 +55,14 @@ REASON_HEADINGS = ("Calls",)
 
 
 def cells_of(figures: Figures, span: Span, agent_id: str | None) -> list[Cell]:
-    """In the order of HEADINGS."""
+    """Return the cells of a row, in the order of HEADINGS."""
 
     def counted(name: str) -> Cell:
         number = getattr(figures, name)
         return Cell(f"{number:,}", link_to(name, span, agent_id) if number else "")
 
     def told(name: str, text: str | None) -> Cell:
-        """A sum or share, with the way to the calls that make it."""
+        """Return the cell of a sum or share, with the link to the calls in it."""
         return Cell(text or NONE, link_to(name, span, agent_id) if text and getattr(figures, name) else "")
 
     return [
@@ -77,7 +77,7 @@ def cells_of(figures: Figures, span: Span, agent_id: str | None) -> list[Cell]:
 
 
 def bar_of(figures: Figures, longest: int) -> list[Part]:
-    """As long as the calls are many, beside the longest bar of the table."""
+    """Return the parts of a bar. `longest` is the number of calls in the longest bar of the table."""
     parts, before = [], 0
     for kind in _PARTS:
         number = getattr(figures, kind)
@@ -88,7 +88,7 @@ def bar_of(figures: Figures, longest: int) -> list[Part]:
 
 
 def by_agent(groups: Iterable[Group]) -> dict[str, tuple[str, Figures]]:
-    """Name and figures of each agent, the one with the most calls first."""
+    """Return name and figures of each agent by agent ID; the agent with the most calls is first."""
     groups_of: defaultdict[str, list[Group]] = defaultdict(list)
     for group in groups:
         groups_of[group.agent_id].append(group)

@@ -1,4 +1,4 @@
-"""The days that numbers are about."""
+"""The range of days that the numbers are about."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ FIRST_YEAR, LAST_YEAR = 1970, 9000  # within them every zone has every day
 
 
 class BadSpan(Exception):
-    """Its text says what to write."""
+    """The parameters give no valid span. The text tells the user what to write."""
 
 
 class Span(NamedTuple):
-    """Two days of CALLS_TIME_ZONE, both inside."""
+    """A range of days in CALLS_TIME_ZONE; both `first` and `last` are inside."""
 
     first: date
     last: date
@@ -32,24 +32,28 @@ class Span(NamedTuple):
 
     @property
     def ends(self) -> datetime:
-        """The first moment behind it."""
+        """Return the first moment after the last day, in UTC."""
         return days.end(self.last)
 
 
 def this_month() -> Span:
-    """To today."""
+    """Return the span from the first of this month to today."""
     day = days.today()
     return Span(day.replace(day=1), day)
 
 
 def usual_spans() -> list[tuple[str, Span]]:
-    """Those of the list of calls, with their titles; without days that are still to come."""
+    """Return the spans that the list of calls offers, with their titles, without days in the future."""
     day = days.today()
     return [(title, Span(first, min(last, day))) for title, first, last in days.ranges(day)]
 
 
 def span_of(query: Mapping[str, str], names: Sequence[str]) -> Span:
-    """What two parameters say: to today where the second says nothing, this month where both do. Raises BadSpan."""
+    """Return the span that the two parameters `names` give. Raises BadSpan.
+
+    Without the second parameter the span ends today (if it begins later, on its first day); without both it is this
+    month up to today.
+    """
     begins, ends = (query.get(name, "").strip() for name in names)
     if not (begins or ends):
         return this_month()

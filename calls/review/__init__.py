@@ -1,1 +1,1 @@
-"""Reviewing calls: the mark, labels, and notes on a call or a turn. `calls.review_call` writes, `view_call` reads."""
+"""Reviews of calls: the mark, labels and notes. `calls.review_call` is the permission to write, `view_call` to read."""

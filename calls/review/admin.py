@@ -1,4 +1,4 @@
-"""Reviewing in the admin: the forms of a call's page, and the action of the list."""
+"""Reviewing in the admin: the view behind the forms of a call's page, and the action of the list of calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ from calls.review.places import place_of, row_at, row_named, second_in
 from calls.review.refusals import NotReviewed
 
 AT_ONCE = 200
-Said = tuple[str, int, str]  # to the reviewer, how loudly, and where on the page to go on
+Said = tuple[str, int, str]  # message to the reviewer, its level, and the anchor at which the page opens
 
 if TYPE_CHECKING:
     _Admin = admin.ModelAdmin[Call]
@@ -38,7 +38,7 @@ else:
 
 
 def review_button(request: HttpRequest, call: Call) -> str:
-    """For the head of a call's page."""
+    """Return the review button for the head of a call's page; "" for a user who may not review."""
     if not request.user.has_perm("calls.review_call"):
         return ""
     return render_to_string("calls/review/button.html", {"call": call, "url": review_url(call, request)}, request)
@@ -48,7 +48,7 @@ links_from_call.append(review_button)
 
 
 class ReviewCalls(_Admin):
-    """POST, redirect, GET: each form of the page sends what to `do`."""
+    """An admin mixin that takes the forms of a call's page: POST, then redirect. The field `do` names the action."""
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.review)
@@ -65,7 +65,7 @@ class ReviewCalls(_Admin):
             raise PermissionDenied
         address = page_of(call.pk, request.GET.get(FILTERS, ""))
         done = _DOES.get(request.POST.get("do", "")) if request.method == "POST" else None
-        if done is None:  # somebody signed in again in between
+        if done is None:  # such as the GET after the user signed in again
             return HttpResponseRedirect(address)
         following = self._next_to_review(request, call) if done is _mark else ""
         try:
@@ -85,13 +85,16 @@ class ReviewCalls(_Admin):
         return HttpResponseRedirect(f"{address}{place}")
 
     def _next_to_review(self, request: HttpRequest, call: Call) -> str:
-        """In a list of calls that are not reviewed, a call that was marked has no next one any more."""
+        """Return the URL of the next call if the reader came from a list of calls that are not reviewed; else "".
+
+        The caller asks before it marks the call: afterwards the call is not in that list any more.
+        """
         filters = QueryDict(request.GET.get(FILTERS, ""))
         return neighbours_of(call, self, request).following if filters.get("reviewed") == "no" else ""  # type: ignore[arg-type]
 
     @admin.action(description="Mark as reviewed", permissions=["review"])
     def mark_reviewed(self, request: HttpRequest, calls: QuerySet[Call]) -> None:
-        """At most AT_ONCE, the newest first, each in a transaction of its own."""
+        """Mark at most AT_ONCE of these calls, the newest first, each in its own transaction."""
         rows = list(calls.filter(reviewed_at__isnull=True).order_by("-pk").only("pk")[: AT_ONCE + 1])
         marked = others = 0
         for call in rows[:AT_ONCE]:

@@ -1,4 +1,4 @@
-"""Filters of the list of calls: those that were reviewed, and those with a label."""
+"""Filters of the list of calls, by whether a call was reviewed and by label."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ReviewedFilter(Options):
 
 
 class LabelFilter(CallFilter):
-    """Those that calls were given lately are offered; the address takes any, in whichever case it is written."""
+    """A filter by label. It offers the labels that were given lately; its parameter takes any label, in any case."""
 
     title = "label"
     parameter_names = ("label",)
@@ -37,7 +37,7 @@ class LabelFilter(CallFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Call]) -> QuerySet[Call]:
         if not self.said:
             return queryset
-        # PostgreSQL may walk through the calls from the newest on: from the newest of the label, not from the table's
+        # PostgreSQL may scan the calls from the newest on: it then begins at the label's newest call, not the table's
         newest = CallLabel.objects.filter(name=self.chosen).order_by("-call").values("call")[:1]
         return queryset.filter(labels__name=self.chosen, pk__lte=Subquery(newest))
 

@@ -1,4 +1,4 @@
-"""How labels are written, and which ones are in use."""
+"""The written form of labels, and the labels that are in use."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SUGGESTED = 40
 
 
 def written(name: str) -> str:
-    """A label as it is kept: small letters, single spaces, and nothing that cannot be seen."""
+    """Return a label as it is stored: lower case, single spaces, no control characters."""
     seen = "".join(
         " " if unicodedata.category(char) in ("Cc", "Cs", "Zl", "Zp") else char
         for char in unicodedata.normalize("NFC", name)
@@ -30,7 +30,7 @@ def written(name: str) -> str:
 
 
 def names_in(text: str) -> list[str]:
-    """The labels that somebody typed, with commas between them. Raises NotReviewed."""
+    """Return the labels in a text, separated by commas. Raises NotReviewed for a bad label, or if there is none."""
     names = list(dict.fromkeys(name for part in text.split(",") if (name := written(part))))
     if not names:
         raise NotReviewed("Type a label.")
@@ -42,10 +42,10 @@ def names_in(text: str) -> list[str]:
 
 
 def in_use(request: HttpRequest) -> list[str]:
-    """Labels that calls which the user may see were given lately, in the order of the alphabet.
+    """Return up to SUGGESTED labels that were given lately to calls which the user may see, in alphabetical order.
 
-    The newest labels alone are looked at: the query does not grow with the table. One for each request: a call's page
-    asks for itself and for the list that it came from.
+    The query reads only the newest NEWEST_LOOKED_AT labels, so that it does not grow with the table. The request caches
+    the result, because a call's page asks twice: for itself, and for the list that the reader came from.
     """
     known: list[str] | None = getattr(request, "labels_in_use", None)
     if known is None:

@@ -1,4 +1,4 @@
-"""The reviews of two rows that turned out to be one call: nothing that staff wrote is lost."""
+"""Merging the reviews of two rows that turned out to be one call. Nothing that staff wrote is lost."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from calls.models import Call, CallLabel, ReviewNote
 
 
 def merge_reviews(stays: Call, goes: Call) -> None:
-    """`stays` gets the notes and labels of both, and the newer mark; the caller saves it."""
+    """Move the notes and labels of `goes` to `stays`, and set the newer mark on `stays`, which the caller saves."""
     ReviewNote.objects.filter(call=goes).update(call=stays)
     if labels := list(CallLabel.objects.filter(call=goes)):
         known = set(stays.labels.values_list("name", flat=True))

@@ -1,4 +1,4 @@
-"""What a call's page shows of its review."""
+"""The review of a call as its page shows it: labels, notes and the forms."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from calls.templatetags.calls import clock
 
 @dataclass(frozen=True, slots=True)
 class ShownNote:
-    """`at` and `quote` say of which turn it is, "" for the whole call; `placed`: it stands at its turn."""
+    """A note on the page. `at` and `quote`: second and words of its turn, or ""; `placed`: it is shown at the turn."""
 
     pk: int
     author: str
@@ -36,7 +36,7 @@ class ShownNote:
 
 
 def review_of(call: Call, conversation: Conversation, request: HttpRequest) -> dict[str, Any]:
-    """For the templates of `calls/review`. Rows of the conversation get their notes. At most three queries."""
+    """Return the context for the templates of `calls/review`, and add each note to its row. At most three queries."""
     may_review = request.user.has_perm("calls.review_call")
     places, notes = Places(conversation.rows), list[ShownNote]()
     for note in call.review_notes.all():
@@ -71,7 +71,7 @@ def _labels(call: Call) -> list[str]:
 
 
 def review_url(call: Call, request: HttpRequest) -> str:
-    """Where the forms go. It keeps the list that the reader came from."""
+    """Return the URL to which the forms are sent. It carries the list that the reader came from."""
     filters = request.GET.get(FILTERS, "")
     address = reverse("admin:calls_call_review", args=[call.pk])
     return f"{address}?{urlencode({FILTERS: filters})}" if filters else address

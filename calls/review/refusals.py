@@ -1,7 +1,7 @@
-"""Why something cannot be written."""
+"""The error for a review that cannot be written."""
 
 from __future__ import annotations
 
 
 class NotReviewed(Exception):
-    """Nothing was written. The text says to the reviewer why, and what to do."""
+    """Nothing was written. The text tells the reviewer why, and what to do."""

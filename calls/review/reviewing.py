@@ -1,4 +1,8 @@
-"""What a reviewer does with a call. Each is one transaction, and a row of the access log with it."""
+"""The actions of a reviewer. Each is one transaction that also writes a row into the access log.
+
+Each raises Call.DoesNotExist if the call is gone, and NotLogged if the access log cannot be written; then nothing is
+changed. Most return whether they changed anything.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +24,7 @@ NOTE_MAX_LENGTH = 4_000
 
 
 def mark(request: HttpRequest, call: Call) -> bool:
-    """Reviewed, by this user and now. False where it was already, and stays as it was."""
+    """Mark the call as reviewed, by this user and now. A call that is marked already stays as it is; return False."""
 
     def change(call: Call) -> str:
         if call.reviewed_at is not None:
@@ -33,7 +37,7 @@ def mark(request: HttpRequest, call: Call) -> bool:
 
 
 def take_back(request: HttpRequest, call: Call) -> bool:
-    """Not reviewed any more, whoever had marked it."""
+    """Remove the mark from the call, whoever set it. Return False if the call has no mark."""
 
     def change(call: Call) -> str:
         if call.reviewed_at is None:
@@ -46,7 +50,7 @@ def take_back(request: HttpRequest, call: Call) -> bool:
 
 
 def add_labels(request: HttpRequest, call: Call, names: Iterable[str]) -> bool:
-    """Those that it has already count for nothing. Raises NotReviewed where it would have too many."""
+    """Add labels to the call; labels that it has already are skipped. Raises NotReviewed if it would have too many."""
 
     def change(call: Call) -> str:
         known = set(call.labels.values_list("name", flat=True))
@@ -64,7 +68,10 @@ def take_label_off(request: HttpRequest, call: Call, name: str) -> bool:
 
 
 def write_note(request: HttpRequest, call: Call, text: str, place: dict[str, Any]) -> ReviewNote:
-    """A form that is sent twice is one note. Raises NotReviewed."""
+    """Write a note at this place (see `place_of`) and return it. A form that is sent twice gives one note.
+
+    Raises NotReviewed for an empty or too long text, and for a call with too many notes.
+    """
     text = "\n".join(text.replace("\x00", "").splitlines()).strip()
     if not text:
         raise NotReviewed("Type a note.")
@@ -89,7 +96,7 @@ def write_note(request: HttpRequest, call: Call, text: str, place: dict[str, Any
 
 
 def delete_note(request: HttpRequest, call: Call, note_id: int) -> bool:
-    """One's own. Superusers delete anybody's."""
+    """Delete a note that the user wrote; a superuser may delete any note. Return False if there is no such note."""
     notes = call.review_notes.filter(pk=note_id)
     if not request.user.is_superuser:
         notes = notes.filter(author_id=Visitor.of(request).user_id)
@@ -97,9 +104,10 @@ def delete_note(request: HttpRequest, call: Call, note_id: int) -> bool:
 
 
 def _changed(request: HttpRequest, call: Call, change: Callable[[Call], str]) -> bool:
-    """Whether `change`, which says what it did, did something. It gets the call with its row locked.
+    """Run `change` on the locked call and log what it says it did, in one transaction. Return whether it did anything.
 
-    Raises Call.DoesNotExist if it is gone, and NotLogged, when nothing is changed.
+    `change` returns "" if it did nothing. Raises Call.DoesNotExist if the call is gone, and NotLogged if the access log
+    cannot be written; then nothing is changed.
     """
     with transaction.atomic():
         call = call.locked()

@@ -1,4 +1,4 @@
-"""How pages write what calls hold: words, times, durations, names."""
+"""Template filters that format the values of calls: words, times, durations, names."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ register.filter("words", bidi.words)
 
 @register.filter
 def source(text: str) -> SafeString:
-    """As `words`, for the content of an element alone: there quotes need no escape, and JSON has many."""
+    """Return what `words` returns, but with plain quotes (JSON has many). Only for the content of an element."""
     return mark_safe(bidi.words(text).replace("&quot;", '"'))  # noqa: S308
 
 
 @register.filter
 def named(code: str) -> str:
-    """A code in words: `no-answer` → `No answer`. Sentences stay as they are."""
+    """Return a code as words: `no-answer` → `No answer`. A sentence stays as it is."""
     if not re.fullmatch(r"[\w-]+", code):
         return code
     text = re.sub(r"[_-]+", " ", code).strip()
@@ -37,7 +37,7 @@ def named(code: str) -> str:
 
 @register.filter
 def clock(seconds: float | Decimal | None) -> str:
-    """`0:07`, `12:31`, `1:02:09`."""
+    """Return a duration in seconds as `0:07`, `12:31` or `1:02:09`; "" for None."""
     if seconds is None:
         return ""
     minutes, rest = divmod(max(0, int(seconds)), 60)
@@ -47,7 +47,7 @@ def clock(seconds: float | Decimal | None) -> str:
 
 @register.filter
 def moment(at: datetime | None) -> SafeString | str:
-    """A time with its date and its seconds, in CALLS_TIME_ZONE. A script says it in the reader's zone."""
+    """Return a time as HTML, with date and seconds, in CALLS_TIME_ZONE. A script converts it to the reader's zone."""
     if at is None:
         return ""
     local = in_zone(at)
@@ -55,7 +55,7 @@ def moment(at: datetime | None) -> SafeString | str:
 
 
 def in_zone(at: datetime) -> datetime:
-    """In CALLS_TIME_ZONE; at the ends of the calendar, where that is beyond it, in UTC."""
+    """Return a time in CALLS_TIME_ZONE, or in UTC if the conversion would leave Python's calendar."""
     try:
         return at.astimezone(zone())
     except OverflowError:
@@ -64,13 +64,13 @@ def in_zone(at: datetime) -> datetime:
 
 @register.filter
 def number(value: Decimal | None) -> str:
-    """With commas between thousands and without empty decimals."""
+    """Return a number with commas between thousands and without trailing zeros; "" for None."""
     return "" if value is None else f"{value.normalize():,f}" if value else "0"
 
 
 @register.filter
 def value(collected: Any) -> str:
-    """What an analysis collected: `–` for nothing, Yes and No for booleans, JSON for lists and objects."""
+    """Return a value that an analysis collected as text: `–` for nothing, Yes or No, JSON for lists and objects."""
     if collected is None or collected == "":
         return "–"
     if isinstance(collected, dict | list):

@@ -1,4 +1,4 @@
-"""What the templates of lists ask a change list of the admin."""
+"""Template filters that read a change list of the admin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ register = template.Library()
 
 @register.filter
 def choices_in(spec: Any, changelist: Any) -> list[dict[str, Any]]:
-    """The links of a filter, ours or one of Django's; made once, as some read the database."""
+    """Return the choices of a list filter, callsite's or Django's; cached, because some read the database."""
     if not hasattr(spec, "shown_choices"):
         spec.shown_choices = list(spec.choices(changelist))
     choices: list[dict[str, Any]] = spec.shown_choices
@@ -22,7 +22,7 @@ def choices_in(spec: Any, changelist: Any) -> list[dict[str, Any]]:
 
 @register.filter
 def filters_in_use(changelist: Any) -> list[str]:
-    """What each filter that is in use is set to. The first choice of each is no filter."""
+    """Return the chosen value of each filter in use. The first choice of a filter means that it is not in use."""
     used: list[str] = []
     for spec in changelist.filter_specs:
         choices = choices_in(spec, changelist)
@@ -35,6 +35,6 @@ def filters_in_use(changelist: Any) -> list[str]:
 
 @register.filter
 def found_under(changelist: Any, place: int) -> Any:
-    """What a search found in the call of this row; None where nothing was searched."""
+    """Return what a search found in the call of row `place`; None if nothing was searched."""
     found = getattr(changelist, "found", None)
     return found[place] if found else None

@@ -1,4 +1,4 @@
-"""`manage.py end_silent_calls`: calls whose end nobody told do not stay in progress for ever."""
+"""`manage.py end_silent_calls`: end silent calls, so that none stays in progress for ever if its end is never told."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from django.db import close_old_connections
 from calls.silence import end_silent_calls
 
 logger = logging.getLogger(__name__)
-LOOK_SECONDS = 1.0  # how soon it notices that the process that started it is gone
+LOOK_SECONDS = 1.0  # how often it checks that the process that started it still lives
 LONGEST_SECONDS = 86_400
 
 
@@ -32,14 +32,14 @@ class Command(BaseCommand):
         )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Do it once, and print how many; or do it again and again. Whatever goes wrong in a round, there is a next."""
+        """Run once and print the number of ended calls; with --every, run in rounds, also after a round that failed."""
         every: int | None = options["every"]
         if every is None:
             self.stdout.write(once())
             return
         if not 1 <= every <= LONGEST_SECONDS:
             raise CommandError(f"--every must be between 1 and {LONGEST_SECONDS} seconds.")
-        # the first process of a container does not end by SIGTERM unless it says so
+        # the first process of a container ignores SIGTERM unless it has a handler
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             while True:
@@ -51,6 +51,7 @@ class Command(BaseCommand):
 
 
 def once() -> str:
+    """End the silent calls once; return a line that says how many were ended."""
     hours: int = settings.CALLS_END_AFTER_SILENT_HOURS
     if not hours:
         return "CALLS_END_AFTER_SILENT_HOURS is 0, so no call is ended."
@@ -58,7 +59,7 @@ def once() -> str:
 
 
 def in_a_round() -> None:
-    """The database may be away for a while."""
+    """Run one round; log an error instead of raising it, because the database may be away for a while."""
     close_old_connections()
     try:
         once()
@@ -69,7 +70,7 @@ def in_a_round() -> None:
 
 
 def waited(seconds: float, parent: int | None) -> bool:
-    """Whether the time went by, and the parent still lives, where that counts."""
+    """Wait, and return True after `seconds`. If a parent is given, return False as soon as it is gone."""
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         if parent is not None and os.getppid() != parent:

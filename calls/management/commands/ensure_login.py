@@ -1,4 +1,4 @@
-"""`manage.py ensure_login`: nobody is locked out of a fresh checkout's admin."""
+"""`manage.py ensure_login`: make sure that somebody can sign in to the admin of a fresh checkout."""
 
 from __future__ import annotations
 
@@ -17,7 +17,10 @@ class Command(BaseCommand):
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="of the site [%(default)s]")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Print the new login, or which one there is; never change an existing user."""
+        """Print the name of a staff user; if there is none, make a superuser and print its password.
+
+        An existing user is never changed. Raises CommandError if the name belongs to a user who is not active staff.
+        """
         users, username = get_user_model().objects, options["username"]
         pages = f"{options['url'].rstrip('/')}/admin/ and /live/"
         staff = users.filter(is_staff=True, is_active=True).order_by("-is_superuser", "pk").first()

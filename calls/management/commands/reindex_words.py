@@ -1,7 +1,7 @@
-"""`manage.py reindex_words`: the words by which search finds calls, written anew where a release made others of them.
+"""`manage.py reindex_words`: rewrite the search words of calls whose words an earlier release wrote.
 
-It may be stopped and started again, and run beside the web processes and beside itself: each call is written under its
-row's lock, a few at a time, and says then that it is done.
+The command may be stopped and started again, and may run beside the web processes and beside itself: it writes a few
+calls per transaction, each under the lock of its row, and each written row records its new version.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from calls.models import Call
 from calls.search.unwritten import write_words
 from calls.search.words import VERSION
 
-AT_ONCE = 20  # calls that a transaction locks
-WINDOW = 1_000  # keys that a query looks at
-PAUSE_SECONDS = 1.0  # before another look for calls that somebody held
+AT_ONCE = 20  # calls that one transaction locks
+WINDOW = 1_000  # range of keys that one query covers
+PAUSE_SECONDS = 1.0  # before it tries locked calls again
 REPORT_SECONDS = 10.0
 
 
@@ -43,7 +43,7 @@ class Command(BaseCommand):
         self._say(f"The words of {self.written:,} calls are written")
 
     def _walk(self) -> set[int]:
-        """Write the calls in the order of their keys; returns those that somebody held."""
+        """Write the calls in the order of their keys; return the keys of calls that another transaction had locked."""
         ends = Call.objects.aggregate(first=Min("pk"), last=Max("pk"))
         held: set[int] = set()
         if ends["first"] is None:
@@ -59,6 +59,7 @@ class Command(BaseCommand):
         return held
 
     def _write(self, calls: Collection[int]) -> set[int]:
+        """Write the words of these calls; return the keys of those that were not locked."""
         written = write_words(self.wanted.filter(pk__in=calls))
         self.written += len(written)
         return set(written)
