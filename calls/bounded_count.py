@@ -1,4 +1,4 @@
-"""Bounds for what the admin's pages read: counts of at most so many rows, statements that take at most so long."""
+"""Bounds for the reads of admin pages: counts that stop at a number of rows, statements that stop after a time."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ CANCELLED = "57014"  # query_canceled
 
 
 class TookTooLong(Exception):
-    """PostgreSQL was stopped before it had an answer."""
+    """PostgreSQL cancelled a statement at its time limit, before it had an answer."""
 
 
 class Count(int):
-    """A number of rows, written as `1,234`; `5,000+` where there are more."""
+    """A number of rows, written as `1,234`, or as `5,000+` if there are more."""
 
     is_capped = False
 
@@ -35,18 +35,18 @@ class Count(int):
 
 
 def counted(rows: QuerySet[Any], most: int = COUNTED) -> Count:
-    """How many rows there are, up to `most`. Raises TookTooLong."""
+    """Count the rows, up to `most`. Raises TookTooLong."""
     with at_most(MILLISECONDS):
         return Count.of(len(rows.order_by().values_list("pk")[: most + 1]), most)
 
 
 @contextmanager
 def at_most(milliseconds: int) -> Iterator[None]:
-    """No statement inside works longer in PostgreSQL: TookTooLong is raised then. The statements only read."""
+    """Cancel each statement inside that works longer than this in PostgreSQL; for reads only. Raises TookTooLong."""
     if connection.vendor != "postgresql":
         yield
         return
-    is_nested = connection.in_atomic_block  # as in tests
+    is_nested = connection.in_atomic_block  # the caller has a transaction, as tests have
     try:
         with transaction.atomic():
             before = _bound(f"{milliseconds}ms")
@@ -60,7 +60,7 @@ def at_most(milliseconds: int) -> Iterator[None]:
 
 
 def _bound(value: str) -> str:
-    """Set how long a statement may work, until the transaction ends; returns what it was."""
+    """Set `statement_timeout` until the transaction ends; return its former value."""
     inside: Any = connection.connection
     query = "SELECT current_setting('statement_timeout'), set_config('statement_timeout', %s, true)"
     with connection.wrap_database_errors:
