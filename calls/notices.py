@@ -1,6 +1,6 @@
-"""Notices: what keeps calls from being shown, and what to do about it. The live page shows them.
+"""Notices: what keeps calls from being shown, and how to fix it. The live page shows them.
 
-A room registers a function that tells what it knows, in words fit for the user who asks.
+Each room registers a function that returns its notices, in words fit for the user who asks.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from django.http import HttpRequest
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """`text` says what is the matter, `fix` what to do. `url` leads staff who may see it to the rows behind it."""
+    """A notice. `text` says what is wrong, `fix` what to do. `url` leads permitted staff to the rows behind it."""
 
     text: str
     fix: str = ""
