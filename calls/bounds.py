@@ -37,7 +37,7 @@ class within:
 
 
 class answered_within(within):
-    """The same limit for a coroutine, which is also cancelled when the time is over. Raises TimeoutError."""
+    """The limit of `within` for a coroutine, which is also cancelled when the time is over. Raises TimeoutError."""
 
     async def __aenter__(self) -> None:
         self.__enter__()

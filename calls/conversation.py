@@ -13,7 +13,7 @@ _COMPARED_LETTERS = 200
 
 
 class Heard(StrEnum):
-    """Where a row comes from: both versions with the same sentence, both with other words, or one version alone."""
+    """The origin of a row: both versions with the same sentence, both in other words, or one version alone."""
 
     SAME = "same"
     REWORDED = "reworded"

@@ -7,7 +7,7 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """What a name says about its value."""
+    """The kind of value that a name stands for."""
 
     PLAIN = auto()
     VALUE = auto()  # another field names the value: {"name": …, "value": …}
