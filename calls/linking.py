@@ -70,7 +70,7 @@ def link(reference: Reference, *, create: bool = False, held: Known | None = Non
             known = held = hold_names(reference.texts)
             rows, conflict = _rows(reference, known)
         locked = _locked(rows, to_merge=len(rows) > 1)
-        if len(locked) < len(rows):  # another transaction merged one meanwhile
+        if len(locked) < len(rows):  # another transaction has merged one of them
             return link(reference, create=create)
         if not locked:
             if not (create and _may_be_made(reference, known)):
@@ -97,7 +97,7 @@ def link_known(references: Sequence[Reference]) -> dict[Reference, Call | None] 
         return None
     wanted = {pk for rows in found.values() for pk in rows}
     calls = {call.pk: call for call in _locked(sorted(wanted), to_merge=False)}
-    if len(calls) < len(wanted):  # another transaction merged one meanwhile
+    if len(calls) < len(wanted):  # another transaction has merged one of them
         return None
     return {reference: calls[rows[0]] if rows else None for reference, rows in found.items()}
 
@@ -209,7 +209,7 @@ def is_better(name: Name, call: Owner | Call) -> bool:
 
 
 def _learn(call: Call, reference: Reference, known: Known, rows: Sequence[int]) -> bool:
-    """Give the call, made of `rows`, what it lacks: its conversation, a better `call_sid`, further names."""
+    """Give the call, made of `rows`, the conversation, better `call_sid` and names it lacks; tell if it changed."""
     changed, former = set[str](), set[str]()
     if reference.conversation_id and call.conversation_id is None:
         call.conversation_id = reference.conversation_id

@@ -25,5 +25,5 @@ tellers: list[Teller] = []
 
 
 def notices_for(request: HttpRequest) -> list[Notice]:
-    """All notices for the user of this request, in the order in which the rooms registered."""
+    """Return all notices for the user of this request, in the order in which the rooms registered."""
     return [notice for tell in tellers for notice in tell(request)]

@@ -43,7 +43,7 @@ _IS_TEXT = Case(When(_THREAD | _TEXT_ONLY, then=True), default=False, output_fie
 
 
 class Known(Enum):
-    """Why a silent call is not ended now."""
+    """The reason why a silent call is not ended now."""
 
     GOES_ON = auto()
     UNSURE = auto()  # the source that would know did not answer: the call is left for LONGEST times the hours
