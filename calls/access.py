@@ -1,6 +1,6 @@
-"""Who may see which calls: the one place that REST, sockets, pages, deliveries and the admin ask.
+"""Decide which calls a user may see: REST, sockets, pages, deliveries and the admin all ask here.
 
-Permissions say what somebody may do with calls. `AgentAccess` says with which calls: those of some agents.
+Permissions say what a user may do with calls. `AgentAccess` says with which calls: those of the listed agents.
 """
 
 from __future__ import annotations
@@ -16,19 +16,19 @@ from django.http import HttpRequest
 
 from calls.models import AgentAccess
 
-# The agents whose calls somebody may see; None: every call, also those whose agent is not known.
+# The agents whose calls a user may see. None: every call, also a call whose agent is unknown.
 type Agents = frozenset[str] | None
 
 NOBODYS: frozenset[str] = frozenset()
 
 
 def agents_of(user: AbstractBaseUser | AnonymousUser) -> Agents:
-    """The agents whose calls a user may see. Reads the database each time, so a change counts at once."""
+    """Return the agents whose calls a user may see. It reads the database each time, so a change applies at once."""
     return NOBODYS if user.pk is None else agents_of_each([user])[user.pk]
 
 
 def agents_of_request(request: HttpRequest) -> Agents:
-    """The same of who makes a request, read once for each: a page asks for several lists."""
+    """Return the agents of a request's user. They are read once per request, because a page asks for several lists."""
     known: tuple[Agents] | None = getattr(request, "known_agents", None)
     if known is None:
         known = request.known_agents = (agents_of(request.user),)  # type: ignore[attr-defined]
@@ -36,7 +36,7 @@ def agents_of_request(request: HttpRequest) -> Agents:
 
 
 def agents_of_each(users: Collection[Any]) -> dict[int, Agents]:
-    """The same for many users, by key, in one query. Superusers are unlimited, and cost none."""
+    """Return the agents per user key, for many users in one query. Superusers are unlimited and need no query."""
     default = None if settings.CALLS_VISIBLE_BY_DEFAULT == "all" else NOBODYS
     ids = [user.pk for user in users if not getattr(user, "is_superuser", False)]
     told: dict[int, set[str]] = {}
@@ -50,10 +50,13 @@ def agents_of_each(users: Collection[Any]) -> dict[int, Agents]:
 
 
 def may_see(agents: Agents, agent_id: str) -> bool:
-    """Whether a call of this agent ("": not known) is one of those."""
+    """Tell whether `agents` include the agent of a call; an `agent_id` of "" means that the agent is unknown."""
     return agents is None or agent_id in agents
 
 
 def visible[Rows: QuerySet[Any]](rows: Rows, agents: Agents, agent_id: str = "agent_id") -> Rows:
-    """The rows whose call is one of those; `agent_id` is the way to its agent, as in "call__agent_id"."""
+    """Return the rows whose call belongs to one of the agents.
+
+    `agent_id` is the look-up path from a row to the agent of its call, such as "call__agent_id".
+    """
     return rows if agents is None else rows.filter(**{f"{agent_id}__in": agents})

@@ -1,4 +1,4 @@
-"""Who may see the calls of which agents, on the pages of users and groups; and who looked at a call."""
+"""Admin pages for access: the agents whose calls a user or a group may see, and the access log."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ TIME = time_column("at", "time")
 
 
 class AgentAccessInline(admin.TabularInline):  # type: ignore[type-arg]
-    """Without a row CALLS_VISIBLE_BY_DEFAULT decides. Rows of a user and of all its groups add up."""
+    """The agents whose calls a user or a group may see, as rows on its page.
+
+    The rows of a user and of all its groups add up. Without any row, CALLS_VISIBLE_BY_DEFAULT decides.
+    """
 
     model = AgentAccess
     fields = ("agent_id",)
@@ -29,16 +32,16 @@ class AgentAccessInline(admin.TabularInline):  # type: ignore[type-arg]
 
 
 class LimitedUserAdmin(KnownLookups, UserAdmin):  # type: ignore[type-arg]
-    """Django's own, with the agents whose calls the user may see.
+    """Django's page of a user, with the agents whose calls the user may see.
 
-    Without KnownLookups, `?groups__user__password__startswith=` finds out a password's hash.
+    Without KnownLookups, staff could guess the hash of a password with `?groups__user__password__startswith=`.
     """
 
     inlines = (*UserAdmin.inlines, AgentAccessInline)
 
 
 class LimitedGroupAdmin(KnownLookups, GroupAdmin):
-    """The same for all members of a group."""
+    """Django's page of a group, with the agents whose calls all members of the group may see."""
 
     inlines = (*GroupAdmin.inlines, AgentAccessInline)
 
@@ -50,7 +53,7 @@ for model, with_agents in ((get_user_model(), LimitedUserAdmin), (Group, Limited
 
 @admin.register(AccessLogEntry)
 class AccessLogEntryAdmin(ReadOnlyAdmin):
-    """The access log. Who is limited to agents sees what was done to their calls."""
+    """The access log. A staff user who is limited to agents sees only the entries about the calls of those agents."""
 
     list_display = (TIME, "user_name", "kind", "detail", "call_sid", "conversation_id", "address")
     list_filter = ("kind", "at")
@@ -63,7 +66,7 @@ class AccessLogEntryAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, rows: QuerySet[AccessLogEntry], text: str
     ) -> tuple[QuerySet[AccessLogEntry], bool]:
-        """Any name of a call finds what was done to it under all of its names."""
+        """Search by any name of a call: return the entries about that call under all of its names."""
         if text and (call := visible(Call.objects.all(), agents_of_request(request)).named(text)) is not None:
             return rows.filter(of_call(call)), False
         return super().get_search_results(request, rows, text)
@@ -76,13 +79,13 @@ class AccessLogEntryAdmin(ReadOnlyAdmin):
 
 
 def of_call(call: Call) -> Q:
-    """The rows of a call, also those of a time when it had another name or was two rows."""
+    """Return the condition for a call's entries, including entries from when it had another name or was two rows."""
     names = names_of(call)
     return Q(call_id=call.pk) | Q(call_sid__in=names) | Q(conversation_id__in=names)
 
 
 def seen_by(request: HttpRequest, call: Call) -> str:
-    """Who looked at a call last, and the way to all who did, for its page."""
+    """Return HTML for a call's page: the users who looked at the call last, and a link to all of them."""
     if not request.user.has_perm("calls.view_accesslogentry"):
         return ""
     newest = AccessLogEntry.objects.filter(of_call(call)).order_by("-pk")[:SEEN_BY_SHOWN]

@@ -1,8 +1,8 @@
-"""The access log: who looked at what of which call, or changed it, when and from where.
+"""The access log: which user looked at or changed what of which call, when and from where.
 
-What is looked at again and again has one row a user, call, kind and quarter of an hour: this process remembers what it
-wrote, and a unique constraint holds for all processes. Changes, exports and the like have a row each. Whoever shows a
-call writes first: without a row there is no page.
+Looks that are often repeated (`ONCE`) have one row per user, call, kind and quarter of an hour: this process remembers
+the rows that it wrote, and a unique constraint holds for all processes. Changes, exports and the like have a row each.
+The code that shows a call writes the row first: without a row there is no page.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ Kind = AccessLogEntry.Kind
 ONCE_PER_SECONDS = 15 * 60
 ONCE = frozenset({Kind.PAGE, Kind.TRANSCRIPT, Kind.RECORDING, Kind.SUBSCRIPTION})
 REMEMBERED = 10_000
-_written: dict[tuple[Any, ...], float] = {}  # when this process wrote a row of ONCE, by `_key`
+_written: dict[tuple[Any, ...], float] = {}  # by `_key`: the monotonic time at which this process wrote the row
 
 
 class NotLogged(APIException):
@@ -35,7 +35,7 @@ class NotLogged(APIException):
 
 
 class Visitor(NamedTuple):
-    """Who looks, and from where."""
+    """The user who looks at a call, and the user's address."""
 
     user_id: int
     user_name: str
@@ -43,13 +43,19 @@ class Visitor(NamedTuple):
 
     @classmethod
     def of(cls, request: HttpRequest | Request) -> Visitor:
-        """The address is the client's, where the server believes the proxy in front (FORWARDED_ALLOW_IPS)."""
+        """Return the visitor of a request.
+
+        The address is the client's if the server trusts the proxy in front of it (FORWARDED_ALLOW_IPS).
+        """
         user: Any = request.user
         return cls(user.pk, user.get_username(), request.META.get("REMOTE_ADDR") or "")
 
 
 class Subject(NamedTuple):
-    """The call, as values: they stay when the call is renamed or deleted. `call_id` is None where no call is known."""
+    """The names of a call, as values: they stay when the call is renamed or deleted.
+
+    `call_id` is None if no call is known.
+    """
 
     call_id: int | None
     call_sid: str
@@ -61,7 +67,7 @@ class Subject(NamedTuple):
 
 
 def entry(visitor: Visitor, kind: Kind, subject: Subject, detail: str = "") -> AccessLogEntry | None:
-    """A row that is to be written; None where this process has written it already."""
+    """Return the row to write; None if this process wrote it already within the last quarter of an hour."""
     once = kind in ONCE and subject.call_id is not None
     made = AccessLogEntry(
         kind=kind,
@@ -78,13 +84,13 @@ def entry(visitor: Visitor, kind: Kind, subject: Subject, detail: str = "") -> A
 
 
 def write(entries: Sequence[AccessLogEntry]) -> None:
-    """Write rows in one statement, but for those that another process has written. Raises django.db.Error."""
+    """Write rows in one statement, except rows that another process has written. Raises django.db.Error."""
     AccessLogEntry.objects.bulk_create(entries, ignore_conflicts=True)
     transaction.on_commit(lambda: _remember(entries))
 
 
 def note(request: HttpRequest | Request, kind: Kind, subjects: Iterable[Subject], detail: str = "") -> None:
-    """Write who makes this request and what of which calls it is about. Raises NotLogged."""
+    """Log that the user of this request did `kind` to each of these calls. Raises NotLogged."""
     visitor = Visitor.of(request)
     made = [row for subject in subjects if (row := entry(visitor, kind, subject, detail)) is not None]
     if made:
@@ -97,7 +103,7 @@ def note(request: HttpRequest | Request, kind: Kind, subjects: Iterable[Subject]
 def noted_change(
     request: HttpRequest | Request, change: Callable[[], Call], detail: str, kind: Kind = Kind.CHANGE
 ) -> Call:
-    """Change a call, which `change` returns, and write it into the log, both or neither. Raises NotLogged."""
+    """Run `change`, which returns the changed call, and log it; both happen or neither. Raises NotLogged."""
     with transaction.atomic():
         call = change()
         note(request, kind, [Subject.of(call)], detail)

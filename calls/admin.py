@@ -1,6 +1,6 @@
-"""Calls, turns and recordings for the staff: found and read. What happened is not edited here.
+"""Admin pages of calls, turns and recordings. Staff find and read them here, and cannot edit what happened.
 
-The list of calls is `calls.call_list`, a call's page is `calls.call_page`.
+The list of calls is in `calls.call_list`, the page of a call in `calls.call_page`.
 """
 
 from __future__ import annotations
@@ -38,12 +38,12 @@ from calls.redaction import redacted
 from calls.review.admin import ReviewCalls
 from calls.review.filters import LabelFilter, ReviewedFilter
 
-# What other rooms do with chosen calls: actions of the list of calls, with `permissions=["verbs"]`.
+# The actions of the list of calls. Other rooms append their own, with `permissions=["verbs"]`.
 actions_with_calls: list[Any] = ["end_calls", "mark_reviewed"]
 
 
 def pretty_json(value: Any) -> str:
-    """Indented JSON for a page, without secrets; the admin escapes it."""
+    """Return a value as indented JSON in escaped HTML, without secrets; "—" for None."""
     if value is None:
         return "—"
     return format_html('<pre tabindex="0">{}</pre>', json.dumps(redacted(value), indent=2, ensure_ascii=False))
@@ -56,7 +56,7 @@ class CallAdmin(NumbersOfCalls, ExportCalls, EndCalls, ReviewCalls, CallList):
         *(StartedFilter, StatusFilter, OutcomeFilter, SilentFilter, DirectionFilter, RecordingFilter, HeardFilter),
         *(AgentFilter, ReviewedFilter, LabelFilter, DriverFilter, ReasonFilter),
     )
-    fieldsets = ((None, {"fields": ()}),)  # the page is `calls.call_page`
+    fieldsets = ((None, {"fields": ()}),)  # `calls.call_page` fills the page
     change_form_template = "calls/call_page.html"
 
     def get_urls(self) -> list[URLPattern]:
@@ -64,7 +64,7 @@ class CallAdmin(NumbersOfCalls, ExportCalls, EndCalls, ReviewCalls, CallList):
         return [path("<int:object_id>/raw/<slug:part>/", view, name="calls_call_raw"), *super().get_urls()]
 
     def has_verbs_permission(self, request: HttpRequest) -> bool:
-        """Who may change calls may have their verbs run, though no form edits a call."""
+        """Allow verbs of calls to users with the permission to change calls, though no form edits a call."""
         return request.user.has_perm("calls.change_call")
 
     def render_change_form(
@@ -92,7 +92,7 @@ class CallTranscriptionAdmin(OfCallAdmin):
     page_kind = Kind.TRANSCRIPT
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        """A page of turns is the transcript of the calls on it, or a part of it."""
+        """Return a page of turns, and log it as a look at the transcript of each call on it."""
         response = super().changelist_view(request, extra_context)
         shown = (getattr(response, "context_data", None) or {}).get("cl")
         if shown is None:
@@ -101,7 +101,7 @@ class CallTranscriptionAdmin(OfCallAdmin):
         return self.logged(response, request, Kind.TRANSCRIPT, one_a_call.values())
 
     def get_ordering(self, request: HttpRequest) -> tuple[str, ...]:
-        """Within one call as it was spoken, else the newest first."""
+        """Sort the turns of one call as they were spoken, and the turns of several calls newest first."""
         return ("sequence_number",) if "call__id__exact" in request.GET else ("-id",)
 
 
@@ -117,7 +117,7 @@ class CallRecordingAdmin(OfCallAdmin):
     fields = ("call", "audio", "size_bytes", "sha256", "event_time", "created_at")
 
     def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        """The API plays a recording to those who may view its call, too."""
+        """Return the fields; the link to the audio needs the permission to view calls, which the API asks for too."""
         return [name for name in self.fields if name != "audio" or request.user.has_perm("calls.view_call")]
 
     @admin.display(description="recording")

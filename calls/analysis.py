@@ -1,4 +1,4 @@
-"""What ElevenLabs' analysis judges and collected. It is read with care: it may hold anything."""
+"""Read the judgements and the collected data in ElevenLabs' analysis; malformed parts are skipped."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ _VERDICTS = {"success": ("good", "Met"), "failure": ("bad", "Not met")}
 
 @dataclass(frozen=True, slots=True)
 class Criterion:
-    """`state` is "good", "bad" or "ended" (unknown), as badges have it; `verdict` says it in words."""
+    """An evaluation criterion and its result.
+
+    `state` is the badge: "good", "bad" or "ended" (unknown). `verdict` says the same in words.
+    """
 
     name: str
     state: str
@@ -27,7 +30,7 @@ class Collected:
 
 
 def criteria(analysis: Any) -> list[Criterion]:
-    """Those that were not met first."""
+    """Return the evaluation criteria: first those that were not met, then the unknown, then those that were met."""
     found = []
     for name, entry in _entries(analysis, "evaluation_criteria_results"):
         result = entry.get("result")

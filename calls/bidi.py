@@ -1,7 +1,7 @@
-"""Text from strangers in a page. Characters that change the direction of what stands around them are not obeyed.
+"""Show text from strangers in a page without obeying the characters in it that change the direction of text.
 
-Each is shown as a mark, as the live page does (realtime/static/realtime/live/words.js). The element around the text has
-`dir="auto"`: the text has its own direction.
+Each such character is shown as a mark, as on the live page (realtime/static/realtime/live/words.js). The element around
+the text has `dir="auto"`, so that the text gets its own direction.
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ _MARK = '<bdi class="control" title="{}. It is shown here and not obeyed.">U+{}<
 
 
 def words(text: object) -> SafeString:
-    """The text as HTML, and what UTF-8 cannot say (lone surrogates) as an escape."""
+    """Return the text as HTML. Lone surrogates, which UTF-8 cannot encode, become escapes."""
     shown = escape(str(text).encode("utf-8", "backslashreplace").decode())
     if not _CONTROL.search(shown):
         return shown
-    # escaped above; the marks are ours
+    # the text is escaped above, and the marks come from _MARK
     return mark_safe(_CONTROL.sub(lambda found: _mark(found[0]), shown))  # noqa: S308
 
 

@@ -13,7 +13,7 @@ MILLISECONDS = 150
 
 
 class Count(int):
-    """A number of rows, written as `1,234`; `5,000+` where there are more."""
+    """A number of rows, written as `1,234`, or as `5,000+` if there are more."""
 
     is_capped = False
 
@@ -28,6 +28,6 @@ class Count(int):
 
 
 def counted(rows: QuerySet[Any], most: int = COUNTED) -> Count:
-    """How many rows there are, up to `most`. Raises TookTooLong."""
+    """Count the rows, up to `most`. Raises TookTooLong."""
     with at_most(MILLISECONDS):
         return Count.of(len(rows.order_by().values_list("pk")[: most + 1]), most)

@@ -1,7 +1,7 @@
-"""How long the present work may take. What waits for PostgreSQL asks here, so a server that says nothing holds nobody.
+"""The time limit of the present work. Every wait for PostgreSQL obeys it, so that a silent server holds nobody up.
 
-PostgreSQL's own time-outs (`calls.postgres.session`) bound what it does itself, such as waiting for a lock. They do not
-help where its host or its processes stand still.
+PostgreSQL's own time-outs (`calls.postgres.session`) bound what PostgreSQL does itself, such as waiting for a lock.
+They do not help if its host or its processes stand still.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ _ends_at: ContextVar[float] = ContextVar("ends_at", default=math.inf)
 
 
 class within:
-    """From now on, and in threads that work for this context, no wait for PostgreSQL goes beyond so many seconds.
+    """A time limit, in seconds, for every wait for PostgreSQL inside the block.
 
-    Afterwards each attempt to use the connection raises, so what is not committed by then never is.
+    It also holds in threads that work for this context. After that time each use of the connection raises an
+    OperationalError, so work that is not committed by then never is.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -36,7 +37,7 @@ class within:
 
 
 class answered_within(within):
-    """The same for a coroutine, which is cancelled then. Raises TimeoutError."""
+    """The limit of `within` for a coroutine, which is also cancelled when the time is over. Raises TimeoutError."""
 
     async def __aenter__(self) -> None:
         self.__enter__()
@@ -51,7 +52,7 @@ class answered_within(within):
 
 
 class BoundedConnection(psycopg.Connection[Any]):
-    """A connection that waits no longer than the present work may take, and is closed then."""
+    """A connection that waits no longer than the time limit of the present work, and then closes itself."""
 
     def wait[Result](self, gen: PQGen[Result], interval: float = 0.1, timeout: float | None = None) -> Result:
         try:
@@ -63,7 +64,7 @@ class BoundedConnection(psycopg.Connection[Any]):
 
 
 class BoundedAsyncConnection(psycopg.AsyncConnection[Any]):
-    """The same for an event loop."""
+    """A `BoundedConnection` for an event loop."""
 
     async def wait[Result](  # psycopg's own signature
         self,

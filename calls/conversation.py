@@ -1,4 +1,4 @@
-"""Two tellings of one conversation as one record: what was heard live, and the transcript that came afterwards."""
+"""Join two versions of one conversation into one record: the turns heard live, and the transcript that came after."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from enum import StrEnum
 
 from calls.sentences import Sentence, aligned, heaviest_pairs, letters
 
-WINDOW = 24  # sentences of a stretch in which the tellings differ, compared at a time: 576 pairs, some 3 milliseconds
+WINDOW = 24  # sentences per version, compared at a time where the versions differ: 576 pairs, some 3 milliseconds
 _COMPARED_LETTERS = 200
 
 
 class Heard(StrEnum):
-    """Which of the two tells a row: both the same sentence, both in other words, or one of them alone."""
+    """The origin of a row: both versions with the same sentence, both in other words, or one version alone."""
 
     SAME = "same"
     REWORDED = "reworded"
@@ -23,7 +23,7 @@ class Heard(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """The place of one sentence among the live turns, in the final transcript, or in both."""
+    """The index of one sentence among the live turns, in the final transcript, or in both."""
 
     live: int | None
     final: int | None
@@ -31,10 +31,10 @@ class Row:
 
 
 def record_of(live: Sequence[Sentence], final: Sequence[Sentence | None]) -> list[Row]:
-    """Every place of both tellings exactly once, in the order of each. None: an entry in which nobody speaks.
+    """Return rows that hold every index of both versions exactly once, in order.
 
-    Sentences that are the same are one row. Between two of those, sentences of one speaker in other words are one row,
-    as many as can be, and those that are most alike.
+    In `final`, None is an entry in which nobody speaks. Equal sentences share a row. Between two such rows, sentences
+    of one speaker in other words share a row: as many pairs as possible, and then the most alike.
     """
     spoken = [place for place, sentence in enumerate(final) if sentence is not None]
     said = [sentence for sentence in final if sentence is not None]
@@ -51,7 +51,7 @@ def record_of(live: Sequence[Sentence], final: Sequence[Sentence | None]) -> lis
 def _between(
     live: Sequence[Sentence], said: Sequence[Sentence], ours: range, theirs: range
 ) -> Iterator[tuple[int | None, int | None, Heard]]:
-    """What lies between two sentences that are the same, a window of each at a time."""
+    """Yield the indexes between two equal sentences; a window of each version is compared at a time."""
     while ours or theirs:
         left, right = ours[:WINDOW], theirs[:WINDOW]
         i, j = left.start, right.start
@@ -65,11 +65,11 @@ def _between(
 
 
 def _alike(live: Sequence[Sentence], said: Sequence[Sentence]) -> list[tuple[int, int]]:
-    """Pairs of one speaker, in the order of both: as many as there can be, then the most alike."""
+    """Return pairs of sentences of one speaker, in the order of both: as many as possible, and then the most alike."""
     ours, theirs = ([_pairs_of_letters(sentence.text) for sentence in telling] for telling in (live, said))
 
     def weight(i: int, j: int) -> float:
-        """Of `WINDOW` pairs all likenesses together weigh less than one pair more."""
+        """Return the weight of a pair: the likenesses of `WINDOW` pairs together weigh less than one more pair."""
         if live[i].speaker_type != said[j].speaker_type:
             return 0
         return 1 + _likeness(ours[i], theirs[j]) / (WINDOW + 1)
@@ -83,12 +83,12 @@ def _pairs_of_letters(text: str) -> frozenset[str]:
 
 
 def _likeness(one: frozenset[str], other: frozenset[str]) -> float:
-    """From 0 to 1: how many pairs of letters the two have in common."""
+    """Return how many pairs of letters two texts have in common, as a number from 0 to 1."""
     return 2 * len(one & other) / (len(one) + len(other)) if one and other else 0.0
 
 
 def _with_silent_entries(rows: list[Row], spoken: Sequence[int], count: int) -> Iterator[Row]:
-    """The places in the whole final transcript in place of those among its sentences, and the entries in between."""
+    """Turn indexes of the spoken sentences into indexes of the whole final transcript, and add the silent entries."""
     following = 0
     for row in rows:
         if row.final is None:

@@ -1,4 +1,4 @@
-"""Ending a call of which nothing is heard any more: for staff, for REST, and for the watch over silent calls."""
+"""End a call that is no longer heard: for staff, for REST, and for the watch over silent calls."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from calls.models import Call, effects
 
 
 class HasEnded(Exception):
-    """The call is not in progress, so nobody can end it. The text says what it is."""
+    """The call is not in progress, so it cannot be ended. The text names its status."""
 
 
 def end(call: Call, reason: str) -> Call:
-    """Make a call in progress failed, with this reason; its listeners hear of it as of any end.
+    """Set a call in progress to failed, with this reason; its subscribers are told as of any end.
 
-    A later transcription still completes it. Raises HasEnded, and Call.DoesNotExist if it is gone.
+    A later transcription still completes the call. Raises HasEnded, and Call.DoesNotExist if the call is gone.
     """
-    with transaction.atomic():  # a savepoint, where a caller has one: the error leaves that as it was
+    with transaction.atomic():  # a savepoint inside a caller's transaction, which an error here leaves as it was
         call = call.locked()
         if call.ended:
             raise HasEnded(f"This call is not in progress: it is {call.get_status_display().lower()}.")

@@ -1,4 +1,4 @@
-"""Ending calls in the admin: those that were silent for hours are found, and ended with a reason."""
+"""End calls in the admin: staff find calls that have been silent for hours, and end them with a reason."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _IN_PROGRESS = Q(status=Call.Status.IN_PROGRESS)
 
 
 class SilentFilter(Options):
-    """Calls in progress of which nothing was heard for so long."""
+    """A filter for calls in progress in which nothing was heard for the chosen number of hours."""
 
     title = "silence"
     parameter_names = ("silent",)
@@ -45,7 +45,7 @@ class SilentFilter(Options):
 
 
 def end_button(request: HttpRequest, call: Call) -> str:
-    """For a call's page: to the page that asks for the reason."""
+    """Return the button of a call's page that leads to the form for the reason; "" if the user cannot end the call."""
     if call.ended or not request.user.has_perm("calls.end_call"):
         return ""
     return render_to_string("calls/end_button.html", {"call": call}, request)
@@ -64,7 +64,7 @@ class ReasonForm(forms.Form):
 
 
 class EndCalls:
-    """An action of the list of calls, and the button of a call: a page asks for the reason, then they are ended."""
+    """The action of the list of calls and of a call's button: a page asks for the reason, then the calls are ended."""
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("calls.end_call")
@@ -89,7 +89,7 @@ class EndCalls:
         return TemplateResponse(request, "calls/end_calls.html", context)
 
     def _ended(self, request: HttpRequest, calls: Iterable[Call], reason: str) -> tuple[str, int]:
-        """End each in a transaction of its own; what has to be said of it, and how loudly."""
+        """End each call in a transaction of its own; return the message for the user and its level."""
         ended, others = list[Call](), 0
         for call in calls:
             try:

@@ -1,4 +1,4 @@
-"""The groups that callsite ships. Migrations make them; from then on they belong to the site's administrators."""
+"""The groups that callsite ships. Migrations create them; afterwards they belong to the site's administrators."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ DISPATCHERS, SUPERVISORS, AUDITORS = "Dispatchers", "Supervisors", "Auditors"
 
 
 def grant(apps: Any, app_label: str, model: str, permissions: Mapping[str, tuple[str, Iterable[str]]]) -> None:
-    """Give permissions of one model to groups: codename → (name, groups). Groups that are missing are made.
+    """Give permissions of one model to groups: codename → (name, groups). Missing groups are created.
 
-    For migrations. Django makes permissions when all migrations have run, so in a fresh database there are none yet.
+    For migrations: Django creates permissions after all migrations have run, so a fresh database has none yet.
     """
     content_type, _ = apps.get_model("contenttypes", "ContentType").objects.get_or_create(
         app_label=app_label, model=model

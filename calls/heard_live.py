@@ -1,4 +1,4 @@
-"""How exactly a call was heard while it ran, measured by the transcript that ElevenLabs sends at its end."""
+"""Measure how exactly a call was heard live, against the transcript that ElevenLabs sends at its end."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _SPEAKERS = {"agent": CallTranscription.SpeakerType.AGENT, "user": CallTranscrip
 
 
 class HeardLive(TypedDict):
-    """`sentences` of the final transcript: `heard` live as they stand there, `reworded`, `missed`.
+    """How many `sentences` of the final transcript were `heard` live in the same words, `reworded`, or `missed`.
 
-    A sentence that an interruption cut counts as heard. Delays in seconds, from `created_at_unix_ms` of the final
-    transcript until the turn came, of those that were heard; null where ElevenLabs gives no such times.
+    A sentence that an interruption cut counts as heard. Delays are in seconds, of heard sentences, from
+    `created_at_unix_ms` of the final transcript until the turn came; null where ElevenLabs gives no such times.
     """
 
     sentences: int
@@ -30,7 +30,7 @@ class HeardLive(TypedDict):
 
 
 def heard_live(call: Call) -> HeardLive | None:
-    """None while there is no final transcript."""
+    """Return the measurement of a call; None while the call has no final transcript."""
     if call.final_transcript is None:
         return None
     turns = call.transcriptions.order_by("sequence_number").only("speaker_type", "message_text", "created_at")
@@ -58,7 +58,7 @@ def heard_live(call: Call) -> HeardLive | None:
 
 
 def sentence_of(entry: Any) -> Sentence | None:
-    """What an entry of a final transcript says; None where nobody speaks in it."""
+    """Return the sentence in an entry of a final transcript; None if nobody speaks in the entry."""
     if not isinstance(entry, dict):
         return None
     role, message = entry.get("role"), entry.get("message")
@@ -68,7 +68,7 @@ def sentence_of(entry: Any) -> Sentence | None:
 
 
 def _delay(came: datetime, entry: dict[str, Any]) -> float | None:
-    """In seconds, never below 0: the clocks are two."""
+    """Return the delay in seconds, never below 0, because two clocks may disagree; None without a valid time."""
     spoken = entry.get("created_at_unix_ms")
     if not isinstance(spoken, int | float) or isinstance(spoken, bool):
         return None

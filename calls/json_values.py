@@ -1,4 +1,4 @@
-"""How a call's values are written in JSON, by the API and in messages alike."""
+"""Write a call's values in JSON, the same way in the API and in messages."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def iso(moment: datetime) -> str: ...
 @overload
 def iso(moment: datetime | None) -> str | None: ...
 def iso(moment: datetime | None) -> str | None:
-    """ISO 8601, UTC, with `Z`."""
+    """Return a time as ISO 8601 in UTC, with `Z`."""
     return None if moment is None else moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def json_number(value: Decimal | None) -> int | float | None:
-    """A JSON number: whole ones without a fraction."""
+    """Return a decimal as a JSON number; a whole number has no fraction."""
     if value is None:
         return None
     return int(value) if value == value.to_integral_value() else float(value)

@@ -1,6 +1,6 @@
-"""One call, several names: which call an event is about, whatever names it carries and whichever event came first.
+"""Find the call of an event, whichever of the call's names the event carries and whichever event came first.
 
-A conversation is one Call. An event may name it by ElevenLabs' `conversation_id`, by a `call_sid` of ours, or by the
+A conversation is one Call. An event may name it by ElevenLabs' `conversation_id`, by callsite's `call_sid`, or by the
 telephone provider's. Rows that turn out to be one call are merged. Every name that a call ever had keeps working.
 """
 
@@ -20,9 +20,9 @@ NameRank = Call.NameRank
 
 
 class Name(NamedTuple):
-    """A `call_sid` that an event carries, and how good it is.
+    """A `call_sid` that an event carries, and its rank.
 
-    `is_claim`: a dynamic variable, which whoever starts a conversation may set. It links only within one agent.
+    `is_claim`: anyone who starts a conversation can set the name, as a variable, so it links only within one agent.
     """
 
     text: str
@@ -32,10 +32,10 @@ class Name(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reference:
-    """What an event says of the call that it is about.
+    """The names that an event gives for its call.
 
-    `follows_conversation`: which of two calls is meant, where the names and the conversation belong to two that cannot
-    be one, as both have a conversation of their own.
+    `follows_conversation`: which call is meant if the names and the conversation belong to two calls that cannot be
+    merged, because each has its own conversation. True: the call of the conversation.
     """
 
     conversation_id: str | None = None
@@ -45,24 +45,23 @@ class Reference:
 
     @property
     def texts(self) -> list[str]:
-        """All its names, each once."""
+        """Return all names of the event, each once."""
         texts = [name.text for name in self.names]
         return list(dict.fromkeys([self.conversation_id, *texts] if self.conversation_id else texts))
 
 
 class Found(NamedTuple):
-    """The call, if there is one. `conflict`: a name belongs to another call, which has a conversation of its own."""
+    """The call, if there is one. `conflict`: a name belongs to another call, which has its own conversation."""
 
     call: Call | None
     conflict: bool
 
 
 def link(reference: Reference, *, create: bool = False, held: Known | None = None) -> Found:
-    """Find the call of an event, merge what turns out to be one call, and teach it the event's names.
+    """Find the call of an event, merge rows that turn out to be one call, and store the event's names for it.
 
-    `create`: make the call where there is none. `held`: its names, if the caller holds them. Runs in the caller's
-    transaction, and locks the call's row. An event that tells nothing new costs two queries; any other one holds the
-    names first, before it locks a row.
+    `create`: create a missing call. `held`: the names, if the caller holds them. Runs in the caller's transaction, and
+    locks the call's row. An event without news costs two queries; any other one locks the names before it locks a row.
     """
     with transaction.atomic(savepoint=False):
         known = held or look_up(reference.texts)
@@ -71,47 +70,47 @@ def link(reference: Reference, *, create: bool = False, held: Known | None = Non
             known = held = hold_names(reference.texts)
             rows, conflict = _rows(reference, known)
         locked = _locked(rows, to_merge=len(rows) > 1)
-        if len(locked) < len(rows):  # another transaction merged one meanwhile
+        if len(locked) < len(rows):  # another transaction has merged one of them
             return link(reference, create=create)
         if not locked:
             if not (create and _may_be_made(reference, known)):
                 return Found(None, conflict)
             _make(reference, known)
-            # what waited for it may have merged or renamed it already
+            # saving applied the deliveries that waited for the call: they may have merged or renamed it
             return Found(link(reference, held=look_up(reference.texts)).call, conflict)
         call = locked[0]
         for other in locked[1:]:
             call = merge(call, other)
         learned = held is not None and _learn(call, reference, known, rows)
         if learned or len(locked) > 1:
-            # what waited for a name is applied now, and may have changed the call or merged it into another
+            # saving applied the deliveries that waited for a name: they may have changed or merged the call
             call = Call.objects.select_for_update(no_key=True).get_by_identifier(call.call_sid)
             call.is_locked = True
         return Found(call, conflict)
 
 
 def link_known(references: Sequence[Reference]) -> dict[Reference, Call | None] | None:
-    """The same for several events by two queries in all. None: one of them tells more of its call, nothing was done."""
+    """Link several events with two queries in all; return None and do nothing if an event has news for its call."""
     known = look_up({text for reference in references for text in reference.texts})
     found = {reference: _rows(reference, known)[0] for reference in references}
     if any(_tells_more(reference, rows, known, create=False) for reference, rows in found.items()):
         return None
     wanted = {pk for rows in found.values() for pk in rows}
     calls = {call.pk: call for call in _locked(sorted(wanted), to_merge=False)}
-    if len(calls) < len(wanted):  # another transaction merged one meanwhile
+    if len(calls) < len(wanted):  # another transaction has merged one of them
         return None
     return {reference: calls[rows[0]] if rows else None for reference, rows in found.items()}
 
 
 def look_for(reference: Reference) -> tuple[list[Owner], bool]:
-    """The rows that `link` would make one call of now, and whether names conflict. Nothing is locked or changed."""
+    """Return the rows that `link` would merge now, and whether names conflict. Nothing is locked or changed."""
     known = look_up(reference.texts)
     rows, conflict = _rows(reference, known)
     return [known.calls[pk] for pk in rows], conflict
 
 
 def _rows(reference: Reference, known: Known) -> tuple[list[int], bool]:
-    """The keys of the rows that are this call, and whether a name belongs to another call."""
+    """Return the keys of the rows that are this call, and whether a name belongs to another call."""
     conversation_id = reference.conversation_id
     rows, conflict = set[int](), False
     if conversation_id and (call := known.of_conversation(conversation_id)):
@@ -122,7 +121,7 @@ def _rows(reference: Reference, known: Known) -> tuple[list[int], bool]:
             continue
         own = found.conversation_id
         if own is None or conversation_id is None:
-            if conversation_id is not None or not rows:  # the best name decides
+            if conversation_id is not None or not rows:  # without a conversation the first known name decides
                 rows.add(found.pk)
         elif reference.follows_conversation:
             conflict = True
@@ -136,7 +135,7 @@ def _same_agent(call: Owner, reference: Reference) -> bool:
 
 
 def _tells_more(reference: Reference, rows: Sequence[int], known: Known, *, create: bool) -> bool:
-    """Whether a call has to be made, rows have to be merged, or the call has to learn a name."""
+    """Tell whether the event has news: a call has to be created, rows have to be merged, or a name has to be stored."""
     if len(rows) != 1:
         return len(rows) > 1 or create
     call = known.calls[rows[0]]
@@ -146,7 +145,7 @@ def _tells_more(reference: Reference, rows: Sequence[int], known: Known, *, crea
 
 
 def is_new(name: Name, call: Owner | Call, known: Known) -> bool:
-    """Whether the call does not have this name yet, or not as its `call_sid`, which it should be."""
+    """Tell whether a name is news for the call: no call has it, or it changes the call's `call_sid` or its rank."""
     if name.text == call.call_sid:
         return name.rank > call.name_rank
     owner = known.owner(name.text)
@@ -154,17 +153,17 @@ def is_new(name: Name, call: Owner | Call, known: Known) -> bool:
 
 
 def names_in(reference: Reference, conversation_id: str | None) -> list[Name]:
-    """Its names; a conversation's ID that somebody tells as `call_sid` is none, unless it was registered so."""
+    """Return the event's names, without a conversation ID sent as a `call_sid`, unless it was registered as one."""
     ids = {reference.conversation_id, conversation_id}
     return [name for name in reference.names if name.rank == NameRank.REGISTERED or name.text not in ids]
 
 
 def _locked(rows: Sequence[int], *, to_merge: bool) -> list[Call]:
-    """The rows, locked in the order of their keys; the one that stays when they are merged comes first."""
+    """Lock the rows in the order of their keys, and return them; the row that stays in a merge comes first."""
     if not rows:
         return []
     lock = Call.objects.select_for_update(no_key=not to_merge)
-    if not to_merge:  # what is large is read where it is wanted
+    if not to_merge:  # large columns are read only where they are needed
         lock = lock.defer("final_transcript", "analysis_data", "metadata_json")
     calls = list(lock.filter(pk__in=rows).order_by("pk"))
     for call in calls:
@@ -173,18 +172,18 @@ def _locked(rows: Sequence[int], *, to_merge: bool) -> list[Call]:
 
 
 def _standing(call: Call) -> tuple[int, str, int]:
-    """The better-named first; of two that were registered the older one."""
+    """Sort rows by their names, the best first; of two registered rows the older one comes first."""
     text = "" if call.name_rank == NameRank.REGISTERED else call.call_sid
     return -call.name_rank, text, call.pk
 
 
 def _may_be_made(reference: Reference, known: Known) -> bool:
-    """Not where it names another agent's call and nothing else: each such event would make a call without a name."""
+    """Return False if the event only names another agent's call: each such event would create a call without a name."""
     return reference.conversation_id is not None or any(known.owner(name.text) is None for name in reference.names)
 
 
 def _make(reference: Reference, known: Known) -> None:
-    """A call that nobody registered. Its `call_sid` is the best name that is free."""
+    """Create a call that nobody registered. Its `call_sid` is the best name that is free."""
     free = [name for name in names_in(reference, None) if known.owner(name.text) is None]
     if reference.conversation_id and known.owner(reference.conversation_id) is None:
         free.append(Name(reference.conversation_id, NameRank.STAND_IN))
@@ -199,24 +198,24 @@ def _make(reference: Reference, known: Known) -> None:
 
 
 def _order(name: Name) -> tuple[int, str]:
-    """The better first. Of one rank that is the first in the alphabet, so that no order of events matters."""
+    """Sort names by rank, the best first; equal ranks by alphabet, so that the order of events does not matter."""
     return -name.rank, name.text
 
 
 def is_better(name: Name, call: Owner | Call) -> bool:
-    """Whether a name is better than the present `call_sid` of a call; one that was registered stays."""
+    """Tell whether a name should replace the present `call_sid` of a call; a registered `call_sid` stays."""
     present = Name(call.call_sid, call.name_rank)
     return call.name_rank < NameRank.REGISTERED and _order(name) < _order(present)
 
 
 def _learn(call: Call, reference: Reference, known: Known, rows: Sequence[int]) -> bool:
-    """Give the call, made of `rows`, what it lacks: its conversation, a better `call_sid`, further names."""
+    """Give the call, made of `rows`, the conversation, better `call_sid` and names it lacks; tell if it changed."""
     changed, former = set[str](), set[str]()
     if reference.conversation_id and call.conversation_id is None:
         call.conversation_id = reference.conversation_id
         changed.add("conversation_id")
     if call.call_sid == call.conversation_id and NameRank.STAND_IN < call.name_rank < NameRank.REGISTERED:
-        call.name_rank = NameRank.STAND_IN  # it was told as a call_sid, and gives way to a better one
+        call.name_rank = NameRank.STAND_IN  # the conversation ID came as a call_sid: a better name replaces it
         changed.add("name_rank")
     for name in names_in(reference, call.conversation_id):
         owner = known.owner(name.text)
@@ -236,13 +235,13 @@ def _learn(call: Call, reference: Reference, known: Known, rows: Sequence[int]) 
 
 
 def remember(call: Call, former: set[str], changed: set[str]) -> bool:
-    """Save the fields that changed, and keep former names; whether there was anything to save."""
+    """Save the changed fields, and store former names; return whether there was anything to save."""
     if {"call_sid", "conversation_id"} & changed:
         call.aliases.filter(name__in=[call.call_sid, call.conversation_id]).delete()
     new = former - {call.call_sid, call.conversation_id}
     new -= set(call.aliases.filter(name__in=new).values_list("name", flat=True))
     CallAlias.objects.bulk_create([CallAlias(call=call, name=name) for name in sorted(new)])
     if changed or new:
-        # `call_sid` among the fields says to the listeners that there is a name to look for
+        # `call_sid` among the fields tells receivers of post_save that the call may have a new name
         call.save(update_fields=[*changed | {"call_sid"}, "updated_at"])
     return bool(changed or new)

@@ -1,4 +1,4 @@
-"""Making one call of two rows that turned out to be one."""
+"""Merge two rows that turned out to be one call."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from calls.models import Call, CallAlias, CallRecording, effects
 from calls.outcome import Parties
 from calls.review.merging import merge_reviews
 
-# Sent with `stays` and `goes`, two calls, inside the transaction, while both rows exist: receivers move what is theirs.
+# Sent with `stays` and `goes`, two calls, inside the transaction while both rows exist: receivers move their own rows.
 calls_merged = Signal()
 
 _FILLED = ("driver_id", "answered_by", "dial_state")
@@ -20,7 +20,7 @@ _OUTCOME = (
 
 
 def merge(stays: Call, goes: Call) -> Call:
-    """Both rows are locked. What `stays` lacks comes from `goes`, which is deleted; returns the call that stays."""
+    """Fill what `stays` lacks from `goes`, delete `goes`, and return `stays`. The caller has locked both rows."""
     calls_merged.send(Call, stays=stays, goes=goes)
     merge_turns(stays, goes)
     _merge_recordings(stays, goes)
@@ -47,7 +47,7 @@ def merge(stays: Call, goes: Call) -> Call:
 
 
 def _merge_recordings(stays: Call, goes: Call) -> None:
-    """The newest recording stays."""
+    """Keep the newest recording of both calls."""
     recordings = CallRecording.objects.filter(call__in=(stays, goes)).order_by("event_time", "pk")
     rows = list(recordings)
     for older in rows[:-1]:
@@ -58,7 +58,7 @@ def _merge_recordings(stays: Call, goes: Call) -> None:
 
 
 def _merge_outcomes(stays: Call, goes: Call) -> None:
-    """The outcome is the newest event's. A transcription counts more than a failure, and a completed call stays so."""
+    """Keep the newest event's outcome. A transcription outranks a failure, and a completed call stays completed."""
     if not goes.ended:
         return
     completed = Call.Status.COMPLETED in (stays.status, goes.status)

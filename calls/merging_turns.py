@@ -1,7 +1,7 @@
-"""The turns of two rows that turned out to be one call: each sentence once, as one row would have it.
+"""Merge the turns of two rows that turned out to be one call: each sentence stays once, as in a single row.
 
-A turn goes only where another one tells the same sentence: where the histories of both calls told it, where a history
-of one and a single turn of the other did, or where both have its `turn_id`. The one that came first stays.
+A turn is dropped only if another turn holds the same sentence: the histories of both calls told it, a history of one
+call and a single turn of the other told it, or both turns have its `turn_id`. The turn that came first stays.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from calls.transcript import HISTORY_FIELDS, Transcript, arranged, in_histories,
 
 
 def merge_turns(stays: Call, goes: Call) -> None:
-    """All turns in the order of their arrival; those of histories among them in the order of the histories.
+    """Give all turns to `stays`, in the order of their arrival; turns from histories keep the order of the histories.
 
-    Where that changes a number, `numbering` says so to those who listen.
+    If a turn's number changes, `numbering` goes up, which tells the subscribers.
     """
     turns = list(CallTranscription.objects.filter(call__in=(stays, goes)).order_by("created_at", "pk"))
     calls = {turn.call_id for turn in turns}
@@ -50,7 +50,7 @@ def _merge(stays: Call, turns: list[CallTranscription]) -> None:
 
 
 class _Both:
-    """The turns of both calls, in the order of their arrival. It saves nothing."""
+    """The turns of both calls in memory, in the order of their arrival. The class saves nothing."""
 
     def __init__(self, turns: Sequence[CallTranscription]) -> None:
         self._turns = turns
@@ -59,9 +59,9 @@ class _Both:
         self.dropped = set[int]()  # keys
 
     def join_histories(self) -> None:
-        """As if the histories of both had come to one. Where they have nothing in common, the longer one has places.
+        """Join the histories of both calls; if they have nothing in common, the longer one keeps its positions.
 
-        The turns of the other are without a place then, as single turns are: a longer history finds them.
+        The turns of the other history then have no position, like single turns: a longer history finds them.
         """
         first, second = sorted(
             (in_histories(self._of(call)) for call in {turn.call_id for turn in self._turns}),
@@ -76,16 +76,19 @@ class _Both:
             pair = [*([] if i is None else [first[i]]), *([] if j is None else [second[j]])]
             if len(pair) == 2 and self._drop_later(*pair):
                 pair = [turn for turn in pair if turn.pk not in self.dropped]
-            pair[0].history_position = position  # two that are worded otherwise both stay, one of them without a place
+            pair[0].history_position = position  # two that differ in words both stay, the second without a position
 
     def pair_singles(self) -> None:
-        """A single turn of one call stands for the sentence that histories told to the other alone."""
+        """Drop duplicates between single turns of one call and sentences that only the other call's histories told."""
         transcript = Transcript(self._kept())
         transcript.pair([*transcript.told], [sentence_of(turn) for turn in transcript.told])
         self.dropped |= {turn.pk for turn in transcript.doubles}
 
     def drop_repeated_turn_ids(self) -> None:
-        """The later one of two with one `turn_id` goes, but for a sentence of the histories with a place of its own."""
+        """Drop the later of two turns with one `turn_id`.
+
+        A later turn that is another sentence with a position in the histories stays, and loses its `turn_id`.
+        """
         known: dict[str, CallTranscription] = {}
         for turn in self._kept():
             if turn.turn_id is None:
@@ -102,7 +105,7 @@ class _Both:
                 turn.turn_id = None
 
     def in_order(self) -> list[CallTranscription]:
-        """What stays, in its order."""
+        """Return the turns that stay, in their final order."""
         kept = self._kept()
         told = in_histories(kept)
         for position, turn in enumerate(told):
@@ -111,7 +114,10 @@ class _Both:
         return arranged(arranged(kept, told), strays)
 
     def _drop_later(self, one: CallTranscription, other: CallTranscription) -> bool:
-        """Drop the one that came later, if both are one sentence: not where both came singly, so were said twice."""
+        """Drop the later turn if both are one sentence, and tell whether it was dropped.
+
+        Two turns that both came singly were said twice, so both stay, unless they have one `turn_id`.
+        """
         if not same(sentence_of(one), sentence_of(other)):
             return False
         if one.told_singly and other.told_singly and (one.turn_id is None or one.turn_id != other.turn_id):

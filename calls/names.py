@@ -1,6 +1,6 @@
-"""The names of calls: who has which, and holding them while one is given.
+"""Look up the names of calls, and lock them while a call gets a name.
 
-A call has a `call_sid`, mostly a `conversation_id`, and the names that it had before, as aliases.
+A call has a `call_sid`, usually a `conversation_id`, and its former and further names as aliases.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from django.dispatch import Signal
 from calls.models import Call, CallAlias
 from calls.postgres.waits import lock_texts
 
-# Sent with `names`, before they are held. Receivers return further names that will be looked for behind the same lock.
+# Sent with `names`, before they are locked. Receivers return further names that the lock has to cover.
 names_come_along = Signal()
 
 _FIELDS = "call.id, call.call_sid, call.conversation_id, call.agent_id, call.name_rank"
@@ -23,11 +23,11 @@ _OWNERS = f"""
     UNION ALL
     SELECT {_FIELDS}, alias.name FROM calls_callalias AS alias JOIN calls_call AS call ON call.id = alias.call_id
     WHERE alias.name IN ({{names}})
-"""  # noqa: S608  (all names are ours)
+"""  # noqa: S608  (the inserted texts are constants and placeholders)
 
 
 class Owner(NamedTuple):
-    """A call, as far as linking asks for it."""
+    """The columns of a call that linking needs."""
 
     pk: int
     call_sid: str
@@ -37,7 +37,7 @@ class Owner(NamedTuple):
 
 
 class Known:
-    """The calls that have or had some names."""
+    """The calls that have or had some names, indexed by name."""
 
     def __init__(self, rows: Iterable[tuple[int, str, str | None, str, int, str | None]]) -> None:
         self.calls: dict[int, Owner] = {}
@@ -55,11 +55,11 @@ class Known:
                     self._by_conversation[call.conversation_id] = call
 
     def owner(self, name: str) -> Owner | None:
-        """The call that has or had this name; a present `call_sid` wins over another call's `conversation_id`."""
+        """Return the call that has or had this name; a present `call_sid` wins over another's `conversation_id`."""
         return self._by_call_sid.get(name) or self._by_conversation.get(name) or self._by_alias.get(name)
 
     def of_conversation(self, conversation_id: str) -> Owner | None:
-        """The call of a conversation, also by an ID that it had before. Somebody may have told it as a `call_sid`."""
+        """Return the call of a conversation, also if the ID is a former one or was sent as the call's `call_sid`."""
         if call := self._by_conversation.get(conversation_id):
             return call
         told = self._by_call_sid.get(conversation_id)
@@ -67,7 +67,7 @@ class Known:
 
 
 def look_up(names: Iterable[str]) -> Known:
-    """One query for all names; the ORM would need two, and three times as long to write them."""
+    """Find the calls of all names in one query; the ORM would need two, and three times as long to write them."""
     names = list(names)
     if not names:
         return Known([])
@@ -77,17 +77,20 @@ def look_up(names: Iterable[str]) -> Known:
 
 
 def lock_names(names: Iterable[str | None]) -> None:
-    """Hold these names until the transaction ends, so that nobody looks for them and makes a call at the same moment.
+    """Lock these names until the transaction ends, so that nobody else looks for them and creates a call meanwhile.
 
-    On SQLite there is nothing to hold: a transaction that writes is alone.
+    All callers lock in one order. On SQLite nothing is needed, because a transaction that writes is alone.
     """
     lock_texts(name for name in names if name)
 
 
 def hold_if_free(names: Iterable[str]) -> bool:
-    """`lock_names` if no call has one of these; else nothing is held, as whoever finds a call may need more names."""
+    """Lock these names if no call has one of them, and tell whether that is so.
+
+    Otherwise no lock stays, because a caller that finds a call may have to lock more names.
+    """
     names = list(names)
-    with transaction.atomic():  # a savepoint: what is rolled back to it is let go
+    with transaction.atomic():  # a savepoint: a rollback to it releases the locks
         lock_names(names)
         free = not look_up(names).calls
         if not free:
@@ -96,10 +99,11 @@ def hold_if_free(names: Iterable[str]) -> bool:
 
 
 def hold_names(names: Iterable[str]) -> Known:
-    """`lock_names` for whoever may give a call a name: all that it may need is held before it locks the first row.
+    """Lock all names that naming a call may involve, before the first row is locked; return the calls that have them.
 
-    That is every name of the calls that have one of these, and of the deliveries that wait for one of those, and so on.
-    Where there are more when all are held, they are let go: everybody waits in one order, and none for each other.
+    These are all names of the calls that have one of `names`, of the deliveries that wait for one of those, and so on.
+    If more names have come up once all are locked, the locks are released and taken anew: everybody locks in one order,
+    so there is no deadlock.
     """
     names = set(names)
     wanted, _ = _with_what_comes_along(names)
@@ -114,7 +118,7 @@ def hold_names(names: Iterable[str]) -> Known:
 
 
 def _with_what_comes_along(names: set[str]) -> tuple[set[str], Known]:
-    """All names that may have to be held for these, and the calls that have them now."""
+    """Return all names that may have to be locked together with these, and the calls that have them now."""
     found, new = set(names), names
     known = look_up(names)
     calls = set[int]()
@@ -133,6 +137,6 @@ def _with_what_comes_along(names: set[str]) -> tuple[set[str], Known]:
 
 
 def names_of(call: Call) -> set[str]:
-    """Every name that the call has or had."""
+    """Return every name that the call has or had."""
     aliases = CallAlias.objects.filter(call=call).values_list("name", flat=True)
     return {name for name in (call.call_sid, call.conversation_id, *aliases) if name}

@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parties:
-    """The agent and the numbers of a call. An empty string means that the event did not say it."""
+    """The agent and the numbers of a call. An empty string means that the event did not give the value."""
 
     agent_id: str = ""
     agent_name: str = ""
@@ -44,7 +44,7 @@ class CallData:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CallFailure:
-    """A call that never became a conversation. `metadata` is the telephone provider's report, as it came."""
+    """A call that never became a conversation. `metadata` is the telephone provider's report, unchanged."""
 
     event_time: datetime
     failure_reason: str = ""

@@ -1,4 +1,4 @@
-"""Which single turns are which sentences of the histories, for a call whose turns came both ways."""
+"""Pair single turns with the sentences of the histories, for a call whose turns came both ways."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from itertools import pairwise
 from calls.models import CallTranscription
 from calls.sentences import Sentence, aligned, same
 
-OPEN = 50  # of the turns that came both ways: those whose place in the histories a longer history may correct
+OPEN = 50  # a longer history may correct the places of this many turns, the last that came both ways
 _FIRST, _LAST = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
 
-Places = list[CallTranscription | None]  # the turn of each sentence that histories told; None: it has none yet
+Places = list[CallTranscription | None]  # the turn of each sentence in the histories; None: it has no turn yet
 
 
 def came_singly(turn: CallTranscription) -> datetime:
@@ -20,9 +20,9 @@ def came_singly(turn: CallTranscription) -> datetime:
 
 
 def reopen(places: Places, said: Sequence[Sentence | None]) -> None:
-    """Take single turns that were paired lately, with what is `said` once more, from their places.
+    """Free the places of single turns that were paired lately and whose sentence is `said` once more.
 
-    They are paired anew: a short sentence may have been taken for a later one like it.
+    They are paired anew, because a short sentence may have been taken for a later one like it.
     """
     both = [place for place, turn in enumerate(places) if turn is not None and turn.told_singly]
     for place in both[-OPEN:]:
@@ -37,15 +37,15 @@ def pairs(
     turns: Sequence[CallTranscription],
     told: Sequence[CallTranscription],
 ) -> Iterator[tuple[int, CallTranscription]]:
-    """Places for those of the `turns` that have none, by the same sentence and in order; for as many as can be.
+    """Yield places for `turns` that have none: the same sentence, in order, for as many turns as possible.
 
-    Single turns come in the order in which they were said, so those that have a place part the others. A place whose
-    sentence histories alone told is for turns that find no other: its single turn may have come while an earlier one
-    had no place. A turn that came before one that was `told` by a history was told too: one that is left over may have
-    been passed by a repeated sentence that has the wrong place, so it takes any.
+    Single turns come in the order in which they were said, so turns with a place divide the other turns. A place whose
+    sentence came only in histories is for turns that find no other place: its single turn may have come while an
+    earlier one had no place. A turn that came before one of `told` is in the histories too: if it is left over, a
+    repeated sentence may have the wrong place, so the turn takes any place.
     """
     unplaced = [turn for turn in turns if turn.history_position is None]
-    strays = [turn for turn in unplaced if turn.from_history]  # told by histories that had nothing in common
+    strays = [turn for turn in unplaced if turn.from_history]  # from histories that had nothing in common
     singles = sorted((turn for turn in unplaced if not turn.from_history), key=came_singly)
     if not unplaced:
         return
@@ -70,7 +70,7 @@ def pairs(
 def _best(
     free: Sequence[int], alone: Sequence[int], said: Sequence[Sentence], turns: Sequence[CallTranscription]
 ) -> list[tuple[int, CallTranscription]]:
-    """Pairs of `free` places and turns; of `alone` places too, where that makes more pairs."""
+    """Pair turns with the `free` places; also with the `alone` places if that makes more pairs."""
     told = [sentence_of(turn) for turn in turns]
     found = aligned([said[place] for place in free], told, to_the_end=False)
     spots = free
@@ -83,7 +83,7 @@ def _best(
 
 
 def stand_for_both(kept: CallTranscription, double: CallTranscription) -> None:
-    """Two turns are one sentence: the one that stays has what is known of both."""
+    """Give `kept` what is known of `double`, because both are one sentence."""
     single = kept if kept.told_singly else double
     kept.single_came_at = came_singly(single) if single.told_singly else None
     kept.told_singly = single.told_singly

@@ -1,4 +1,4 @@
-"""One of a thing for each event loop: in a server, for the process."""
+"""One object per event loop; in a server, one per process."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 
 class PerLoop[Thing]:
-    """Call it in a running event loop to get that loop's thing, made when it is first asked for."""
+    """A function that returns the object of the running event loop, and makes it on the first call."""
 
     def __init__(self, make: Callable[[], Thing]) -> None:
         self._make = make

@@ -1,4 +1,4 @@
-"""A transaction that lost a race (a deadlock, two copies at once) is tried again, a bounded number of times."""
+"""Retry a transaction that lost a race (a deadlock, two copies at once), a bounded number of times."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ from collections.abc import Callable
 from django.db import Error, IntegrityError, InterfaceError, OperationalError
 
 ATTEMPTS = 5
-# lock timeout; SQLite's locked
+# PostgreSQL's lock timeout; SQLite's lock
 _LOCKED = {"55P03", "SQLITE_BUSY"}
 # serialisation failure, deadlock
 _WORTH_ANOTHER_TRY = {"40001", "40P01"}
 
 
 def persistently[Result](work: Callable[[], Result], *, waits_for_locks: int = 1) -> Result:
-    """Do `work`, which is one transaction, until it loses no race; raises what the last try raised.
+    """Run `work`, which is one transaction, and retry it after a lost race; raise the error of the last try.
 
-    `waits_for_locks`: how often a lock is waited for in vain. A wait that is shorter than PostgreSQL needs to find a
-    deadlock ends one, and another may succeed.
+    `waits_for_locks`: how many tries may end in a lock timeout. A timeout that is shorter than PostgreSQL's deadlock
+    check ends a deadlock, so another try may succeed.
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
@@ -33,12 +33,12 @@ def persistently[Result](work: Callable[[], Result], *, waits_for_locks: int = 1
 
 
 def may_work_next_time(error: Error) -> bool:
-    """A lost race, but neither a lock that somebody holds on to nor a database that is away."""
+    """Tell whether a retry may succeed: after a lost race, but not after a lock timeout or without a database."""
     return isinstance(error, IntegrityError) or _code(error) in _WORTH_ANOTHER_TRY
 
 
 def is_locked(error: BaseException) -> bool:
-    """Whether somebody held a lock for longer than we wait."""
+    """Tell whether the error is a timeout of a wait for a lock."""
     return _code(error) in _LOCKED
 
 

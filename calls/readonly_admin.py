@@ -1,6 +1,6 @@
-"""Read-only admin classes, for any room, whose queries do not grow with the table.
+"""Read-only admin classes for any room, whose queries do not grow with the table.
 
-They show the calls that the user may see, and write into the access log who looked.
+They show only the calls that the user may see, and log who looked.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from calls.bounded_count import COUNTED, Count, counted
 from calls.postgres.waits import TookTooLong
 from calls.templatetags.calls import moment
 
-OF_FILTERS = ("__id__exact", "__exact", "__isnull", "__gte", "__lt")  # the look-ups that Django's own filters make
+OF_FILTERS = ("__id__exact", "__exact", "__isnull", "__gte", "__lt")  # the look-ups of Django's own filters
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts at most COUNTED rows: counting millions takes seconds, and nobody opens the last page.
+    """A paginator that counts at most COUNTED rows: counting millions takes seconds, and nobody opens the last page.
 
-    Where even that takes long, it counts up to the page behind the one that is asked for.
+    If even that takes too long, it counts up to the end of the requested page.
     """
 
     page_asked = 1
@@ -48,7 +48,7 @@ class CappedPaginator(Paginator):  # type: ignore[type-arg]
 
 
 class IndexedOrder(ChangeList):
-    """A list that is sorted by no column but those that its admin names: others would sort the whole table."""
+    """A list that sorts only by the columns in `sortable_by` of its admin: other columns would sort the whole table."""
 
     def get_ordering_field(self, field_name: Any) -> Any:
         if self.sortable_by is not None and field_name not in self.sortable_by:
@@ -57,13 +57,13 @@ class IndexedOrder(ChangeList):
 
 
 class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The URL of a list takes what its filters and the links to it make, and whole identifiers.
+    """An admin whose list URL accepts only the look-ups of its filters and of links to it, and whole identifiers.
 
     With Django's other look-ups, such as `?final_transcript__icontains=`, staff could guess the secrets that a page
-    masks, letter by letter; and `__regex` and `__year` take values at which the database raises an error.
+    masks, letter by letter; and `__regex` and `__year` accept values for which the database raises an error.
     """
 
-    links: tuple[str, ...] = ()  # more look-ups, which pages of the admin link to
+    links: tuple[str, ...] = ()  # further look-ups, in links on admin pages
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
         fields = {one for one in self.list_filter if isinstance(one, str)}
@@ -73,7 +73,10 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
         return lookup in own or filtered in fields or lookup.removesuffix("__exact") in identifiers
 
     def get_changelist_instance(self, request: HttpRequest) -> ChangeList:
-        """SQLite keeps times in UTC, where the first and the last day of the calendar may lie outside of it."""
+        """Return the list; answer a date out of range as a wrong look-up.
+
+        SQLite keeps times in UTC, where the first and the last day of the calendar may lie out of range.
+        """
         try:
             changelist = super().get_changelist_instance(request)
         except OverflowError as error:
@@ -83,13 +86,13 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
 
 
 def parameters_of(list_filter: Any) -> tuple[str, ...]:
-    """What a filter of our own reads in the URL."""
+    """Return the URL parameters that a filter of callsite reads."""
     names: tuple[str, ...] = getattr(list_filter, "parameter_names", ()) or (list_filter.parameter_name,)
     return names
 
 
 def time_column(field: str, title: str) -> Any:
-    """A column of a list with a time, as all pages write it."""
+    """Return a column of a list that shows a time in the form of all pages."""
 
     @admin.display(description=title, ordering=field)
     def column(row: Any) -> str:
@@ -100,15 +103,15 @@ def time_column(field: str, title: str) -> Any:
 
 
 class ReadOnlyAdmin(KnownLookups):
-    """Staff can look at rows, and cannot add, change or delete them. Search takes whole identifiers."""
+    """An admin whose rows staff can read, but not add, change or delete. Search takes whole identifiers."""
 
     show_full_result_count = False
-    show_facets = admin.ShowFacets.NEVER  # they count the whole table, once for each value of each filter
+    show_facets = admin.ShowFacets.NEVER  # facets count the whole table, once per value of each filter
     list_per_page = 50
-    list_max_show_all = 0  # a page has list_per_page rows
+    list_max_show_all = 0  # no "show all": each page has list_per_page rows
     paginator = CappedPaginator
-    agent_id: str | None = "agent_id"  # the way to the agent of a row's call; None: it is of no call
-    page_kind: Kind | None = Kind.PAGE  # what the access log says of a row's page; None: it keeps nothing
+    agent_id: str | None = "agent_id"  # the look-up path to the agent of a row's call; None: the row has no call
+    page_kind: Kind | None = Kind.PAGE  # the kind that the access log notes for a row's page; None: no entry
 
     def get_paginator(self, request: HttpRequest, queryset: Any, *args: Any, **kwargs: Any) -> CappedPaginator:
         paginator = CappedPaginator(queryset, *args, **kwargs)
@@ -127,11 +130,11 @@ class ReadOnlyAdmin(KnownLookups):
         return visible(rows, agents, self.agent_id)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
-        """`?_to_field=` without a name would be a field without a name: Django asks for it, and fails."""
+        """Read an empty `?_to_field=` as no field: Django would ask for a field without a name, and fail."""
         return super().get_object(request, object_id, from_field or None)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Times as all pages write them."""
+        """Return the fieldsets, with times in the form of all pages."""
         fields = [field for field in self.opts.fields if isinstance(field, DateTimeField)]
         times: dict[Any, Any] = {field.name: time_column(field.name, str(field.verbose_name)) for field in fields}
         return [
@@ -142,7 +145,7 @@ class ReadOnlyAdmin(KnownLookups):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """The page of a row; it is rendered when the access log has it."""
+        """Return the page of a row; the page is rendered only after the access log has its entry."""
         response = super().change_view(request, object_id, form_url, extra_context)
         row = (getattr(response, "context_data", None) or {}).get("original")
         if row is None or self.page_kind is None:
@@ -152,7 +155,7 @@ class ReadOnlyAdmin(KnownLookups):
     def logged(
         self, response: HttpResponse, request: HttpRequest, kind: Kind, rows: Iterable[Any], detail: str = ""
     ) -> HttpResponse:
-        """This response, once the log says who sees these rows; 503 where that cannot be written."""
+        """Log that the user sees these rows, and return the response; return 503 if the log cannot be written."""
         try:
             access_log.note(request, kind, [self.subject_of(row) for row in rows], detail)
         except access_log.NotLogged as error:
@@ -166,7 +169,7 @@ class ReadOnlyAdmin(KnownLookups):
         return ""
 
     def get_search_results(self, request: HttpRequest, rows: QuerySet[Any], text: str) -> tuple[QuerySet[Any], bool]:
-        """The text is one identifier, with its spaces and quotes. Django's search would make words of it."""
+        """Search for the text as one identifier, with spaces and quotes. Django's search would split it into words."""
         if not (text and self.search_fields):
             return rows, False
         return rows.filter(reduce(or_, (Q(**{field: text}) for field in self.search_fields))), False
@@ -182,7 +185,7 @@ class ReadOnlyAdmin(KnownLookups):
 
 
 class OfCallAdmin(ReadOnlyAdmin):
-    """Rows that belong to a call. Lists read its names alone: the transcripts of 50 calls may be megabytes."""
+    """Rows that belong to a call. Lists read only the call's names: the transcripts of 50 calls may be megabytes."""
 
     list_select_related = ("call",)
     links = ("call__id",)

@@ -1,6 +1,7 @@
-"""A call's turns from the histories that an agent sends: each tells the conversation so far.
+"""Store a call's turns from the histories that an agent sends; each history repeats the conversation so far.
 
-It stores what is new and takes nothing back: a repeat, an older history that comes late, or two at once leave no gap.
+Only new sentences are stored, and none is removed: a repeat, an older history that comes late, or two at once leave no
+gap.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewHistory:
-    """What was said so far, in order; `arrived_at`: when it came, if that was before now."""
+    """The sentences of the conversation so far, in order. `arrived_at`: the time of arrival, if that was before now."""
 
     call: Reference
     sentences: tuple[Sentence, ...]
@@ -32,13 +33,16 @@ class NewHistory:
 
 
 def record_history(history: NewHistory, *, create: bool = False) -> tuple[Call, int] | None:
-    """Store the sentences that are not stored yet. Returns the call and how many there were; None: no such call."""
+    """Store the sentences that are not stored yet. Return the call and the number of new turns; None without a call."""
     recorded = record_histories([history], create=create)
     return recorded and (recorded[0], recorded[1][0])
 
 
 def record_histories(histories: Sequence[NewHistory], *, create: bool = False) -> tuple[Call, list[int]] | None:
-    """The same for histories that name their call alike, in the order in which they came; the turns are read once."""
+    """Store several histories in the order in which they came; return the call and the number of new turns of each.
+
+    All histories name the call in the same way, and the turns are read once. Returns None if there is no such call.
+    """
     with transaction.atomic():
         call = linked(histories[0].call, create=create)
         if call is None:
@@ -50,7 +54,7 @@ def record_histories(histories: Sequence[NewHistory], *, create: bool = False) -
             changed: dict[str, object] = {name: getattr(call, name) for name in names}
             changed |= {"words_behind": True, "updated_at": timezone.now()}
             if transcript.renumbered:
-                changed["words_upto"] = 0  # its number means other turns now
+                changed["words_upto"] = 0  # the old number stands for other turns now
             Call.objects.filter(pk=call.pk).update(**changed)
             transaction.on_commit(lambda: _tell(transcript, call), robust=True)
         return call, counts

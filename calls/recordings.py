@@ -1,8 +1,8 @@
-"""The files of recordings: each is there whole or not at all, and goes when nothing needs it any more.
+"""The files of recordings: each file is complete or absent, and is removed when no recording needs it any more.
 
-A file's name comes from its conversation and its bytes, so that another try finds it, also where the first one's row of
-the call was rolled back. A file is removed, and found to be there, under a lock of its name: no copy of a recording can
-lose its file to the removal of another.
+A file's name comes from its conversation and its bytes, so a retry finds the file, even if the first try's row was
+rolled back. A file is removed, and checked for, under a lock on its name, so no recording loses its file to the removal
+of another copy.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ LEFT_BEHIND_SECONDS = 600
 
 
 def keep(call: Call, content: bytes, event_time: datetime) -> Call:
-    """Store a recording and link it to its call, unless the call has a newer one.
+    """Store a recording and link it to its call, unless the call has a newer one; return the call.
 
-    Raises OSError, django.db.Error, Call.DoesNotExist, and leaves no file then.
+    Raises OSError, django.db.Error or Call.DoesNotExist, and then leaves no file.
     """
     digest = hashlib.sha256(content).hexdigest()
     conversation = hashlib.sha256((call.conversation_id or call.call_sid).encode()).hexdigest()
@@ -41,7 +41,7 @@ def keep(call: Call, content: bytes, event_time: datetime) -> Call:
             lock_names([name])
             call = CallRecording.keep(call, file=name, size_bytes=len(content), sha256=digest, event_time=event_time)
             if CallRecording.objects.filter(call=call, file=name).exists():
-                store(name, content)  # again: it may have been removed before the lock
+                store(name, content)  # again: the file may have been removed before the lock
             else:
                 _discard_on_commit(name)
     except BaseException:
@@ -52,9 +52,9 @@ def keep(call: Call, content: bytes, event_time: datetime) -> Call:
 
 
 def store(name: str, content: bytes) -> str:
-    """Write a file under this name, and return it; do nothing where it is there already.
+    """Write a file under this name, unless it is there already; return the name.
 
-    A storage that is no file system may choose another name, where another copy is written at the same moment.
+    A storage that is not a file system may choose another name if a second copy is written at the same moment.
     """
     if _is_whole(name, len(content)):
         return name
@@ -70,7 +70,7 @@ def store(name: str, content: bytes) -> str:
 
 
 def discard(name: str) -> None:
-    """Remove a file, if no recording needs it."""
+    """Remove a file, unless a recording needs it."""
     with transaction.atomic():
         lock_names([name])
         if not CallRecording.objects.filter(file=name).exists():
@@ -95,7 +95,7 @@ def discard_deleted(instance: CallRecording, **_: Any) -> None:
 
 
 def _is_whole(name: str, size: int) -> bool:
-    """Whether the file is there. Half a file is removed: a storage would give the next one another name."""
+    """Tell whether the complete file is there; remove half a file, for which a storage would rename the next one."""
     if not default_storage.exists(name):
         return False
     if default_storage.size(name) == size:
@@ -105,21 +105,21 @@ def _is_whole(name: str, size: int) -> bool:
 
 
 def _write(path: Path, content: bytes, mode: int) -> None:
-    """Write a file that has no name until it is whole: neither a full disk nor a killed process leaves any of it."""
+    """Write a file that gets its name when it is complete, so that a full disk or a killed process leaves nothing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         descriptor = os.open(path.parent, os.O_TMPFILE | os.O_WRONLY, mode)
-    except (AttributeError, OSError):  # not Linux, or not every file system
+    except (AttributeError, OSError):  # only Linux has O_TMPFILE, and not on every file system
         _write_beside(path, content, mode)
         return
     with open(descriptor, "wb") as file:
         _fill(file, content, mode)
         with contextlib.suppress(FileExistsError):  # another copy came first
-            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)  # with a folder, it follows the link
+            os.link(f"/proc/self/fd/{descriptor}", path, src_dir_fd=descriptor)  # src_dir_fd: follow the link
 
 
 def _write_beside(path: Path, content: bytes, mode: int) -> None:
-    """Write under another name and rename. What a killed process left behind is removed later."""
+    """Write under another name, and rename. Files that a killed process left behind are removed later."""
     for left in path.parent.glob("*.part"):
         if time.time() - left.stat().st_mtime > LEFT_BEHIND_SECONDS:
             left.unlink(missing_ok=True)

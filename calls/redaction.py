@@ -1,6 +1,6 @@
-"""The one function through which whatever ElevenLabs sent leaves callsite: without the secrets of tool calls.
+"""Mask the secrets of tool calls: everything from ElevenLabs leaves callsite through the one function `redacted`.
 
-Stored data stays as it came. What is masked, and where, is in docs/operations.md.
+Stored data stays as it came. docs/operations.md says what is masked, and where.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ KINDS_KEPT = 4096
 OWN_SECRETS = ("ELEVENLABS_WEBHOOK_SECRET", "ELEVENLABS_TOOL_SECRET", "ELEVENLABS_API_KEY", "SECRET_KEY")
 OWN_SECRET_MIN_LENGTH = 8
 _WITH_TEXT = frozenset({str, dict, list})
-# which field holds the name in {"name": "Authorization", "value": …} and the like
+# the fields that hold the name in {"name": "Authorization", "value": …} and the like
 _NAME_FIELDS = (
     *("name", "variable_name", "variableName", "key", "header", "header_name", "headerName", "parameter", "param"),
     *("field", "identifier", "data_collection_id", "dynamic_variable"),
@@ -28,7 +28,7 @@ _NAME_FIELDS = (
 
 
 def redacted[Value](value: Value) -> Value:
-    """The same JSON value with `"***"` for each secret. Never fails; parts without secrets are shared, not copied."""
+    """Return the same JSON value with `"***"` for each secret. It never fails, and shares the parts without secrets."""
     own = tuple(getattr(settings, name, "") for name in OWN_SECRETS)
     try:
         shown: Value = _redaction(tuple(settings.REDACTED_NAMES), own).value(value, 0)
@@ -47,11 +47,11 @@ def _redaction(names: tuple[str, ...], own_secrets: tuple[str, ...]) -> _Redacti
 
 
 class _Redaction:
-    """`listed`: names of secrets. `own`: callsite's own secrets, masked wherever they stand."""
+    """Masks the secrets in values. `listed`: names of secrets. `own`: callsite's own secrets, masked everywhere."""
 
     def __init__(self, listed: frozenset[str], own: list[str]) -> None:
         self.listed, self.own = listed, own
-        self.kinds: dict[str, Kind] = {}  # of names that were seen, as the same ones come again and again
+        self.kinds: dict[str, Kind] = {}  # a cache by name, because the same names come again and again
 
     def kind_of(self, name: str, in_query: bool = False) -> Kind:
         if not in_query and (known := self.kinds.get(name)):
@@ -113,13 +113,16 @@ class _Redaction:
         if len(value) == 2 and type(value[0]) is str and type(value[1]) is str:
             kind = self.kind_of(value[0])
             if kind in SECRETS:
-                # what is no name but a text with a secret in it counts as one, too
+                # the name may itself be a text with a secret in it
                 return [self.text(value[0], depth + 1), _masked(value[1], kind, depth)]
         changed = {n: new for n, item in enumerate(value) if (new := self.value(item, depth + 1)) is not item}
         return [changed.get(n, item) for n, item in enumerate(value)] if changed else value
 
     def headers(self, value: Any, depth: int) -> Any:
-        """Names stay, in an object, a list of pairs, a list of objects with the name in one field, or lines of text."""
+        """Mask the values of headers and keep their names.
+
+        Headers may be an object, a list of pairs, a list of objects with the name in one field, or lines of text.
+        """
         if isinstance(value, list):
             return [_header(item, depth + 1) for item in value]
         if not isinstance(value, str):
@@ -130,7 +133,7 @@ class _Redaction:
         return secret_texts.without_header_values(value)
 
     def without_path_secrets(self, details: dict[str, Any], parameters: Any) -> dict[str, Any]:
-        """The URL of a tool holds the values of its path's parameters."""
+        """Mask the values of secret path parameters in the URL of a tool."""
         url = details.get("url")
         if not isinstance(url, str) or not isinstance(parameters, dict):
             return details
@@ -173,7 +176,10 @@ def _is_header_name(value: Any) -> bool:
 
 
 def _masked(value: Any, kind: Kind, depth: int) -> Any:
-    """All of a secret that tells something, its inner names kept: null, "", true and false tell nothing."""
+    """Mask whatever in a secret tells something.
+
+    Inner names, null and "" stay. true and false stay unless the name is LISTED; numbers stay if it is COUNTED.
+    """
     if depth > MAX_DEPTH:
         return MASK
     if isinstance(value, dict):

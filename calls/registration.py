@@ -1,4 +1,4 @@
-"""What REST says of a call: that it was placed elsewhere, which conversation it is, and what else is known of it."""
+"""REST's changes to a call: register a call that was placed elsewhere, link its conversation, write its fields."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from calls.outcome import Parties
 
 
 class NameTaken(Exception):
-    """REST asks for a name that another call has. `field` is the one to correct."""
+    """REST asks for a name that another call has. `field` names the field to correct."""
 
     def __init__(self, field: str, message: str) -> None:
         super().__init__(message)
@@ -25,10 +25,11 @@ class NameTaken(Exception):
 def register(
     *, call_sid: str = "", conversation_id: str | None = None, agents: Agents = None, **fields: Any
 ) -> tuple[Call, bool]:
-    """A call that was placed elsewhere, and whether its row is new. Without a `call_sid` it gets one, in either case.
+    """Register a call that was placed elsewhere; return the call and whether its row is new.
 
-    One that only webhooks made is filled. Raises NameTaken where it was registered before, where its names belong to
-    two calls, or where it is a call of an agent other than `agents`.
+    Without a `call_sid` the call gets a generated one, also if its row exists already. A call that only webhooks made
+    is filled. Raises NameTaken if the call was registered before, if its names belong to two calls, or if it is a call
+    of an agent other than `agents`.
     """
     sid = call_sid or Call.make_call_sid(fields.get("driver_id", ""))
     reference = Reference(conversation_id=conversation_id, names=(Name(sid, NameRank.REGISTERED),))
@@ -47,12 +48,12 @@ def register(
         call = link(reference, held=known).call
         if call is None:
             Call.register(call_sid=sid, conversation_id=conversation_id, **fields)
-            return Call.objects.get_by_identifier(sid), True  # with what waited for its names
+            return Call.objects.get_by_identifier(sid), True  # saving applied the deliveries that waited for it
         return call.fill(fields), False
 
 
 def update(call: Call, *, conversation_id: str | None = None, agents: Agents = None, **fields: Any) -> Call:
-    """Write these fields and no others. Raises NameTaken as `link_conversation`, Call.DoesNotExist if it is gone."""
+    """Write these fields and no others. Raises NameTaken as `link_conversation`; Call.DoesNotExist without a row."""
     with transaction.atomic():
         if conversation_id and conversation_id != call.conversation_id:
             call = link_conversation(call, conversation_id, agents)
@@ -63,14 +64,14 @@ def update(call: Call, *, conversation_id: str | None = None, agents: Agents = N
 
 
 def link_conversation(call: Call, conversation_id: str, agents: Agents = None) -> Call:
-    """Tell ElevenLabs' identifier of a call; one that it had before stays a name of it.
+    """Set ElevenLabs' ID of a call's conversation; an ID that the call had before stays one of its names.
 
-    Raises NameTaken where the identifier is a name of another call that cannot be the same one, or that is of an agent
-    other than `agents`.
+    Raises NameTaken if the ID is a name of another call that cannot be the same call, or that has an agent other than
+    `agents`.
     """
     with transaction.atomic():
         known = hold_names([conversation_id, call.call_sid])
-        call = Call.objects.get_by_identifier(call.call_sid)  # another may have linked it before the names were held
+        call = Call.objects.get_by_identifier(call.call_sid)  # it may have been linked before the names were locked
         if call.conversation_id == conversation_id:
             return call
         for other in _named_as(conversation_id, known):
@@ -87,23 +88,23 @@ def link_conversation(call: Call, conversation_id: str, agents: Agents = None) -
             former = {locked.conversation_id or ""}
             locked.conversation_id = conversation_id
             remember(locked, former, {"conversation_id"})
-        return Call.objects.get_by_identifier(call.call_sid)  # what waited for its names has been applied
+        return Call.objects.get_by_identifier(call.call_sid)  # saving applied the deliveries that waited for it
 
 
 def _is_of_others(call: Owner, agents: Agents) -> bool:
-    """Whether it is known that the call is none of these agents': it must not be told of, nor changed."""
+    """Tell whether the call is known to have an agent other than these: it must be neither revealed nor changed."""
     return call.agent_id != "" and not may_see(agents, call.agent_id)
 
 
 def _named_as(conversation_id: str | None, known: Known) -> set[Owner]:
-    """Calls that have this text as any name; two, if it is the conversation of one and the `call_sid` of the other."""
+    """Return the calls with this text as any name: two if it is one's conversation and the other's `call_sid`."""
     if not conversation_id:
         return set()
     return {call for call in (known.of_conversation(conversation_id), known.owner(conversation_id)) if call}
 
 
 def _write(call: Call, fields: Mapping[str, Any]) -> None:
-    """What REST tells of the parties is believed as at a registration; what it empties may be told by anybody."""
+    """Save the fields. A value about the parties counts as registered; an emptied one may be set by any source."""
     told = fields.keys() & set(Parties.__slots__)
     sources = {name: source for name, source in call.party_sources.items() if name not in told}
     sources |= {name: int(Call.Source.REGISTERED) for name in told if fields[name]}

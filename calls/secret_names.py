@@ -1,4 +1,4 @@
-"""Which names stand for secrets: of headers, parameters and variables, in any case and with any separators."""
+"""Tell which names stand for secrets: of headers, parameters and variables, in any case and with any separators."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from enum import Enum, auto
 
 
 class Kind(Enum):
-    """What a name says about its value."""
+    """The kind of value that a name stands for."""
 
     PLAIN = auto()
-    VALUE = auto()  # the value of what another field names: {"name": …, "value": …}
+    VALUE = auto()  # another field names the value: {"name": …, "value": …}
     SECRET = auto()
-    COUNTED = auto()  # a secret if it is a text: numbers of `tokens` are counts
-    LISTED = auto()  # a secret whatever it holds: `secret__*` and REDACTED_NAMES
-    HEADERS = auto()  # every value in it is a secret
+    COUNTED = auto()  # a secret if the value is a text: numbers of `tokens` are counts
+    LISTED = auto()  # a secret of any type: `secret__*` and REDACTED_NAMES
+    HEADERS = auto()  # every header's value is a secret
     QUERY = auto()  # the parameters of a URL, in which `key` and `code` are secrets too
     AUDIO = auto()
 
@@ -33,10 +33,10 @@ _DESCRIBES = frozenset(
         *("usage", "used", "valid", "verified", "version"),
     )
 )
-# Secret at the end of a name (`x-hub-signature-256`, but not `signature_required`): as the end of a word, as a word.
+# Secret at the end of a name (`x-hub-signature-256`, but not `signature_required`): ends of the last word, whole words.
 _ENDINGS = ("authorization", "authorisation", "signature", "cookie", "accesskey", "secretkey", "privatekey")
 _LAST_WORDS = frozenset({"auth", "hmac", "otp", "pwd", "sig"})
-_KEYS = frozenset(  # of these a key is a secret; a primary or a sort key is none
+_KEYS = frozenset(  # with one of these words before it, `key` is a secret; a primary or a sort key is not
     (
         *("access", "api", "auth", "client", "consumer", "encryption", "function", "functions", "license", "master"),
         *("private", "secret", "session", "shared", "signing", "subscription"),
@@ -48,12 +48,12 @@ _IN_QUERIES = frozenset({"code", "key"})
 
 
 def folded(name: str) -> str:
-    """A name without case and separators, as names of REDACTED_NAMES are compared."""
+    """Return a name without case and separators, as the names of REDACTED_NAMES are compared."""
     return re.sub(r"[\W_]+", "", name).casefold()
 
 
 def kind_of(name: str, listed: frozenset[str], in_query: bool = False) -> Kind:
-    """What the value of this name is. `listed`: further names of secrets, folded."""
+    """Return what kind of value has this name. `listed`: further names of secrets, folded."""
     words = [word.lower() for word in _WORD.findall(name)]
     last = words[-1] if words else ""
     if name.casefold().startswith("secret__") or (listed and folded(name) in listed):

@@ -1,4 +1,4 @@
-"""Secrets in texts that are no JSON: URLs, forms, `Bearer …`, and JSON that is cut off or stands in a sentence."""
+"""Mask secrets in texts that are not JSON: URLs, forms, `Bearer …`, and JSON that is cut off or inside a sentence."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ NAME_MAX_LENGTH = 200
 KindOf = Callable[..., Kind]  # (name, in_query=False)
 _USERINFO = re.compile(r"""(?<=://)[^/\s?#"'<>]*@""")
 _PARAMETER = re.compile(r"""(?<![\w.\[\]%$+-])([\w.\[\]%$+-]{1,200})=((?:[^&\s"'<>#\\]|\\/|\\u[0-9a-fA-F]{4})+)""")
-# Words of a sentence have no digits and fewer letters.
+# After "bearer" in a sentence comes a word, which has no digits and fewer letters than a token.
 _BEARER = re.compile(r"(?i:\b(bearer)\s+)(?=[a-zA-Z.-]*(?:[0-9_~+/=]|\.[a-zA-Z0-9])|[a-zA-Z-]{20})[\w.~+/=-]{8,}")
 _BASIC = re.compile(r"(?i:\b(basic)\s+)([A-Za-z0-9+/_-]{4,})=*")
 _HEADER_LINE = re.compile(r"^([\w-]+\s*:\s*)?.+$", re.MULTILINE)
@@ -29,7 +29,7 @@ _BRACKET = re.compile(r"[\[\]{}]")
 
 
 def is_notable(text: str) -> bool:
-    """Whether there may be anything to mask. Most texts have none of these signs, and cost half a microsecond."""
+    """Tell whether a text may hold a secret. Most texts have none of these signs, and cost half a microsecond."""
     return '"' in text or "=" in text or "@" in text or "':" in text or _has_scheme(text)
 
 
@@ -38,7 +38,7 @@ def _has_scheme(text: str) -> bool:
 
 
 def parsed(text: str) -> Any:
-    """What a JSON text holds; None where it is not JSON, or gives a key twice, which would hide the first."""
+    """Return the value of a JSON text; None if it is not JSON, or has a key twice, which would hide the first value."""
     text = text.strip("\ufeff \t\r\n")
     try:
         return json.loads(text, object_pairs_hook=_unique) if text.startswith(("{", "[", '"')) else None
@@ -54,10 +54,10 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def written(value: Any, like: str) -> str:
-    """The JSON text of a value, with or without spaces as in the text that it came from."""
+    """Return the JSON text of a value, with or without spaces as in the text that the value came from."""
     separators = None if '": ' in like else (",", ":")
     text = json.dumps(value, ensure_ascii=False, separators=separators)
-    # an escape can say lone surrogates, which no answer can
+    # lone surrogates need an escape, because an answer in UTF-8 cannot hold them
     return text if text.isprintable() else json.dumps(value, separators=separators)
 
 
@@ -66,7 +66,7 @@ def without_userinfo(text: str) -> str:
 
 
 def without_parameters(text: str, kind_of: KindOf, redacted: Callable[[str], str]) -> str:
-    """`name=value` of queries and forms. `redacted` looks into a value that is a URL or JSON itself."""
+    """Mask secrets in `name=value` of queries and forms. `redacted` looks into a value that is itself a URL or JSON."""
 
     def shown(found: re.Match[str]) -> str:
         name, value = found.groups()
@@ -81,7 +81,7 @@ def without_parameters(text: str, kind_of: KindOf, redacted: Callable[[str], str
 
 
 def without_credentials(text: str) -> str:
-    """`Bearer …` and `Basic …`, but no sentence about bearers or basics."""
+    """Mask the credentials in `Bearer …` and `Basic …`, but not the words of a sentence about bearers or basics."""
     if not _has_scheme(text):
         return text
     text = _BEARER.sub(rf"\1 {MASK}", text)
@@ -101,12 +101,12 @@ def without_header_values(lines: str) -> str:
 
 
 def size_of_audio(encoded: str) -> str:
-    """What stands in place of a recording. It may stand there already."""
+    """Return the text in place of a recording: its size. A text that is such a size already stays."""
     return encoded if _SIZE.fullmatch(encoded) else f"({len(encoded)} characters of base64)"
 
 
 def without_quoted(text: str, kind_of: KindOf) -> str:
-    """`"name": "value"`, whatever stands around it."""
+    """Mask the secrets in `"name": "value"`, whatever stands around them."""
     parts, kept_to, place = [], 0, 0
     while found := _QUOTED_NAME.search(text, place):
         place = found.end()
@@ -122,7 +122,7 @@ def without_quoted(text: str, kind_of: KindOf) -> str:
 
 
 def _end_of_value(text: str, place: int) -> int:
-    """Where the text, number, object or list that begins here ends; here where nothing of the kind begins."""
+    """Return the end of the text, number, object or list that begins at `place`; `place` if none begins there."""
     if not text.startswith(("{", "["), place):
         value = _QUOTED_VALUE.match(text, place)
         return value.end() if value else place

@@ -1,4 +1,4 @@
-"""When two sentences are the same, and which of two tellings of a conversation are which."""
+"""Compare sentences, and align two versions of a conversation."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import zip_longest
 
-WINDOW = 200  # 40,000 pairs take some 30 milliseconds
-COMPARED = 100_000  # pairs of sentences, to find where a history that was cut belongs: a tenth of a second
+WINDOW = 200  # sentences per version, compared at a time: 40,000 pairs take some 30 milliseconds
+COMPARED = 100_000  # pairs of sentences, compared to find the place of a history that was cut: a tenth of a second
 
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """What one speaker ("agent" or "driver") said."""
+    """A sentence of one speaker ("agent" or "driver")."""
 
     speaker_type: str
     text: str
 
 
 def same(one: Sentence, other: Sentence) -> bool:
-    """The speaker is the same, and one text begins with the other: an interruption shortens what was said.
+    """Tell whether two sentences are the same: the speakers are, and one text begins with the other.
 
-    Case, punctuation and spaces count for nothing.
+    A beginning is enough, because an interruption shortens what was said. Case, punctuation and spaces do not count.
     """
     if one.speaker_type != other.speaker_type:
         return False
@@ -35,16 +35,17 @@ def same(one: Sentence, other: Sentence) -> bool:
 
 @lru_cache(maxsize=4096)
 def letters(text: str) -> str:
-    """A text's letters and digits alone, in one case and one Unicode form."""
+    """Return only the letters and digits of a text, in one case and one Unicode form."""
     return "".join(c for c in unicodedata.normalize("NFKC", text).casefold() if c.isalnum())
 
 
 def aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, to_the_end: bool = True) -> list[tuple[int, int]]:
-    """Pairs of places with the same sentence, in the order of both, as many as there can be.
+    """Return pairs of indexes with the same sentence, in the order of both versions, as many as possible.
 
-    Both end alike where they can. If not `to_the_end`, `other` goes on later, so its sentences take the first places.
+    With `to_the_end`, equal sentences at both ends are paired. Without it, `other` will go on later, so its sentences
+    take the first places.
 
-    Where the two differ in their middle, WINDOW sentences of each are compared at a time. There, what has moved by more
+    Where the middles differ, WINDOW sentences of each are compared at a time. There, a sentence that has moved by more
     than half a window finds no pair.
     """
     shorter = min(len(one), len(other))
@@ -60,7 +61,7 @@ def aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, to_the_end: b
 
 
 def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[int, int]]:
-    """Of each window the pairs of its first half count; those behind it depend on what the next one shows."""
+    """Align window by window. Only pairs in a window's first half count; the next window decides about the others."""
     pairs: list[tuple[int, int]] = []
     i, j, half = 0, 0, WINDOW // 2
     while i < len(one) and j < len(other):
@@ -76,17 +77,17 @@ def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence]) -> l
 
 
 def _aligned(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[int, int]]:
-    """The longest common subsequence."""
+    """Return the longest common subsequence, as pairs of indexes."""
     return heaviest_pairs(len(one), len(other), lambda i, j: same(one[i], other[j]))
 
 
 def heaviest_pairs(rows: int, columns: int, weight: Callable[[int, int], float]) -> list[tuple[int, int]]:
-    """Pairs of a row and a column, in the order of both, whose weights are together as much as can be.
+    """Return pairs of a row and a column, in the order of both, with the greatest possible sum of weights.
 
-    What weighs nothing is no pair. By the usual table, which takes time and room for each row and column.
+    A weight of 0 means no pair. The usual table of dynamic programming takes time and memory for rows × columns.
     """
     best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
-    both = [[0.0] * columns for _ in range(rows)]  # if the two are a pair; 0: they are none
+    both = [[0.0] * columns for _ in range(rows)]  # the best sum if the two are a pair; 0: they are no pair
     for i in range(rows - 1, -1, -1):
         for j in range(columns - 1, -1, -1):
             if weighs := weight(i, j):
@@ -108,20 +109,21 @@ Place = tuple[int | None, int | None]
 
 
 def joined(stored: Sequence[Sentence], told: Sequence[Sentence], *, least: int = 2) -> list[Place] | None:
-    """Two tellings of one conversation as one: for each sentence, its place in either. None: nothing in common.
+    """Join two versions of a conversation: return each sentence's index in either; None if they have nothing in common.
 
-    `stored` comes from earlier histories. Each telling is a piece of the conversation without holes, whose front may be
-    cut. So `told` is laid along `stored`:
+    `stored` comes from earlier histories. Each version is a piece of the conversation without gaps, whose front may be
+    cut off. The first rule that fits places `told` along `stored`:
 
-    1. both from their first sentence, where they agree wherever both tell something;
-    2. where their overlap is longest and they agree in all of it: of two sentences, or of all that is stored; or, where
-       `least` is 1, of one that is like no other;
-    3. from their first sentence, if that is the same. Where their last common place agrees, they are matched by
-       position; else what they agree in is paired, and what lies between two pairs by position.
+    1. Both start at their first sentence, if they agree wherever both have a sentence.
+    2. `told` goes where the overlap is longest and agrees completely. The overlap has two sentences, or all that is
+       stored; or, if `least` is 1, one sentence that occurs nowhere else.
+    3. Both start at their first sentence, if that is the same. If their last common place agrees too, sentences are
+       matched by position; otherwise equal sentences are paired, and sentences between two pairs are matched by
+       position.
 
-    Where a conversation repeats itself, several places may fit. The first rule, then the longest overlap, take
-    `told` for what tells the least that is new: a sentence that is left out by this comes with the next whole history,
-    one that is stored twice would stay.
+    Where a conversation repeats itself, several places may fit. The first rule and the longest overlap then choose the
+    place with the fewest new sentences: a sentence that is left out comes with the next whole history, but a sentence
+    that is stored twice would stay.
     """
     if not stored or not told:
         return [*((i, None) for i in range(len(stored))), *((None, j) for j in range(len(told)))]
@@ -144,7 +146,7 @@ def joined(stored: Sequence[Sentence], told: Sequence[Sentence], *, least: int =
 
 
 def _offset(stored: Sequence[Sentence], told: Sequence[Sentence], least: int) -> int | None:
-    """The place in `stored` of the first sentence of `told`; below 0 where `told` begins before it."""
+    """Return the index in `stored` of the first sentence of `told`, below 0 if it is earlier; None if no place fits."""
     common = min(len(stored), len(told))
     if all(map(same, stored[:common], told[:common])):
         return 0

@@ -1,9 +1,9 @@
-"""Calls in progress of which nothing is heard any more: looked up, and ended.
+"""Find and end calls in progress that are no longer heard.
 
-ElevenLabs sends no second webhook, and where the one about a call's end is lost, the call would stay in progress for
-ever. How a look-up is cheap: it walks the calls in progress in their index, and asks for the turns of those alone.
+If the webhook about a call's end is lost, ElevenLabs sends no second one, and the call would stay in progress for ever.
+The look-up is cheap: it walks the index of the calls in progress, and reads the turns of those calls alone.
 
-A room that may know more of a silent call adds to `asked_first`.
+A room that may know more about a silent call adds a function to `asked_first`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from calls.races import persistently
 logger = logging.getLogger(__name__)
 STEP = 500
 FAILURES_IN_A_ROW = 5
-LONGEST = 2  # times the hours, for a call of which nobody can say whether it goes on
+LONGEST = 2  # times the hours: the limit for a call of which nobody can say whether it goes on
 STARTED = Coalesce("call_start_time", "created_at")
 
 # WhatsApp and SMS: conversation-init asks with an empty `call_sid`, so the conversation ID stands in for one. A phone
@@ -34,30 +34,30 @@ _INITIATION = int(Call.Source.INITIATION)
 _THREAD = Q(name_rank=Call.NameRank.STAND_IN) & (
     Q(party_sources__direction=_INITIATION) | Q(party_sources__from_number=_INITIATION)
 )
-# what its metadata says, where that is known before the end
+# the call's metadata, where it is known before the end
 _TEXT_ONLY = Q(metadata_json__text_only=True)
 for _kind in ("whatsapp", "sms"):
     _TEXT_ONLY |= Q(**{f"metadata_json__{_kind}__isnull": False}) & ~Q(**{f"metadata_json__{_kind}": None})
-# a value that is not there makes neither of them false
+# with a missing JSON value the plain condition would be NULL; Case makes it false
 _IS_TEXT = Case(When(_THREAD | _TEXT_ONLY, then=True), default=False, output_field=BooleanField())
 
 
 class Known(Enum):
-    """Why a silent call is not ended now."""
+    """The reason why a silent call is not ended now."""
 
     GOES_ON = auto()
-    UNSURE = auto()  # who would know did not answer: it is left for LONGEST times the hours
+    UNSURE = auto()  # the source that would know did not answer: the call is left for LONGEST times the hours
 
 
-# Each gets the keys of the calls of a step, makes good what it learns of them (applies how a conversation ended), and
-# returns those that are to be left. It bounds how long it takes.
+# Each function gets the keys of the calls of a step, applies what it learns of them (how a conversation ended), and
+# returns the calls that are not to be ended. It bounds its own time.
 asked_first: list[Callable[[Sequence[int]], Mapping[int, Known]]] = []
 
 
 def silent_since(moment: datetime, calls: QuerySet[Call] | None = None) -> QuerySet[Call]:
-    """Those calls in progress that began before `moment`, and of which no turn has come since.
+    """Return the calls in progress that began before `moment` and have had no turn since.
 
-    Threads and text-only conversations are left out: between two messages of those may lie days.
+    Message threads and text-only conversations are left out, because days may pass between two of their messages.
     """
     calls = Call.objects.all() if calls is None else calls
     heard = CallTranscription.objects.filter(call=OuterRef("pk"), created_at__gte=moment)
@@ -66,10 +66,10 @@ def silent_since(moment: datetime, calls: QuerySet[Call] | None = None) -> Query
 
 
 def end_silent_calls(hours: int) -> int:
-    """End all calls that have been silent for so long; returns how many were ended.
+    """End all calls that have been silent for this many hours; return how many were ended.
 
-    Each has a short transaction of its own. A call that another transaction holds is left for the next time. So two
-    that do this at once share the work.
+    Each call has a short transaction of its own. A call that another transaction holds is left for the next time, so
+    two concurrent runs share the work. Raises django.db.Error after FAILURES_IN_A_ROW failures in a row.
     """
     moment = timezone.now() - timedelta(hours=hours)
     reason = f"Nothing was heard of this call for {hours} hour{'' if hours == 1 else 's'}, so callsite ended it."
@@ -92,7 +92,7 @@ def end_silent_calls(hours: int) -> int:
 
 
 def _left(keys: Sequence[int], long_ago: datetime) -> set[int]:
-    """Those of the calls that are not ended now."""
+    """Return the keys of the calls that are not ended now."""
     left = set[int]()
     for ask in asked_first:
         known = ask(keys)
@@ -103,7 +103,7 @@ def _left(keys: Sequence[int], long_ago: datetime) -> set[int]:
 
 
 def _end_if_silent(key: int, moment: datetime, reason: str) -> bool:
-    """Whether it was ended. Behind the lock no turn can come, so that is where its silence counts."""
+    """End a call if it is silent; tell whether it was ended. It checks under the lock, where no turn can come."""
     free = Call.objects.select_for_update(no_key=True, skip_locked=True)
     with transaction.atomic():
         call = free.filter(pk=key).first()

@@ -1,4 +1,4 @@
-"""Blocking work outside of the event loop: each kind has threads of its own, so that no kind waits for another."""
+"""Threads for blocking work outside of the event loop. Each kind of work has its own, so no kind waits for another."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.db import close_old_connections
 
 from calls.bounds import within
 
-LONGEST_SECONDS = 40.0  # more than PostgreSQL works on one statement
+LONGEST_SECONDS = 40.0  # longer than PostgreSQL may work on one statement
 
 
 class Threads:
@@ -26,10 +26,10 @@ class Threads:
         self.of_this_process.append(self)
 
     async def run[Result](self, work: Callable[[], Result]) -> Result:
-        """Do `work` in a thread, in this context; what it raises is raised here.
+        """Run `work` in a thread, in the caller's context; raise what `work` raises.
 
-        A caller that is cancelled does not stop work that has begun; where it is `answered_within` some seconds, that
-        ends at its next wait for PostgreSQL. Work that has not begun never does.
+        Cancelling the caller does not stop work that has begun. Under `answered_within`, such work ends at its next
+        wait for PostgreSQL after the time is over. Work that has not begun never runs.
         """
         context = contextvars.copy_context()
         return await asyncio.get_running_loop().run_in_executor(self._executor, context.run, _do, work)

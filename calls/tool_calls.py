@@ -1,4 +1,4 @@
-"""What the agent's tools were asked and what they answered, out of a final transcript that may hold anything."""
+"""Pair the calls of an agent's tools with their results, from a final transcript that may hold anything."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Entry = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class ToolCall:
-    """A call with its result, as they came. One of the two may be missing."""
+    """A call of a tool and its result, unchanged. One of the two may be missing."""
 
     asked: Entry | None
     answered: Entry | None
@@ -29,9 +29,10 @@ class ToolCall:
 
 
 def tool_calls(transcript: list[Any]) -> dict[int, list[ToolCall]]:
-    """By the place of the entry that calls them. A result that no call before it explains stands in its own entry.
+    """Return the tool calls by the index of the entry that makes them; a result without a call is in its own entry.
 
-    A call and its result have one `request_id`; where there is none, one name, and the first free call is the one.
+    A call and its result have the same `request_id`. Without one they have the same name, and the first call that has
+    no result yet takes it.
     """
     found: defaultdict[int, list[list[Entry | None]]] = defaultdict(list)
     waiting: defaultdict[tuple[str, str], list[list[Entry | None]]] = defaultdict(list)

@@ -1,7 +1,7 @@
-"""The turns of one call in memory: in the order of their numbers, and in the order in which histories tell them.
+"""The turns of one call in memory, in the order of their numbers, and in the order of the agent's histories.
 
-A turn has a place in the histories (`history_position`), or none yet. `from_history`: a history told it first.
-`told_singly`: it came by itself, first or (at `single_came_at`) once more.
+A turn has a position in the histories (`history_position`), or none yet. `from_history`: a history told the turn first.
+`told_singly`: the turn came by itself, either first or, at `single_came_at`, after a history told it.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from calls.pairing import Places, pairs, reopen, sentence_of, stand_for_both
 from calls.sentences import Sentence, joined
 
 HISTORY_FIELDS = ["history_position", "told_singly", "from_history", "single_came_at", "turn_id"]
-_APART = 1_000_000_000  # further than any call is long: numbers that turns have while they are numbered anew
+_APART = 1_000_000_000  # more turns than any call has: it is added to the old numbers during renumbering
 
 
 class Transcript:
-    """It changes the turns that it is given and makes new ones. `turns` has all, `told` those of the histories."""
+    """The turns of a call: `turns` holds all, `told` those in the histories. It changes turns and makes new ones."""
 
     def __init__(self, turns: Iterable[CallTranscription]) -> None:
         self.turns = list(turns)
@@ -32,10 +32,10 @@ class Transcript:
     def take_history(
         self, sentences: Sequence[Sentence], make: Callable[[Sentence], CallTranscription], *, at_end: bool = False
     ) -> int | None:
-        """Add what a history tells and no turn is. Returns how many turns it made; None: nothing in common.
+        """Add the sentences of a history that no turn holds. Return how many turns were made; None: nothing in common.
 
-        A new turn comes last. But what lies before a sentence that an earlier history told (that one was cut at its
-        front) goes before it, unless all must go `at_end`.
+        A new turn comes last. But a sentence before one that an earlier history told goes before that one, because the
+        front of the earlier history was cut off; with `at_end` it comes last too.
         """
         whole = joined([sentence_of(turn) for turn in self.told], sentences)
         if whole is None:
@@ -73,12 +73,12 @@ class Transcript:
         return count
 
     def pair(self, places: Places, said: Sequence[Sentence]) -> None:
-        """Give turns without a place the one of the same sentence; where another turn has it, the first stays."""
+        """Give turns without a place the place of the same sentence; if another turn has it, the first turn stays."""
         for place, turn in list(pairs(places, said, self.turns, self.told)):
             places[place] = self._one(places[place], turn)
 
     def _one(self, told: CallTranscription | None, other: CallTranscription) -> CallTranscription:
-        """What stays of two turns that are one sentence: the first."""
+        """Merge two turns that are one sentence; return the turn that stays, the first."""
         if told is None:
             return other
         kept, double = sorted((told, other), key=self.turns.index)
@@ -93,7 +93,7 @@ class Transcript:
         return kept
 
     def save(self, call: Call) -> bool:
-        """Number and store what is new, note what changed; whether there was anything. The caller saves the call."""
+        """Store new and changed turns, and number them; tell whether there were any. The caller saves the call."""
         changed = [turn for turn in self.turns if turn.pk and _values(turn) != self._before[turn.pk]]
         if not (self.new or changed or self.doubles):
             return False
@@ -116,14 +116,14 @@ class Transcript:
 
 
 def arranged(turns: Sequence[CallTranscription], order: Sequence[CallTranscription]) -> list[CallTranscription]:
-    """The turns, those in `order` among them in that order."""
+    """Return the turns, with the turns in `order` among them put into that order."""
     those = {id(turn) for turn in order}
     in_turn = iter(order)
     return [next(in_turn) if id(turn) in those else turn for turn in turns]
 
 
 def number_anew(call: Call, stored: Sequence[CallTranscription], turns: Sequence[CallTranscription]) -> None:
-    """Give a call's turns the numbers 1, 2, 3 … in the given order. Those that are `stored` are saved."""
+    """Give a call's turns the numbers 1, 2, 3 … in the given order. The turns in `stored` are saved."""
     of = {turn.call_id for turn in stored}
     for number, turn in enumerate(turns, start=1):
         turn.sequence_number, turn.call_id = number, call.pk
@@ -133,7 +133,7 @@ def number_anew(call: Call, stored: Sequence[CallTranscription], turns: Sequence
 
 
 def in_histories(turns: Iterable[CallTranscription]) -> list[CallTranscription]:
-    """Those that histories told, in the order of that."""
+    """Return the turns that have a position in the histories, in that order."""
     return sorted((turn for turn in turns if turn.history_position is not None), key=_position)
 
 

@@ -1,4 +1,4 @@
-"""The value types of a turn, for whoever stores turns and whoever hears of them."""
+"""The value types of a turn, for the code that stores turns and the code that is told of them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NewTurn:
-    """One utterance to be stored. At least one identifier is given; where they name two calls, `call_sid` wins.
+    """An utterance to store. At least one identifier is given; if they name two calls, `call_sid` wins.
 
-    `speaker_type` is "agent" or "driver". `turn_id` is the sender's idempotency key. `arrived_at` is when it came, if
-    that was before now; without a `timestamp` it was said when it came.
+    `speaker_type` is "agent" or "driver". `turn_id` is the sender's idempotency key. `arrived_at` is the time of
+    arrival, if that was before now. Without a `timestamp` the turn was said when it arrived.
     """
 
     call_sid: str | None = None
@@ -36,7 +36,7 @@ class CallOfTurn:
 
 @dataclass(slots=True)
 class RecordedTurn:
-    """A turn as it is stored."""
+    """A stored turn."""
 
     pk: int
     call: CallOfTurn
@@ -46,5 +46,5 @@ class RecordedTurn:
     timestamp: datetime
 
 
-# The stored turn, and whether this call stored it: False where its `turn_id` was known. None: there is no such call.
+# The stored turn, and whether it is new: False if it was stored before. None: there is no such call.
 Recorded = tuple[RecordedTurn, bool] | None

@@ -1,7 +1,7 @@
-"""Storing turns: each under the next number of its call, in one transaction.
+"""Store turns: each gets the next number of its call, in one transaction.
 
 The calls' rows are locked in the order of their keys. So the order of numbers is the order of commits, and two
-transactions never wait for each other crosswise.
+transactions never wait for each other (no deadlock).
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from calls.outcome import Parties
 from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 from calls.untold import Untold
 
-# Sent with `turns`, a list of new RecordedTurn, right behind the commit that stored them. It replaces post_save, which
+# Sent with `turns`, a list of new RecordedTurn, right after the commit that stored them. It replaces post_save, which
 # bulk_create does not send. Receivers may be called in an event loop: they must not use the database.
 turns_recorded = Signal()
-# Sent with `call` behind the commit that put new turns before older ones: all its turns have new numbers.
+# Sent with `call` after the commit that put new turns before older ones: all turns of the call have new numbers.
 turns_renumbered = Signal()
 
 
 def record_turn(
     call: Call, *, speaker_type: str, message_text: str, timestamp: datetime | None = None, turn_id: str | None = None
 ) -> tuple[RecordedTurn, bool]:
-    """Store one turn of a call. Returns the turn and whether it is new; raises Call.DoesNotExist."""
+    """Store one turn of a call. Return the turn and whether it is new. Raises Call.DoesNotExist."""
     (recorded,) = record_turns(
         [
             NewTurn(
@@ -47,9 +47,9 @@ def record_turn(
 
 
 def record_turns(new: Sequence[NewTurn], *, create: bool = False) -> list[Recorded]:
-    """Store turns in the given order: all of them, or none and an error. `create` makes calls that do not exist.
+    """Store turns in the given order: all of them, or none and an error. `create` creates missing calls.
 
-    Raises IntegrityError where another process stores the same `turn_id` at the same moment; a second try finds it.
+    Raises IntegrityError if another process stores the same `turn_id` at the same moment; a retry finds that turn.
     """
     with transaction.atomic(savepoint=False):
         recorded = _Batch(new, create=create).store()
@@ -58,13 +58,13 @@ def record_turns(new: Sequence[NewTurn], *, create: bool = False) -> list[Record
 
 
 def announce(recorded: Sequence[Recorded]) -> None:
-    """Tell of new turns that are committed. A receiver that fails is logged, and fails no turn."""
+    """Send `turns_recorded` for new turns that are committed. A receiver's failure is logged, and fails no turn."""
     if turns := [item[0] for item in recorded if item is not None and item[1]]:
         turns_recorded.send_robust(RecordedTurn, turns=turns)
 
 
 def live_reference(call_sid: str | None, conversation_id: str | None, agent_id: str) -> Reference:
-    """What something live says of its call. Its `call_sid` is one that we told the agent, or that somebody else did."""
+    """Return the reference of a live event. Its `call_sid` is a claim: callsite or anybody else told it the agent."""
     names = (Name(call_sid, Call.NameRank.CLAIMED, is_claim=True),) if call_sid else ()
     return Reference(conversation_id=conversation_id, names=names, agent_id=agent_id, follows_conversation=False)
 
@@ -77,7 +77,7 @@ _Taken = tuple[CallTranscription, Call, bool]  # the row of a turn, its call, an
 
 
 class _Batch:
-    """Turns that are stored together."""
+    """Turns that are stored together in one transaction."""
 
     def __init__(self, new: Sequence[NewTurn], *, create: bool) -> None:
         self._new = new
@@ -123,13 +123,13 @@ class _Batch:
         return row, call, True
 
     def _told_by_a_history(self, call: Call, turn: NewTurn) -> CallTranscription | None:
-        """The sentence of a history that this turn tells once more; each is told so once."""
+        """Return the sentence of a history that this turn repeats, or None. Each sentence is repeated once."""
         if call.pk not in self._untold:
             self._untold[call.pk] = Untold(call, len(self._new))
         return self._untold[call.pk].take(turn)
 
     def _known_turns(self) -> dict[tuple[int, str | None], CallTranscription]:
-        """Rows that an earlier turn with the same `turn_id` made, by call and turn_id."""
+        """Return the stored turns that have the same `turn_id`, by call and `turn_id`."""
         turn_ids = {turn.turn_id for turn in self._new if turn.turn_id is not None}
         if not turn_ids:
             return {}
@@ -139,7 +139,7 @@ class _Batch:
 
 
 def _locked_calls(new: Sequence[NewTurn], *, create: bool) -> list[Call | None]:
-    """The call of each turn, if there is one. Their rows are locked until the transaction ends."""
+    """Return the call of each turn, or None. The calls' rows are locked until the transaction ends."""
     references = [reference_of(turn) for turn in new]
     distinct = list(dict.fromkeys(references))
     found = (len(distinct) > 1 and _found_together(distinct, create=create)) or _found_singly(distinct, create=create)
@@ -147,7 +147,7 @@ def _locked_calls(new: Sequence[NewTurn], *, create: bool) -> list[Call | None]:
 
 
 def _found_together(references: Sequence[Reference], *, create: bool) -> dict[Reference, Call | None] | None:
-    """Each call, by two queries in all; None where one has to be made or to learn a name."""
+    """Find all calls with two queries; return None if a call has to be created or has to learn a name."""
     found = link_known(references)
     if found is None or (create and None in found.values()):
         return None
@@ -164,17 +164,17 @@ def _found_singly(references: Sequence[Reference], *, create: bool) -> dict[Refe
             return found
         wanted = set(calls)
         calls = {call.pk: call for call in rows.filter(pk__in=wanted)}
-        if len(calls) == len(wanted):  # else a later turn said that two of them are one call
+        if len(calls) == len(wanted):  # otherwise a later turn has merged two of them
             return {reference: call and calls[call.pk] for reference, call in found.items()}
 
 
 def linked(reference: Reference, *, create: bool) -> Call | None:
-    """The call that something live is about, locked."""
+    """Find and lock the call of a live event."""
     return _with_agent(link(reference, create=create).call, reference)
 
 
 def _with_agent(call: Call | None, reference: Reference) -> Call | None:
-    """The call keeps the agent, where it knew none."""
+    """Give the call the event's agent if the call has none."""
     if call is not None and reference.agent_id and not call.agent_id:
         return call.learn_parties(Parties(agent_id=reference.agent_id), Call.Source.FAILURE)
     return call

@@ -1,4 +1,4 @@
-"""The sentences of a call's histories that no single turn has told yet."""
+"""Find the turn from a history that a single turn repeats."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ LOOKED_AT = 100  # sentences: a single turn that skips more is not recognised
 
 
 class Untold:
-    """For single turns of one call that come in the order in which they were said, `count` at most.
+    """The turns of a call that only histories told so far, for up to `count` single turns in the order of speech.
 
-    A single turn stands for the first sentence of the histories that is the same, behind the last one that came both
-    ways. It stands for none where a single turn came since then that no history has told: that one was said behind all
-    that the histories tell, so this one was too. (Reworded turns, which no history tells, cost this: until a
-    turn is again told both ways, what the histories told first is stored twice.)
+    A single turn repeats the first equal sentence behind the last turn that came both ways. It repeats none if, since
+    then, a single turn came that no history told: that turn was said after everything in the histories, so this one was
+    too. (The cost: after a reworded turn, which no history tells, sentences that histories told first are stored twice
+    until a turn comes both ways again.)
     """
 
     def __init__(self, call: Call, count: int) -> None:
@@ -29,14 +29,14 @@ class Untold:
         self._any_both = both is not None
         self._blocked = both is not None and singles.filter(sequence_number__gt=both.sequence_number).exists()
         behind = -1 if both is None or both.history_position is None else both.history_position
-        # without a place: of histories that had nothing in common with longer ones, when two rows became one call
+        # turns without a position come from a merge of two rows whose histories had nothing in common
         beyond = Q(history_position__gt=behind) | Q(history_position__isnull=True)
         untold = turns.filter(beyond, told_singly=False).order_by(F("history_position").asc(nulls_last=True))
         self._untold = [] if self._blocked else list(untold[: LOOKED_AT + count])
-        self.told: list[CallTranscription] = []  # not saved yet
+        self.told: list[CallTranscription] = []  # repeated by single turns, not saved yet
 
     def take(self, turn: NewTurn) -> CallTranscription | None:
-        """The turn that tells this already; None: it is new."""
+        """Return the stored turn that this turn repeats; None if this turn is new."""
         sentence = Sentence(turn.speaker_type, turn.message_text)
         looked_at = () if self._blocked else enumerate(self._untold[:LOOKED_AT])
         for place, row in looked_at:

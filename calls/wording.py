@@ -1,4 +1,4 @@
-"""Where two wordings of one sentence differ, word by word."""
+"""Compare two wordings of one sentence, word by word."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import NamedTuple
 
 from calls.sentences import letters
 
-COMPARED_WORDS = 300  # of each; longer ones are shown whole, one after the other
+COMPARED_WORDS = 300  # per wording; longer wordings are shown whole, one after the other
 _WORD = re.compile(r"\S+")
 
 
 class Piece(NamedTuple):
-    """A stretch of both wordings: the same words, or `before` in the one and `after` in the other."""
+    """A piece of both wordings: the `same` words in both, or `before` in one and `after` in the other."""
 
     same: str = ""
     before: str = ""
@@ -21,9 +21,9 @@ class Piece(NamedTuple):
 
 
 def differences(before: str, after: str) -> list[Piece]:
-    """Case and punctuation are no difference; of words that are the same, those of `after` are given.
+    """Return the pieces that agree or differ. Case and punctuation do not count; equal words are given as in `after`.
 
-    Sentences that have less than half of their words in common are two whole sentences: bits would be a riddle.
+    If less than half of the shorter wording's words agree, both are returned whole: small pieces would be hard to read.
     """
     ours, theirs = _WORD.findall(before), _WORD.findall(after)
     if max(len(ours), len(theirs)) > COMPARED_WORDS:

@@ -1,4 +1,4 @@
-"""The time zone of days, filters and exports, and of times where a page has no script: CALLS_TIME_ZONE."""
+"""The time zone CALLS_TIME_ZONE: of days, filters and exports, and of times on pages without a script."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.core import checks
 
 
 def zone() -> ZoneInfo:
-    """UTC in place of a zone that there is not: a page is better than none, and the system check says so."""
+    """Return the time zone; UTC if the setting names none, as a page must be shown. The system check reports that."""
     return _zone(settings.CALLS_TIME_ZONE) or ZoneInfo("UTC")
 
 
@@ -20,13 +20,13 @@ def zone() -> ZoneInfo:
 def _zone(name: str) -> ZoneInfo | None:
     try:
         return ZoneInfo(name)
-    except (ValueError, OSError, LookupError):  # of an odd key, of a folder, of no such zone
+    except (ValueError, OSError, LookupError):  # the key is malformed, is a folder, names no zone
         return None
 
 
 @checks.register(checks.Tags.compatibility)
 def check_zone(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """calls.E001: there is no such time zone."""
+    """Report calls.E001 if the setting names no time zone."""
     if _zone(settings.CALLS_TIME_ZONE):
         return []
     return [

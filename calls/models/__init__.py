@@ -1,7 +1,7 @@
-"""Call, its names, its turns and its recording; its review; who may see it, and who did.
+"""The models of calls: a call, its names, turns, recording and review, the access to it and the access log.
 
-A call changes only through its verbs and `save()`: a queryset's `update()` and `bulk_create()` send no signal, and
-nobody would hear of it. The database is the log that everything else can be read back from.
+A call changes only through its verbs and `save()`: a queryset's `update()` and `bulk_create()` send no signal, so no
+listener would be told. The database is the log that everything else can be read back from.
 """
 
 from __future__ import annotations

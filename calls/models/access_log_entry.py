@@ -1,4 +1,4 @@
-"""Who looked at what of which call."""
+"""The rows of the access log: which user looked at or changed what of which call."""
 
 from __future__ import annotations
 

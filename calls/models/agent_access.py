@@ -1,4 +1,4 @@
-"""Whose calls somebody may see, where that is not everybody's."""
+"""The agents whose calls a user may see, if the user may not see all calls."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ AGENT_ID_MAX_LENGTH = 255
 
 
 class AgentAccess(models.Model):
-    """One agent whose calls a user, or each member of a group, may see. Any such row limits; rows add up."""
+    """One agent whose calls a user, or each member of a group, may see.
+
+    A user with any such row is limited to these agents; the rows of a user and of its groups add up.
+    """
 
     agent_id = models.CharField(
         "agent ID", max_length=AGENT_ID_MAX_LENGTH, help_text="As ElevenLabs gives it, such as agent_…"

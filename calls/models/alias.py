@@ -1,4 +1,4 @@
-"""The names that a call had."""
+"""The former and further names of a call."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from calls.models.call import IDENTIFIER_MAX_LENGTH, Call
 
 
 class CallAlias(models.Model):
-    """A name that a call had, or that somebody else has for it. It keeps working wherever a call is named."""
+    """A name that a call had, or that an outside system has for it. It keeps working wherever a call is named."""
 
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="aliases")
     name = models.CharField(max_length=IDENTIFIER_MAX_LENGTH, unique=True)

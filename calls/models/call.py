@@ -20,7 +20,7 @@ IDENTIFIER_MAX_LENGTH = 255
 
 
 class Call(models.Model):
-    """One phone or web conversation with an agent. `call_sid` is ours, `conversation_id` is ElevenLabs'."""
+    """One phone or web conversation with an agent. `call_sid` is callsite's own, `conversation_id` is ElevenLabs'."""
 
     class Status(models.TextChoices):
         IN_PROGRESS = "in_progress", "In progress"
@@ -28,7 +28,7 @@ class Call(models.Model):
         FAILED = "failed", "Failed"
 
     class NameRank(models.IntegerChoices):
-        """How good a `call_sid` is: a better one takes its place."""
+        """The rank of a `call_sid`: a name of a higher rank replaces it."""
 
         STAND_IN = 0, "The conversation ID, in place of a better one"
         PROVIDER = 1, "The telephone provider's"
@@ -37,7 +37,7 @@ class Call(models.Model):
         REGISTERED = 4, "Registered or dialled"
 
     class Source(models.IntegerChoices):
-        """Who tells the agent, the direction and the numbers of a call; a better one is believed."""
+        """The source of a call's agent, direction and numbers; a higher source replaces the values of a lower one."""
 
         FAILURE = 1
         INITIATION = 2
@@ -51,7 +51,7 @@ class Call(models.Model):
         UNKNOWN = "unknown", "Unknown"
 
     class DialState(models.TextChoices):
-        """How far the dial of a call is that callsite places; empty for all others."""
+        """How far the dial has come, for a call that callsite places; empty for all other calls."""
 
         ASKING = "asking", "ElevenLabs is being asked"
         PLACED = "placed", "Placed"
@@ -119,7 +119,7 @@ class Call(models.Model):
     updated_at = models.DateTimeField(auto_now=True)
 
     search_words = WordsField(null=True, editable=False)
-    # of rows that were there before the column, the database says version 0, and not behind
+    # rows that are older than these columns have version 0 and are not behind, by the defaults of the database
     words_version = models.PositiveSmallIntegerField(default=VERSION, db_default=0, editable=False)
     words_upto = models.PositiveIntegerField(
         default=0, db_default=0, editable=False, help_text="Its turns up to this number are among its words."
@@ -128,8 +128,8 @@ class Call(models.Model):
         default=True, db_default=False, editable=False, help_text="There may be turns that are not among its words."
     )
 
-    former_status: str | None = None  # what it was before a verb ended it; not stored
-    is_locked = False  # its row was read and locked in the present transaction; not stored
+    former_status: str | None = None  # the status before a verb ended the call; not stored
+    is_locked = False  # the row was read and locked in the present transaction; not stored
 
     objects = CallManager()
 
@@ -148,12 +148,13 @@ class Call(models.Model):
         return self.call_sid
 
     def save(self, *, update_fields: Iterable[str] | None = None, **kwargs: Any) -> None:
-        """Save, with the words that are searched, and let the listeners of `post_save` act in the same transaction.
+        """Save the call with its words for search; receivers of `post_save` act in the same transaction.
 
-        Whoever changes what is searched of a stored call holds its row's lock: its turns are among its words.
+        A caller that changes searched fields of a stored call holds its row's lock, because its turns are among its
+        words.
         """
         if self.dial_state not in ("", self.DialState.PLACED) and self.conversation_id:
-            self.dial_state = self.DialState.PLACED  # whoever told it, whatever the dial's answer was
+            self.dial_state = self.DialState.PLACED  # there is a conversation, whatever the dial's answer was
             update_fields = update_fields and [*update_fields, "dial_state"]
         with transaction.atomic(savepoint=False):
             if update_fields is None:
@@ -173,20 +174,23 @@ class Call(models.Model):
 
     @classmethod
     def register(cls, *, call_sid: str = "", driver_id: str = "", **fields: Any) -> Call:
-        """A call that has begun elsewhere. Without a `call_sid` it gets `EL_{driver_id}_{unix seconds}_{random}`."""
+        """Create a call that has begun elsewhere.
+
+        Without a `call_sid` the call gets `EL_{driver_id}_{unix seconds}_{random}`.
+        """
         call = cls(call_sid=call_sid or cls.make_call_sid(driver_id), driver_id=driver_id, **fields)
         call.save(force_insert=True)
         return call
 
     @staticmethod
     def make_call_sid(driver_id: str) -> str:
-        """One that neither collides nor can be guessed."""
+        """Return a `call_sid` that neither collides nor can be guessed."""
         return f"EL_{driver_id[:200]}_{int(time.time())}_{secrets.token_urlsafe(12)}"
 
     def update_post_call_data(self, data: CallData) -> Call:
-        """The conversation is over and analysed: the call completes (or fails), and keeps what is known of it.
+        """Complete (or fail) a call whose conversation is over and analysed, and keep what is known of it.
 
-        The newest telling wins, whatever the order of arrival; a completed call never goes back to failed.
+        The newest event wins, whatever the order of arrival; a completed call never goes back to failed.
         """
         with transaction.atomic(savepoint=False):
             call = self.locked()
@@ -195,7 +199,7 @@ class Call(models.Model):
             return call
 
     def record_failed(self, failure: CallFailure) -> Call:
-        """The call never became a conversation. Once a transcription has been applied it only adds who took part."""
+        """Fail a call that never became a conversation. After a transcription this only adds the parties."""
         with transaction.atomic(savepoint=False):
             call = self.locked()
             if changed := effects.take_failure(call, failure):
@@ -203,7 +207,7 @@ class Call(models.Model):
             return call
 
     def learn_parties(self, parties: Parties, source: Source) -> Call:
-        """Keep who takes part, where no better source has told it."""
+        """Keep the agent, direction and numbers of a call, unless a better source has told them."""
         with transaction.atomic(savepoint=False):
             call = self.locked()
             if changed := effects.take_parties(call, parties, source):
@@ -211,7 +215,7 @@ class Call(models.Model):
             return call
 
     def fill(self, fields: Mapping[str, Any]) -> Call:
-        """Register a call that only webhooks made: what a registration tells, and webhooks do not know better."""
+        """Register a call that only webhooks made: keep the given fields, unless webhooks know the parties better."""
         with transaction.atomic(savepoint=False):
             call = self.locked()
             told = {name: value for name, value in fields.items() if value not in (None, "")}
@@ -231,9 +235,9 @@ class Call(models.Model):
             return call
 
     def locked(self) -> Call:
-        """This call as it is now, its row locked until the transaction ends.
+        """Return this call as it is now, with its row locked until the transaction ends.
 
-        `calls.linking` has read and locked it already, for the one verb that comes next.
+        If `calls.linking` has just read and locked the row, the next verb uses that and reads nothing.
         """
         if self.is_locked:
             self.is_locked = False

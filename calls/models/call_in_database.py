@@ -1,4 +1,4 @@
-"""What the database holds of a call's row: rules that no code can break, and an index for each way to find calls."""
+"""Constraints and indexes of a call's row: rules that no code can break, and an index for each way to find calls."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ INDEXES = [
     models.Index(Coalesce("call_start_time", "created_at"), name="call_started"),
     models.Index(fields=["-call_end_time", "-id"], name="call_ended"),
     models.Index(fields=["-id"], name="call_words_behind", condition=Q(words_behind=True)),
-    # for filters of the list of calls. No column that live turns change: each turn would write all indexes
+    # For filters of the list of calls. They avoid columns that live turns change: each turn would write all indexes.
     models.Index(
         Left("failure_reason", REASON_INDEXED),
         F("id").desc(),

@@ -1,6 +1,6 @@
-"""What an event changes in a call's row.
+"""Apply an event to a call's row in memory.
 
-Each function works in memory, on a row that its caller has locked, and returns the names of the fields that changed.
+Each function works on a row that its caller has locked, and returns the names of the fields that changed.
 """
 
 from __future__ import annotations
@@ -52,12 +52,12 @@ def take_failure(call: Call, failure: CallFailure) -> list[str]:
 
 
 def take_end(call: Call, time: datetime, reason: str) -> list[str]:
-    """Somebody ends a call that is in progress, though no event tells its end."""
+    """End a call in progress as failed, though no event tells its end."""
     return _end(call, call.Status.FAILED) + set_fields(call, call_end_time=time, failure_reason=reason)
 
 
 def _end(call: Call, status: str) -> list[str]:
-    """Reach a terminal state; the first time, note up to which turn subscribers hear the call."""
+    """Set a terminal status; the first time, also set the number of the last turn that subscribers hear."""
     if call.status == status:
         return []
     if not call.ended:
@@ -67,7 +67,7 @@ def _end(call: Call, status: str) -> list[str]:
 
 
 def take_parties(call: Call, parties: Parties, source: int) -> list[str]:
-    """Who takes part, as one source tells it; a better source's word is kept, whichever came first."""
+    """Set the agent, direction and numbers from one source; a better source's values stay, whichever came first."""
     said = {name: getattr(parties, name) for name in parties.__slots__ if getattr(parties, name)}
     said = {
         name: value
@@ -80,7 +80,7 @@ def take_parties(call: Call, parties: Parties, source: int) -> list[str]:
 
 
 def source_of(call: Call, name: str) -> int:
-    """Who told a field. What was known before sources were noted counts as registered."""
+    """Return the source of a field. A value that is older than the noting of sources counts as registered."""
     known = call.Source.REGISTERED if getattr(call, name) else 0
     source: int = call.party_sources.get(name, known)
     return source

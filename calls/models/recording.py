@@ -1,4 +1,4 @@
-"""What a call's audio is, and where it lies."""
+"""The recording of a call: its properties, and where its file is."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class CallRecording(models.Model):
 
     @classmethod
     def keep(cls, call: Call, *, file: str, size_bytes: int, sha256: str, event_time: datetime) -> Call:
-        """Link a file that already lies in the storage to its call; a newer recording takes an older one's place."""
+        """Link a stored file to its call, unless the call has a newer recording; return the call."""
         with transaction.atomic(savepoint=False):
             call = call.locked()
             recording = cls.objects.filter(call=call).first() or cls(call=call)

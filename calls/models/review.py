@@ -1,4 +1,4 @@
-"""What staff add to a call that they reviewed: labels, and notes on the call or on a turn."""
+"""The review of a call by staff: labels, and notes on the call or on one of its turns."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ WORDS_MAX_LENGTH = 200
 
 
 class CallLabel(models.Model):
-    """A short word on a call. `calls.review.labels` says how it is written."""
+    """A label: a short word on a call. `calls.review.labels` says how it is written."""
 
-    # no index of its own: the unique name within the call begins with it
+    # no index on this column: the unique constraint on call and name begins with it
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="labels", db_index=False)
     name = models.CharField(max_length=LABEL_MAX_LENGTH)
 
     class Meta:
         verbose_name = "label"
-        default_permissions = ()  # who may see a call sees it; who may review calls writes it
+        default_permissions = ()  # seeing a call is enough to see its labels; reviewing calls is needed to write them
         constraints = [
             models.UniqueConstraint(fields=["call", "name"], name="label_once_a_call"),
             models.CheckConstraint(name="label_not_empty", condition=~Q(name="")),
@@ -33,10 +33,11 @@ class CallLabel(models.Model):
 
 
 class ReviewNote(models.Model):
-    """A note on a call, or on one of its turns. It is never changed; its author may delete it.
+    """A note on a call, or on one of its turns. A note is never changed; its author may delete it.
 
-    Author and turn are values, which stay when the user is deleted, and when the turn is numbered anew, joined to
-    another or told otherwise afterwards. `calls.review.places` finds the turn by them.
+    Author and turn are stored as values. They stay when the user is deleted, and when the turn is renumbered, merged
+    with another turn, or worded differently in the final transcript. `calls.review.places` finds the turn by these
+    values.
     """
 
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="review_notes")

@@ -1,4 +1,4 @@
-"""What is said in a call, as it is heard live."""
+"""The turns of a call, as they are heard live."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class CallTranscription(models.Model):
         AGENT = "agent", "Agent"
         DRIVER = "driver", "Driver"
 
-    # no index of its own: the unique number within the call begins with it
+    # no index on this column: the unique constraint on call and number begins with it
     call = models.ForeignKey(Call, on_delete=models.CASCADE, related_name="transcriptions", db_index=False)
     sequence_number = models.PositiveIntegerField()
     speaker_type = models.CharField(max_length=16, choices=SpeakerType)

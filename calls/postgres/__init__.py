@@ -1,1 +1,1 @@
-"""Code that exists only for speed, on PostgreSQL. Tests hold its results equal to those of the ordinary way."""
+"""Code that exists only for speed, on PostgreSQL. Tests check that its results equal those of the ordinary way."""

@@ -1,4 +1,4 @@
-"""Rows that are read a few at a time, by `QuerySet.iterator()`."""
+"""Read rows a few at a time with `QuerySet.iterator()`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from django.db import connection, transaction
 
 
 def kept_cursor() -> AbstractContextManager[None]:
-    """Inside it an iterator's rows can be read to their end.
+    """Return a context in which an iterator can read its rows to their end.
 
-    The cursor is PostgreSQL's. PgBouncer in transaction mode gives its session to somebody else between two statements
-    that are not in one transaction. SQLite has no such cursor, and its transactions would keep webhooks from writing.
+    On PostgreSQL the cursor is on the server, and PgBouncer in transaction mode gives its session to another client
+    between two statements that are not in one transaction. So the context is a transaction. SQLite has no such cursor,
+    and a transaction there would keep webhooks from writing.
     """
     return transaction.atomic() if connection.vendor == "postgresql" else nullcontext()

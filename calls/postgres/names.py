@@ -1,7 +1,7 @@
-"""Names of many calls at once: which events have nothing to link, and the further names that their calls learn.
+"""Link many events at once: find the events that need no linking, and store further names of their calls.
 
-The same results as `calls.linking.link` for events that name a call by its `conversation_id`, with two queries in all.
-Whatever has to be merged, renamed or waited for is left to `link`.
+The results equal those of `calls.linking.link` for events that name a call by its `conversation_id`, with two queries
+in all. Events that need a merge, a rename or a wait are left to `link`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,10 @@ from calls.names import Known, Owner, look_up
 
 
 def nothing_to_link(references: Iterable[Reference]) -> dict[str, set[str]]:
-    """By `conversation_id`, the names that each call has to learn as aliases; events with more to do are left out.
+    """Return the names that each call has to learn as aliases, by `conversation_id`, without events that need more.
 
-    The names are held until the transaction ends. Where somebody else holds one, its event is left out.
+    The names stay locked until the transaction ends. An event is left out if another transaction holds one of its
+    names.
     """
     references = list(references)
     held = _held({text for reference in references for text in reference.texts})
@@ -39,14 +40,14 @@ def nothing_to_link(references: Iterable[Reference]) -> dict[str, set[str]]:
 
 
 def learn(aliases: Mapping[Call, Iterable[str]]) -> None:
-    """Store further names of calls."""
+    """Store further names of calls as aliases."""
     CallAlias.objects.bulk_create(
         [CallAlias(call=call, name=name) for call, names in aliases.items() for name in sorted(names)]
     )
 
 
 def _new_aliases(call: Owner, reference: Reference, known: Known) -> set[str] | None:
-    """None: there is more to do than to store aliases."""
+    """Return the names to store as aliases; None if the event needs more than that."""
     new = set[str]()
     for name in names_in(reference, call.conversation_id):
         owner = known.owner(name.text)

@@ -1,4 +1,4 @@
-"""Indexes of tables that are large and in use: made while rows are written. For migrations with `atomic = False`."""
+"""Create an index on a large table while rows are written to it. For migrations with `atomic = False`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db.migrations.operations import AddIndex
 
-PATIENT = ("statement_timeout", "lock_timeout")  # it works for minutes, and waits for transactions that are older
-# Only of a session of our own: behind a pooler it would be everybody's (see `calls.postgres.session`).
+PATIENT = ("statement_timeout", "lock_timeout")  # the build takes minutes, and waits for older transactions
+# Only in a session of this client: behind a pooler the change would reach other clients (see `calls.postgres.session`).
 LIFT = "SELECT current_setting(%(name)s), set_config(%(name)s, '0', false) WHERE pg_backend_pid() = %(pid)s"
 IS_VALID = "SELECT indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid WHERE relname = %s"
 
 
 class AddIndexOnline(AddIndexConcurrently):
-    """On PostgreSQL concurrently, elsewhere as usual. A migration that was interrupted can be run again."""
+    """Create an index, on PostgreSQL concurrently. A migration that was interrupted can be run again."""
 
     def database_forwards(self, app_label: str, schema_editor: Any, from_state: Any, to_state: Any) -> None:
         if schema_editor.connection.vendor != "postgresql":

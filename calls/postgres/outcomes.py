@@ -1,7 +1,7 @@
-"""The outcomes of several calls, written by one statement.
+"""Write the outcomes of several calls in one statement.
 
-The same results as `Call.update_post_call_data` for the first transcription of each call. It buys, together with the
-statement in `webhooks.batching.deliveries`: a post-call webhook of 20 KB costs 0.6 ms of CPU in a batch of 32; with
+The results equal those of `Call.update_post_call_data` for the first transcription of each call. It buys, together with
+the statement in `webhooks.batching.deliveries`: a post-call webhook of 20 KB costs 0.6 ms of CPU in a batch of 32; with
 `save()` per call and `bulk_create()` in that batch it costs 1.6 ms (`python -m lab.bench.batching`).
 """
 
@@ -20,7 +20,8 @@ from calls.outcome import CallData
 from calls.postgres.server_side import execute
 from calls.search.gathering import WRITTEN, gather_words
 
-# The columns that an outcome may change. These travel in one JSON text …
+# The columns that an outcome may change. These are sent in one JSON text, together with the words, which are a list
+# there and a tsvector in the table.
 PLAIN_COLUMNS = {
     "agent_id": "text",
     "agent_name": "text",
@@ -44,8 +45,7 @@ PLAIN_COLUMNS = {
     "words_upto": "integer",
     "words_behind": "boolean",
 }
-# … together with the words, a list there and a tsvector in the table. These travel beside it, in an array each:
-# inside of it PostgreSQL would parse them twice.
+# These are sent beside that text, in one array per column: inside the text PostgreSQL would parse them twice.
 JSON_COLUMNS = ("analysis_data", "metadata_json", "final_transcript")
 UPDATE = f"""
     UPDATE calls_call SET
@@ -59,14 +59,15 @@ UPDATE = f"""
         {", ".join("unnest(%b::text[])" for _ in JSON_COLUMNS)}
     ) AS given (id, {", ".join(PLAIN_COLUMNS)}, search_words, {", ".join(JSON_COLUMNS)})
     WHERE calls_call.id = given.id
-"""  # noqa: S608  (all names are ours)
+"""  # noqa: S608  (the inserted texts are constants)
 
 
 def update_post_call_data(outcomes: Mapping[str, CallData]) -> dict[str, Call]:
-    """Complete (or fail) calls by their first transcriptions, given by `conversation_id`; return the calls that did.
+    """Complete (or fail) calls by their first transcriptions, given by `conversation_id`; return the written calls.
 
     Left out are conversations without a call, calls that already have a transcription, and calls that another
-    transaction is changing: nobody waits for those. All or none are written; raises django.db.Error.
+    transaction is changing, because nobody waits here. Either all of the others are written or none. Raises
+    django.db.Error.
     """
     with transaction.atomic(savepoint=False):
         free = Call.objects.select_for_update(no_key=True, skip_locked=True).order_by("pk")
@@ -92,7 +93,7 @@ def _update(changed: Mapping[Call, Collection[str]]) -> None:
 
 
 def _plain(calls: Iterable[Call]) -> str:
-    """The JSON text. msgspec writes a Decimal as a string, a time as ISO 8601."""
+    """Return the JSON text of the plain columns. msgspec writes a Decimal as a string, and a time as ISO 8601."""
     columns = ("id", *PLAIN_COLUMNS, "search_words")
     return msgspec.json.encode([{column: getattr(call, column) for column in columns} for call in calls]).decode()
 

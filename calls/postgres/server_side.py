@@ -1,4 +1,4 @@
-"""Statements whose parameters PostgreSQL binds itself, which large values need."""
+"""Run statements whose parameters PostgreSQL binds itself, as large values need."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def binds_parameters(alias: str) -> bool:
 
 
 def prepare_for_large_values() -> None:
-    """Let PostgreSQL bind all parameters of the present connection, and let the pool replace it when it is given back.
+    """Let PostgreSQL bind the parameters on the present connection, and have the pool replace it afterwards.
 
     Django writes parameters into the statement's text, in three copies. libpq keeps the buffer of the largest value
     that it sent or received as long as its connection lives.
@@ -25,13 +25,14 @@ def prepare_for_large_values() -> None:
         return
     connection.ensure_connection()
     connection.connection.cursor_factory = ServerBindingCursor
-    connection.connection._expire_at = 0.0  # closed by us, it would be a warning in the pool's log
+    connection.connection._expire_at = 0.0  # closing the connection here would log a warning of the pool
 
 
 def execute(statement: LiteralString, parameters: Sequence[Any]) -> int:
-    """Run a statement in the present transaction, and return how many rows it wrote; raises django.db.Error.
+    """Run a statement in the present transaction; return the number of rows that it wrote. Raises django.db.Error.
 
-    Django's own cursor would write the parameters into the statement's text. Django's query log does not see this one.
+    Django's own cursor would write the parameters into the statement's text. Django's query log does not see this
+    statement.
     """
     connection.ensure_connection()
     with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:

@@ -1,8 +1,8 @@
-"""How long a session with PostgreSQL may wait: set when it begins, or by the role.
+"""Bounds for the waits of a PostgreSQL session: set when the session begins, or by the role.
 
-A start-up parameter would be simpler, but PgBouncer refuses it or drops it. Nor is a SET of use behind a pooler in
-transaction mode: it would change whichever session of the server comes first, for whoever gets that one next. So it is
-made only where the session is this client's own; behind a pooler the role has to bring the bounds along.
+A start-up parameter would be simpler, but PgBouncer refuses it or drops it. A SET is no use behind a pooler in
+transaction mode: it would change any one of the server's sessions, for the client that gets that session next. So
+callsite sets the bounds only in a session of its own; behind a pooler the role has to bring them.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import psycopg
 logger = logging.getLogger(__name__)
 BOUNDS = {"lock_timeout": "5s", "statement_timeout": "30s", "idle_in_transaction_session_timeout": "60s"}
 
-# A bound that is set already, by the role or by DATABASE_URL, stays. A pooler tells the client a process of its own.
+# A bound that the role or DATABASE_URL has set stays. Behind a pooler the process IDs differ, so nothing is set there.
 BEGIN = """
     SELECT name, CASE
         WHEN current_setting(name) = '0' AND pg_backend_pid() = %(pid)s THEN set_config(name, bound, false)
@@ -25,21 +25,21 @@ BEGIN = """
     END
     FROM unnest(%(names)s::text[], %(bounds)s::text[]) AS wanted (name, bound)
 """
-# The plan of a prepared statement lives as long as its session, so it must not be made for tables that are still empty.
+# A prepared statement's plan lives as long as its session, so it must not be made for tables that are still empty.
 PLAN_BY_INDEX = "SELECT set_config('enable_seqscan', 'off', false) WHERE pg_backend_pid() = %s"
 
 
 def begin(connection: psycopg.Connection[Any]) -> None:
-    """Bound the waits of a new session in autocommit, or log that they have none."""
+    """Bound the waits of a new session in autocommit; log a warning for each bound that is missing."""
     report(connection.execute(BEGIN, _parameters(connection)).fetchall())
 
 
 async def begin_with_one_plan(connection: psycopg.AsyncConnection) -> None:
-    """The same for a session that prepares each statement."""
+    """Bound the waits of a new session that prepares each statement, and make its plans use indexes."""
     cursor = await connection.execute(BEGIN, _parameters(connection), prepare=False)
     report(await cursor.fetchall())
     await connection.execute(PLAN_BY_INDEX, [connection.info.backend_pid], prepare=False)
-    await connection.execute("SET TIME ZONE 'UTC'", prepare=False)  # which PgBouncer keeps for each client
+    await connection.execute("SET TIME ZONE 'UTC'", prepare=False)  # PgBouncer keeps this per client
 
 
 def report(settings: Iterable[tuple[str, str]]) -> None:
@@ -53,7 +53,7 @@ def _say_once(unbounded: tuple[str, ...]) -> None:
 
 
 def advice(unbounded: Iterable[str]) -> str:
-    """What to run on the server, for the role that callsite connects as."""
+    """Return the statements to run on the server, for the role that callsite connects as."""
     return " ".join(f"ALTER ROLE … SET {name} = '{BOUNDS[name]}';" for name in unbounded)
 
 

@@ -1,6 +1,6 @@
-"""Turns stored by one statement for a whole batch, over a connection of the event loop's own.
+"""Store a whole batch of turns in one statement, over a connection of the event loop's own.
 
-The same results as `calls.turns.record_turns` for turns that have nothing to tell of their call, without a thread and
+The results equal those of `calls.turns.record_turns` for turns that have no news about their call, without a thread and
 with one round trip. It buys: a turn costs 21 µs of CPU in a batch of 64; stored by `calls.turns.record_turns` in a
 thread the same batch costs 1.0 ms a turn, and through the inbox, one by one, 2.4 ms (`python -m lab.bench.batching`).
 """
@@ -19,11 +19,12 @@ from calls.models import Call
 from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 from calls.turns import announce
 
-# One row for each turn whose call is named just so. Others (a former name, a name to learn, two calls, another agent)
-# return no row: they need `calls.turns`. Nor do turns of a call that somebody else holds: nobody waits for it here.
-# They are looked up by each name first: by all conditions at once, each turn would be held against each call.
-# `locked` has the newest state of the rest. `known` has the turn_ids of the statement's snapshot; a concurrent insert
-# fails on the unique constraint, and is tried again.
+# Returns one row per turn whose call has exactly the given names. Other turns (a former name, a name to learn, two
+# calls, another agent, a call with histories) return no row: they need `calls.turns`. Turns of a call that another
+# transaction holds return no row either, because the statement waits for nobody. Calls are looked up by each name
+# first: with all conditions in one join, PostgreSQL would compare each turn with each call.
+# `locked` has the newest state of the calls. `known` has the turn_ids of the statement's snapshot; a concurrent insert
+# fails on the unique constraint, and is retried.
 RECORD_TURNS = """
     WITH given AS MATERIALIZED (
         SELECT * FROM json_to_recordset(%(turns)s) AS turn (
@@ -78,7 +79,7 @@ RECORD_TURNS = """
 async def record_turns(connection: psycopg.AsyncConnection, new: Sequence[NewTurn]) -> list[Recorded]:
     """Store turns in the given order, over a connection in autocommit: all of them, or none and psycopg.Error.
 
-    Where the connection is lost nobody knows whether the turns are stored.
+    If the connection is lost, nobody knows whether the turns are stored.
     """
     async with connection.cursor() as cursor:
         await cursor.execute(RECORD_TURNS, _parameters(new))
@@ -88,7 +89,10 @@ async def record_turns(connection: psycopg.AsyncConnection, new: Sequence[NewTur
 
 
 def _parameters(new: Sequence[NewTurn]) -> dict[str, Any]:
-    """Those of RECORD_TURNS. The batch is one JSON text: one array per column costs the client four times as much."""
+    """Return the parameters of RECORD_TURNS.
+
+    The batch is one JSON text, because one array per column costs the client four times as much.
+    """
     now = timezone.now()
     turns = [
         {
@@ -107,7 +111,7 @@ def _parameters(new: Sequence[NewTurn]) -> dict[str, Any]:
 
 
 def _results(new: Sequence[NewTurn], rows: Iterable[tuple[Any, ...]]) -> list[Recorded]:
-    """What the rows of RECORD_TURNS say of each turn."""
+    """Return what the rows of RECORD_TURNS say of each turn; None for a turn without a row."""
     results: list[Recorded] = [None] * len(new)
     for place, first_place, call_id, call_sid, conversation_id, status, created, pk, number, timestamp, *known in rows:
         first = new[first_place]

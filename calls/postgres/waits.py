@@ -61,7 +61,7 @@ def at_most(milliseconds: int) -> Iterator[None]:
     if connection.vendor != "postgresql":
         yield
         return
-    is_nested = connection.in_atomic_block  # as in tests
+    is_nested = connection.in_atomic_block  # the caller has a transaction, as tests have
     try:
         with transaction.atomic():
             before = _bound(f"{milliseconds}ms")

@@ -1,4 +1,4 @@
-"""The words of a call, gathered from all that search looks in."""
+"""Gather the words of a call from everything that search looks in."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ _NAMES_AND_TURNS = """
     UNION ALL
     SELECT call_id, sequence_number, message_text FROM calls_calltranscription WHERE call_id IN ({calls})
 """
-# the fields that are set here
+# the fields that `gather_words` sets
 WRITTEN = ("search_words", "words_version", "words_upto", "words_behind")
 
 
 def gather_words(calls: Sequence[Call]) -> None:
-    """Set the words of calls, with what was said live; whoever calls this holds the rows' locks, and saves.
+    """Set the words of calls, including the live turns. The caller holds the rows' locks, and saves the calls.
 
-    Secrets are masked first, so that nobody guesses them.
+    Secrets are masked first, so that no search can guess them.
     """
     told = _names_and_turns([call.pk for call in calls if not call._state.adding])
     for call in calls:
@@ -47,13 +47,13 @@ def _texts(call: Call) -> list[str]:
 
 
 def _without_secrets(texts: list[str]) -> list[str]:
-    """Most calls have no sign of a secret: one look at all of it shows that."""
+    """Mask the secrets in the texts. Most calls have no sign of a secret, which one look at the joined texts shows."""
     whole = "\n".join(texts)
     return redacted(texts) if is_notable(whole) else [redacted(whole)]
 
 
 def _beginning(texts: list[str]) -> list[str]:
-    """As many of the texts as words are taken from: a call of 60 MB is not masked for the rest."""
+    """Return as many of the texts as words are taken from, so that the rest of a call of 60 MB is not masked."""
     if sum(map(len, texts)) <= MAX_CHARACTERS:
         return texts
     ends = accumulate(map(len, texts))
@@ -61,7 +61,7 @@ def _beginning(texts: list[str]) -> list[str]:
 
 
 def _names_and_turns(calls: Sequence[int]) -> defaultdict[int, list[tuple[int, str]]]:
-    """Former names (as number 0) and turns of calls, each with its number. The ORM would take half of the time."""
+    """Return former names (as number 0) and turns with their numbers, by call. The ORM would take half of the time."""
     found: defaultdict[int, list[tuple[int, str]]] = defaultdict(list)
     if calls:
         with connection.cursor() as cursor:

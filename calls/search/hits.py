@@ -1,4 +1,4 @@
-"""Where the words that a search asks for stand in a text, for a page that marks them."""
+"""Find where the words of a search stand in a text, for a page that marks them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ type _Found = tuple[int, int, frozenset[Word]]
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """From `start` to `end` stands what the terms with these places ask for."""
+    """A stretch of text from `start` to `end`, and the indexes of the search terms that it fulfils."""
 
     start: int
     end: int
@@ -27,7 +27,7 @@ class Hit:
 
 
 class Finder:
-    """Finds the words of one search in many texts. `every`: the places of its terms."""
+    """Finds the words of one search in many texts. `every`: the indexes of all its terms."""
 
     def __init__(self, wanted: All) -> None:
         self._terms = list(_flat(wanted))
@@ -38,13 +38,13 @@ class Finder:
         self._signs = [re.compile("|".join(map(_sign, _words_of(term)))) for term in self._terms]
 
     def may_have(self, text: str, terms: Set[int], *, all_of_them: bool = False) -> bool:
-        """Whether a text can have one of these terms, or all. It costs a twentieth of `hits`, which says where."""
+        """Tell whether a text can have one of these terms, or all. It costs a twentieth of `hits`, which says where."""
         plain = folded(text)
         found = (self._signs[place].search(plain) is not None for place in terms)
         return all(found) if all_of_them else any(found)
 
     def hits(self, text: str) -> list[Hit]:
-        """In the order of the text; none overlaps another."""
+        """Return the hits in the order of the text; no hit overlaps another."""
         searched, places = _with_places(text)
         found = list(self._found(searched))
         held = self._held(frozenset[Word]().union(*(words for _, _, words in found)))
@@ -56,7 +56,7 @@ class Finder:
         return _apart(sorted(hits, key=lambda hit: (hit.start, -hit.end)), text)
 
     def _held(self, words: Set[Word]) -> dict[int, Set[Word]]:
-        """The terms that these words fulfil, with the words that each asks for. Half a number is none."""
+        """Return the terms that these words fulfil, with all words of each. Half a number fulfils no term."""
         return {place: {*_words_of(term)} for place, term in enumerate(self._terms) if _holds(term, words)}
 
     def _found(self, text: str) -> Iterator[_Found]:
@@ -70,7 +70,7 @@ class Finder:
                 yield number.start(), number.end(), words
 
     def _pieces(self, start: int, run: str) -> Iterator[_Found]:
-        """Where there are no spaces between words, a part of the run."""
+        """Yield the parts of a run that match, for scripts without spaces between words."""
         for word in self._spoken:
             place = run.find(word.text)
             while place >= 0:
@@ -79,7 +79,7 @@ class Finder:
 
 
 def _sign(word: Word) -> str:
-    """A pattern that a folded text has where it has the word, and seldom else."""
+    """Return a pattern that matches every folded text with the word, and few texts without it."""
     if word.text.startswith(_OF_NUMBERS):
         return "[0-9]"
     text = re.escape(word.text)
@@ -87,7 +87,7 @@ def _sign(word: Word) -> str:
 
 
 def _flat(term: Term) -> Iterator[Term]:
-    """Words that are all asked for may stand in several texts."""
+    """Yield the terms one by one, because words that are all asked for may stand in several texts."""
     if isinstance(term, All):
         for part in term.terms:
             yield from _flat(part)
@@ -122,7 +122,7 @@ def _like(asked: Iterable[Word], words: Set[str]) -> frozenset[Word]:
 
 
 def _with_places(text: str) -> tuple[str, list[int]]:
-    """The text as search compares it, and for each of its characters where it comes from."""
+    """Return the text as search compares it, and the index in the original text for each of its characters."""
     if text.isascii():
         return text.lower(), [*range(len(text))]
     parts, places = [], list[int]()
@@ -134,13 +134,13 @@ def _with_places(text: str) -> tuple[str, list[int]]:
 
 
 def _width(text: str, place: int) -> int:
-    """Of the character that begins there, with its marks."""
+    """Return the length of the character that begins at `place`, with its marks."""
     cluster = None if text.isascii() else _CLUSTER.match(text, place)
     return len(cluster[0]) if cluster else 1
 
 
 def _apart(hits: Iterable[Hit], text: str) -> list[Hit]:
-    """Those that overlap, touch or have one sign between them (`cold-chain`) as one."""
+    """Merge hits that overlap, touch, or have one sign between them (`cold-chain`)."""
     merged: list[Hit] = []
     for hit in hits:
         last = merged[-1] if merged else None

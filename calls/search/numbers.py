@@ -1,7 +1,8 @@
-"""Telephone numbers, found however they are typed: +49 151 …, 0049151…, (0151) …, with dashes, or as plain digits.
+"""Find telephone numbers however they are typed: +49 151 …, 0049151…, (0151) …, with dashes, or as plain digits.
 
-A number is stored under marked words: `+` and all digits, `~` and the digits as they are dialled within the country
-(its code has one to three digits), `=` where the country was not told. A search looks for their beginnings.
+A number is stored as marked words: `+` and all digits; `~` and the digits as they are dialled within the country (its
+code has one to three digits); `=` and the digits if the country was not told. A search looks for the beginnings of
+these words.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ CODES = (1, 2, 3)  # digits of a country's code
 
 
 def numbers_in(text: str) -> Iterator[str]:
-    """The marked words of each number in a folded text."""
+    """Yield the marked words of each number in a folded text."""
     for span in _spans(_SAID, text):
         international, digits = _read(span[0])
         if not SHORTEST <= len(digits) <= LONGEST:
@@ -32,17 +33,17 @@ def numbers_in(text: str) -> Iterator[str]:
 
 
 def said_numbers(text: str) -> Iterator[re.Match[str]]:
-    """What may be a number in a folded text."""
+    """Yield the matches that may be a number in a folded text."""
     yield from _spans(_SAID, text)
 
 
 def asked_numbers(text: str) -> list[re.Match[str]]:
-    """What may be a number, or its beginning, in a folded search."""
+    """Return the matches that may be a number, or the beginning of one, in a folded search."""
     return list(_spans(_ASKED, text))
 
 
 def beginnings(span: str) -> list[str]:
-    """The marked words by which the number, or its beginning, is found; none where it looks like no number."""
+    """Return the marked words that find the number, or its beginning; none if the span does not look like a number."""
     international, digits = _read(span)
     if len(digits) > LONGEST or len(digits) < (SHORTEST if international is None else SHORTEST_PREFIX):
         return []
@@ -52,7 +53,7 @@ def beginnings(span: str) -> list[str]:
 
 
 def _read(span: str) -> tuple[bool | None, str]:
-    """Whether the country is told (None: nobody knows), and the digits without what says so."""
+    """Return whether the country is told (None: unknown), and the digits without the sign or prefix that tells it."""
     plus = span.lstrip("( ").startswith("+")
     digits = _NO_DIGIT.sub("", span)
     if plus or digits.startswith("00"):
@@ -62,7 +63,7 @@ def _read(span: str) -> tuple[bool | None, str]:
 
 
 def _spans(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
-    """The matches that are no part of a word."""
+    """Yield the matches that are not part of a word."""
     for span in pattern.finditer(text):
         before, after = text[span.start() - 1 : span.start()], text[span.end() : span.end() + 1]
         if not (before.isalnum() or after.isalnum() or before == "_" or after == "_"):

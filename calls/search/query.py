@@ -1,8 +1,8 @@
 """Search: find the calls that have all words of a text in their names, agent, numbers, failure, summary or transcript.
 
-Words are the same on every database, while a call runs and when it has ended (`calls.search.words`). PostgreSQL looks
-them up in an index, so the cost does not grow with the table; SQLite reads the words of each call. What was said since
-the words of a call were last written is compared here (`calls.search.unwritten`).
+The words are the same on every database, during a call and after its end (`calls.search.words`). PostgreSQL looks them
+up in an index, so the cost does not grow with the table; SQLite reads the words of each call. Turns that came after the
+words of a call were last written are compared here (`calls.search.unwritten`).
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ def matching(calls: QuerySet[Call], text: str) -> QuerySet[Call]:
     """Return the calls that match the text."""
     text = text.replace("\x00", "")
     wanted = asked(text)
-    if not wanted.terms:  # a name may be made of signs alone
+    if not wanted.terms:  # a name may consist of signs alone, which are no words
         return calls.filter(Q(*((name, text.strip()) for name in NAMES), _connector=Q.OR)) if text else calls.none()
     return calls.filter(_written(wanted, by_index=not _is_frequent(wanted)) | Q(pk__in=_with_unwritten(wanted)))
 
 
 def _with_unwritten(wanted: All) -> list[int]:
-    """Calls that have some of the words only in what was said since theirs were written."""
+    """Return the calls that have some of the words only in turns that came after their words were written."""
     missing: defaultdict[Term | None, list[int]] = defaultdict(list)
     for call, words in unwritten_words().items():
         if (left := without(wanted, words)) != wanted:
@@ -53,7 +53,7 @@ def _with_unwritten(wanted: All) -> list[int]:
 
 
 def _written(wanted: Term, *, by_index: bool = False) -> Q:
-    """The condition for the words that are stored."""
+    """Return the condition for the words that are stored."""
     if keeps_words(connection):
         sql, parameters = (MATCHES_BY_INDEX if by_index else MATCHES), [_tsquery(wanted)]
     else:
@@ -71,7 +71,7 @@ def _is_frequent(wanted: All) -> bool:
 
 
 def _tsquery(term: Term) -> str:
-    """The same as a tsquery. No word has a quote or a backslash: none needs escaping."""
+    """Return a term as a tsquery. No word has a quote or a backslash, so nothing is escaped."""
     match term:
         case Word(text, is_beginning):
             return f"'{text}'" + ":*" * is_beginning
@@ -82,7 +82,7 @@ def _tsquery(term: Term) -> str:
 
 
 def _plain(term: Term) -> tuple[str, list[str]]:
-    """The same as a condition on a text that has a space around each word."""
+    """Return a term as an SQL condition, with its parameters, on a text that has a space around each word."""
     match term:
         case Word(text, is_beginning):
             return "instr(calls_call.search_words, %s) > 0", [f" {text}" + " " * (not is_beginning)]

@@ -1,10 +1,10 @@
-"""Which characters make words: classes for regular expressions. The letters themselves are `\\w`."""
+"""Characters that make words, besides `\\w`, as classes for regular expressions."""
 
 from __future__ import annotations
 
 import unicodedata
 
-# Blocks of scripts that put no spaces between words: their words are searched by pieces.
+# Blocks of scripts without spaces between words: search compares pieces of their text.
 UNSPACED = (
     "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai and Lao; Burmese; Khmer
     "\u1950-\u19df\u1a20-\u1aaf\u1b00-\u1b7f"  # Tai Le and New Tai Lue; Tai Tham; Balinese
@@ -12,8 +12,8 @@ UNSPACED = (
     "\u2e80-\u2fdf\u3005-\u312f\u31a0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # Chinese and Japanese
     "\U00016fe0-\U00018dff\U0001aff0-\U0001b16f\U00020000-\U0003ffff"
 )
-# What nobody sees: joiners, marks of direction, variation selectors, fillers, the Arabic stretching line; and what only
-# dresses a character: the circle around it, the tone of its skin.
+# Invisible characters (joiners, marks of direction, variation selectors, fillers), the Arabic stretching line, and
+# characters that only decorate another one (the circle around it, the tone of its skin).
 UNSEEN = (
     "\xad\u034f\u0600-\u0605\u061c\u0640\u06dd\u070f\u07fa\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f"
     "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u20dd-\u20e0\u20e2-\u20e4\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff9-\ufffb"
@@ -22,7 +22,7 @@ UNSEEN = (
 
 
 def _marks() -> str:
-    """What stands above, below or behind a letter and belongs to it, such as the vowels of Hindi."""
+    """Return the class of marks that belong to a letter, above, below or behind it, such as the vowels of Hindi."""
     ranges: list[list[int]] = []
     category = unicodedata.category
     for code in range(0x300, 0x20000):

@@ -1,4 +1,4 @@
-"""What a search asks for: all of its words, the last of which may be the beginning of one, and numbers as numbers."""
+"""The terms of a search: all its words, the last of which may be the beginning of a word, and numbers as numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from calls.search.numbers import asked_numbers, beginnings
 from calls.search.words import PIECE, folded, is_unspaced, runs
 
-MAX_CHARACTERS, MAX_WORDS = 10_000, 100  # of a longer text the first are asked for; SQLite takes no thousand
+MAX_CHARACTERS, MAX_WORDS = 10_000, 100  # the rest of a longer text is ignored; SQLite does not take a thousand terms
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ type Term = Word | All | AnyOf
 
 
 def asked(text: str) -> All:
-    """What a text asks for; no terms where it has no words."""
+    """Return the terms that a text asks for; an `All` without terms if the text has no words."""
     text = folded(text[:MAX_CHARACTERS])
     terms: list[Term] = []
     place = 0
@@ -45,7 +45,7 @@ def asked(text: str) -> All:
 
 
 def without(term: Term, words: Set[str]) -> Term | None:
-    """What is left to look for where these words are found already; None: nothing."""
+    """Return what is left of a term once these words are found; None if nothing is left to find."""
     match term:
         case Word(text, is_beginning):
             found = any(word.startswith(text) for word in words) if is_beginning else text in words
@@ -69,7 +69,7 @@ def _pieces(run: str) -> list[Word]:
 
 
 def _number(span: str, *, is_last: bool) -> Term:
-    """Its words as they are typed, or the number that they may be."""
+    """Return a term that matches the words as they are typed, or the number that they may be."""
     words = _words(span)
     if is_last:
         words[-1] = _beginning(words[-1])

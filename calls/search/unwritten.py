@@ -1,8 +1,9 @@
-"""What was said since the words of a call were last written, and writing it.
+"""Turns that came after the words of their call were last written: find their words, and write them.
 
-A live turn writes no words: that would cost more than the turn. It only says that its call is behind (`words_behind`,
-which a call in progress is from its beginning). The end of a call writes its words, turns included. Until then a search
-reads the turns that are behind, and where these are many it writes some, so that the next search reads fewer.
+A live turn writes no words, because that would cost more than the turn. It only marks its call as behind
+(`words_behind`, which a call in progress is from its beginning). The end of a call writes its words, turns included.
+Until then a search reads the turns that are behind. If there are many, the search writes some of them, so that the next
+search reads fewer.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from calls.search.gathering import WRITTEN, gather_words
 from calls.search.words import distinct_words
 
 logger = logging.getLogger(__name__)
-MANY = 500  # calls or turns: more of them are worth writing
-CALLS_WRITTEN = 50  # by one search, which waits for it
+MANY = 500  # with more silent calls and unwritten turns than this, a search writes some of them
+CALLS_WRITTEN = 50  # per search, because the user waits for it
 SILENCE = timedelta(hours=1)
-MAX_CALLS, MAX_CHARACTERS = 5_000, 5_000_000  # of the newest calls; what one search reads at most
+MAX_CALLS, MAX_CHARACTERS = 5_000, 5_000_000  # one search reads no more, and begins with the newest calls
 
 
 def unwritten_words() -> dict[int, Set[str]]:
-    """The words that are not written yet, by call."""
+    """Return the words that are not written yet, by call."""
     columns = ("pk", "words_upto", "last_sequence_number", "updated_at")
     rows = list(Call.objects.filter(words_behind=True).order_by("-pk").values_list(*columns)[:MAX_CALLS])
     behind = [call for call, written, last, _ in rows if written < last]
     said = _said(behind)
-    # a call that nobody speaks in is not looked at again before its next turn
+    # writing a silent call's words takes it out of this query until its next turn
     silent = [call for call, written, last, spoken in rows if written == last and spoken < timezone.now() - SILENCE]
     if len(silent) + sum(map(len, said.values())) > MANY:
         longest = sorted(said, key=lambda call: -len(said[call]))
@@ -64,7 +65,7 @@ def _write(calls: QuerySet[Call]) -> None:
 
 
 def write_words(calls: QuerySet[Call]) -> list[int]:
-    """Write the words of calls anew; returns which. Left out are those that another transaction is changing."""
+    """Write the words of calls anew; return their keys. Calls that another transaction is changing are left out."""
     with transaction.atomic():
         free = calls.select_for_update(no_key=True, skip_locked=True).order_by("pk")
         locked = list(free.values_list("pk", flat=True))

@@ -1,7 +1,7 @@
-"""The words by which search finds a call, of any language; the same for what is stored and for what is asked.
+"""Split text of any language into the words by which search finds a call; stored and searched text are split alike.
 
-A word is a run of letters and digits, or one emoji. Languages without spaces between words give pieces: from each
-character the next three. So a part of their text is found by its pieces. Accents count, case does not.
+A word is a run of letters and digits, or one emoji. A script without spaces between words gives pieces: three
+characters from each position, so that a part of its text is found by its pieces. Accents count, case does not.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.db import models
 from calls.search.numbers import numbers_in
 from calls.search.scripts import MARKS, UNSEEN, UNSPACED
 
-# Raised when the same text gives other words: `manage.py reindex_words` then finds the rows with the words of before.
+# Raise this when the same text gives other words: `manage.py reindex_words` then finds the rows with old words.
 VERSION = 1
 # A tsvector holds a megabyte, and 2 KB per word. So only the beginning of a very long call is searched.
 MAX_CHARACTERS, MAX_BYTES = 500_000, 1_000_000
@@ -32,12 +32,12 @@ FIELDS = (
     *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "from_number", "to_number"),
     *("failure_reason", "transcript_summary"),
 )
-# a change of one of these changes the words; the end of a call brings the last turns in
+# a change of one of these fields changes the words; with `status`, the end of a call adds the last turns
 SOURCES = frozenset((*FIELDS, "final_transcript", "status"))
 
 
 def folded(text: str) -> str:
-    """The text without differences that do not count: Unicode forms, case, the dots of i, kinds of digits."""
+    """Return the text without differences that do not count: Unicode forms, case, the dots of i, kinds of digits."""
     if text.isascii():
         return text.lower()
     text = _UNSEEN.sub("", unicodedata.normalize("NFKC", text))
@@ -47,7 +47,7 @@ def folded(text: str) -> str:
 
 
 def runs(text: str) -> list[str]:
-    """The words of a folded text, in order; where there are no spaces between words, the whole run."""
+    """Return the words of a folded text, in order; in a script without spaces between words, the whole run."""
     if text.isascii():
         return _ASCII_RUN.findall(text)
     found = [run for run in _RUN.findall(text.replace("_", " ")) if len(run) > 1 or run.isalnum() or _is_symbol(run)]
@@ -55,7 +55,7 @@ def runs(text: str) -> list[str]:
 
 
 def spans(text: str) -> Iterator[tuple[int, str]]:
-    """The same words, each with its place in the text."""
+    """Yield the words that `runs` returns, each with its index in the text."""
     for found in _RUN.finditer(text.replace("_", " ")):
         if len(found[0]) > 1 or found[0].isalnum() or _is_symbol(found[0]):
             for part in _PART.finditer(found[0]):
@@ -74,7 +74,7 @@ def words(text: str) -> list[str]:
 def distinct_words(texts: Iterable[str]) -> list[str]:
     """Return each word of the texts once, sorted.
 
-    A word that occurs often is taken apart once, and ASCII by an expression of its own. It buys: a call of 6,000
+    A frequent word is split once, and ASCII words are split by an expression of their own. It buys: a call of 6,000
     characters costs 0.27 ms of CPU and not 0.91 in German, 0.11 and not 0.21 in English.
     """
     text = folded("\n".join(texts)[:MAX_CHARACTERS])
@@ -98,7 +98,7 @@ def _is_symbol(character: str) -> bool:
 
 
 def _pieces(run: str) -> list[str]:
-    """From each character the next three; fewer at the end, which is a beginning too."""
+    """Return three characters from each position; fewer at the end, so that a search for one or two finds them too."""
     return [run[place : place + PIECE] for place in range(len(run))]
 
 
@@ -112,12 +112,12 @@ def _fitting(found: Iterable[str]) -> Iterator[str]:
 
 
 def keeps_words(connection: Any) -> bool:
-    """Whether this database has an index of words: PostgreSQL has, SQLite keeps them as text."""
+    """Tell whether this database has an index of words: PostgreSQL has one, SQLite keeps the words as text."""
     return bool(connection.vendor == "postgresql")
 
 
 class WordsField(models.Field):  # type: ignore[type-arg]
-    """A list of words: on PostgreSQL a tsvector, which it can index; elsewhere a text with a space around each word."""
+    """A list of words: a tsvector on PostgreSQL, which can index it; elsewhere a text with a space around each word."""
 
     def db_type(self, connection: Any) -> str:
         return "tsvector" if keeps_words(connection) else "text"
