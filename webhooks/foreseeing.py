@@ -30,7 +30,7 @@ _About = Transcription | InitiationFailure | Audio | MachineDetection | NewTurn 
 
 
 class Foreseen(NamedTuple):
-    """What applying a delivery would do: its outcome, a sentence about the effect, and the call, if there is one."""
+    """The expected result of applying a delivery: its outcome, a sentence about the effect, and the call, if any."""
 
     outcome: Outcome
     text: str

@@ -83,8 +83,7 @@ class WebhookDelivery(models.Model):
         return f"{self.event_type or self.route} {self.pk}"
 
     def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: Any) -> list[Any]:
-        """Insert the row as Django does, but do nothing on a conflict. Raises IntegrityError if another copy came
-        first.
+        """Insert the row as Django does, but do nothing on a conflict. Raises IntegrityError if a copy came first.
 
         PostgreSQL would report the conflict as an error, and log the statement with the whole body. A large body
         follows in a second statement, as bytes: Django would write it into the first statement's text, in five copies.
@@ -115,7 +114,7 @@ class WaitingName(models.Model):
 
 
 class RefusedRequests(models.Model):
-    """How many requests were refused with 401 or 413 in one hour for one reason. Nothing else of them is kept."""
+    """The number of requests that were refused in one hour for one reason, with 401 or 413. Nothing else is kept."""
 
     class Reason(models.TextChoices):
         """Why a request was refused: the `fault` of NotAuthenticated, or that the body was too large."""

@@ -46,7 +46,7 @@ def why(outcome: str, event_type: str, error: str) -> str:
 
 
 class Wanted(NamedTuple):
-    """What an unmatched delivery waits for.
+    """The names that an unmatched delivery waits for, and the calls that match them.
 
     `names`: pairs of a field and the name that it gave. `known`: calls that have one of the names by now. `near`: calls
     with a similar name: one of the two names is the beginning of the other, so somebody may have cut it off.
