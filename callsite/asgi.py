@@ -13,7 +13,7 @@ from django.core.asgi import get_asgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "callsite.settings")
 django_application = get_asgi_application()
 
-from callsite import logs, memory, page_door, webhook_door  # noqa: E402  (needs the apps)
+from callsite import logs, memory, page_door, webhook_door  # noqa: E402  (needs the loaded apps)
 from realtime import publisher  # noqa: E402
 from realtime.asgi import websocket_application  # noqa: E402
 from realtime.subscription_log import current_subscription_log  # noqa: E402

@@ -1,4 +1,4 @@
-"""Middleware for all pages."""
+"""Middleware for pages and API: database connections, caches, and refusals of malformed requests."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ async def answer_initiation(body: bytes) -> Answer:
     except TimeoutError as error:
         entry.fail(DatabaseUnavailable(error))
         reason = "slow"
-    except Exception as error:  # noqa: BLE001  (its line has it)
+    except Exception as error:  # noqa: BLE001  (the log line has it)
         entry.fail(error)
         reason = "fault"
     else:

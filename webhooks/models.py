@@ -12,7 +12,7 @@ from django.db.models.constants import OnConflict
 from calls.models import Call
 from calls.postgres.server_side import execute
 
-LARGE_BYTES = 2**20  # a body above this is handled with care for its size
+LARGE_BYTES = 2**20  # larger bodies are handled in ways that save memory and time
 SET_BODY: LiteralString = "UPDATE webhooks_webhookdelivery SET body = %b WHERE id = %s"
 ANOTHER_COPY = "delivery_once_by_digest: another copy of this webhook is being kept."
 

@@ -95,7 +95,7 @@ class WebhookView(View):
                 current_refusals().count(error.fault)
             entry.fail(error)
             given = Answer(error.status, error.body())
-        except Exception as error:  # noqa: BLE001  (its line has it)
+        except Exception as error:  # noqa: BLE001  (the log line has it)
             entry.fail(error)
             given = Answer(InternalError.status, InternalError().body())
         entry.end(given.status)

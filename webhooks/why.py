@@ -13,7 +13,7 @@ from calls.redaction import redacted
 from webhooks.models import WebhookDelivery
 
 LINE_CHARACTERS = 200
-NEAR, NEAR_CHARACTERS = 5, 8  # how many similar calls to show; how many first characters their names must share
+NEAR, NEAR_CHARACTERS = 5, 8  # similar calls to show; first characters that names must share to be similar
 Outcome = WebhookDelivery.Outcome
 # control characters, marks that change a text's direction, and invisible marks
 _UNSEEN = re.compile(

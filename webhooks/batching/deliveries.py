@@ -41,7 +41,7 @@ INSERT = f"""
         unnest(%b::bytea[])
     ) AS given ({", ".join(COLUMNS)}, body)
     ON CONFLICT DO NOTHING
-"""  # noqa: S608  (all names are ours)
+"""  # noqa: S608  (callsite's own names)
 
 
 def insert(deliveries: Sequence[WebhookDelivery]) -> None:
