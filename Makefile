@@ -1,6 +1,6 @@
-# One command each. `make run`, `make demo` and `make test` are all that a fresh machine needs; nothing here asks.
-# ARGS= goes to the program: `make test ARGS="-k signature"`, `make bench ARGS=--help`. PORT= is that of `make run` and
-# `make demo`.
+# The commands of the project; `make help` lists them. `make run`, `make demo` and `make test` are all that a fresh
+# machine needs, and no command asks a question. ARGS= is passed to the program: `make test ARGS="-k signature"`,
+# `make bench ARGS=--help`. PORT= sets the port of `make run` and `make demo`.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -8,17 +8,17 @@ MAKEFLAGS += --no-print-directory
 
 ARGS ?=
 PORT ?= 8000
-# Processes that run tests: one more than CI has cores, as tests wait as much as they work. With ARGS= there is one
-# alone, as it starts sooner: `make test ARGS="-k signature"`.
+# Processes that run tests: one more than CI has cores, as tests wait as much as they work. With ARGS= there is only
+# one, which starts sooner: `make test ARGS="-k signature"`.
 WORKERS ?= $(if $(ARGS),0,3)
 PYTHON := .venv/bin/python
-# pip says nothing but errors and asks nothing
+# pip prints only errors, and asks no questions
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
 PACKAGES := callsite calls webhooks realtime upstream simulator lab
 PARALLEL = --numprocesses $(WORKERS) --dist loadfile
 NODE_TESTS = $(shell find realtime -name node_modules -prune -o -name '*.test.js' -print -o -name '*.test.mjs' -print 2>/dev/null)
 
-# For commands that load the settings and need neither `.env` nor a database of their own.
+# Settings for commands that need neither `.env` nor a database of their own.
 OFFLINE := DJANGO_DEBUG=true DJANGO_SECRET_KEY=not-a-secret DATABASE_URL=sqlite://:memory: REDIS_URL=
 PRODUCTION := DJANGO_DEBUG=false DJANGO_ALLOWED_HOSTS=callsite.example \
 	CSRF_TRUSTED_ORIGINS=https://callsite.example \
@@ -63,7 +63,7 @@ coverage: .venv/.dev ## the same, and which lines and branches they miss; there 
 	@$(PYTHON) -m coverage combine --quiet
 	@$(PYTHON) -m coverage report $(if $(ARGS),--fail-under=0)
 
-# The browser client's tests, run by node. ARGS= is for pytest, so they are left out with it.
+# The browser client's tests, run by node. They are skipped with ARGS=, which is for pytest.
 .PHONY: client-tests
 client-tests:
 	@if [ -n "$$ARGS" ]; then :; \
@@ -109,9 +109,9 @@ clean: ## remove what can be made again; .env, the database and recordings stay
 		staticfiles build test-results
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# --- what the commands stand on ----------------------------------------------------------------------------
+# --- what the commands need --------------------------------------------------------------------------------
 
-# Both stamps lie in .venv, so that they go with it.
+# Both stamp files lie in .venv, so that they are deleted with it.
 .venv/.runtime: requirements.txt | .venv/bin/python
 	@echo "installing what callsite needs"
 	@$(PIP) install -r requirements.txt
@@ -122,17 +122,17 @@ clean: ## remove what can be made again; .env, the database and recordings stay
 	@$(PIP) install -r requirements-dev.txt
 	@touch .venv/.runtime $@
 
-# The rivals have an environment of their own, so that callsite is measured with what production has.
+# The rivals have an environment of their own, so that callsite is measured with production's packages only.
 .venv/.bench: requirements-bench.txt | .venv/bin/python
 	@echo "installing what the benchmark's rivals need"
 	@$(PYTHON) -m venv .venv/bench
 	@.venv/bench/bin/python -m pip --quiet --disable-pip-version-check --no-input install -r requirements-bench.txt
 	@touch $@
 
-# The first Python that is new enough and can make virtual environments. 3.13 comes first: it is what CI runs,
-# and every requirement has a wheel for it. Debian packs virtual environments apart (python3-venv): ensurepip is
-# what is missing then. Where pyenv has another one than `.python-version` names, its commands on PATH refuse to start, so
-# its own folders come last.
+# Take the first Python that is new enough and can make virtual environments. 3.13 comes first: CI runs it, and every
+# requirement has a wheel for it. Debian has virtual environments in a package of their own (python3-venv); without it,
+# ensurepip is missing. If pyenv lacks the version that `.python-version` names, its commands on PATH refuse to start.
+# So pyenv's own folders are searched too, after PATH.
 .venv/bin/python:
 	@pyenv=$$(pyenv root 2>/dev/null); \
 	for python in python3.13 python3.12 python3 python3.14 python \

@@ -1,4 +1,4 @@
-"""The admin's site. Its login page is the one of all pages, and it tells people who may not use it what they may do."""
+"""The admin site. It uses the login page of all other pages, and tells users who may not use it what they may do."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from django.template.response import TemplateResponse
 
 
 class Site(AdminSite):
-    """Users who are signed in and may not use the admin get 403.html. Django's own sends them to a login page again."""
+    """An admin site that shows 403.html to signed-in users without access. Django's own shows them a login page."""
 
     site_header = site_title = "callsite"
     index_title = "Calls and their webhooks"
     index_template = "calls/index.html"
-    enable_nav_sidebar = False  # its room is the tables'
+    enable_nav_sidebar = False  # the tables need its space
 
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponseBase:  # type: ignore[override]
         from django.contrib.auth.views import LoginView  # needs the apps
@@ -44,7 +44,7 @@ class Site(AdminSite):
         return super().index(request, {**(extra_context or {}), "queues": queues_for(request)})
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """The daily work first, the accounts last."""
+        """Return the apps with `auth` (the accounts) last, as the others are the daily work."""
         return sorted(super().get_app_list(request, app_label), key=lambda app: app["app_label"] == "auth")
 
     def _refuse_who_may_not(self, request: HttpRequest) -> None:

@@ -15,7 +15,7 @@ class CallsiteConfig(AppConfig):
 
         from callsite import checks, expired_rows, sign_ins  # noqa: F401  (registers them)
 
-        admin.site.unregister([BlacklistedToken, OutstandingToken])  # numbers that say nothing to people
+        admin.site.unregister([BlacklistedToken, OutstandingToken])  # their numbers mean nothing to people
 
         atexit.register(close_pools)
 
@@ -23,7 +23,8 @@ class CallsiteConfig(AppConfig):
 def close_pools() -> None:
     """Close the pools of connections while their threads can still end.
 
-    At exit, Python waits for the threads of a pool that is still open. They no longer run by then: each costs 5 s.
+    At exit, Python waits for the threads of each open pool. These threads no longer run by then, so each wait takes 5
+    s.
     """
     for connection in connections.all():
         if hasattr(connection, "close_pool"):

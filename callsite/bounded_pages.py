@@ -1,4 +1,4 @@
-"""How long a page or the API waits for the database."""
+"""Bound the time that a page or the API waits for the database."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from callsite.middleware import refusal
 from webhooks.errors import is_away
 
 logger = logging.getLogger(__name__)
-LONGEST_SECONDS = 40.0  # more than PostgreSQL works on one statement
+LONGEST_SECONDS = 40.0  # more than PostgreSQL's limit per statement
 LOCK_TIMEOUT = "300ms"
 HELD = "Somebody else is changing this at the moment. Nothing was saved; try again in a few seconds."
 AWAY = "The database does not answer at the moment. Try again in a few seconds."
 
 
 class BoundedWaits:
-    """A page never waits long for the database: a lock or a database that is away is answered 503.
+    """Middleware that bounds a page's waits for the database, and answers 503 if it is locked or away.
 
-    Pages and API have few places (`callsite.page_door`). One call that somebody holds must not fill them.
+    Pages and the API have few places (`callsite.page_door`), which the requests of one locked call must not fill.
     """
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:

@@ -1,4 +1,4 @@
-"""How the channel layer reaches Redis."""
+"""The connection of the channel layer to Redis."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 
 def host(url: str) -> dict[str, Any]:
-    """Redis at `redis://`, `rediss://` or `unix://`, as channels-redis wants it."""
+    """Return channels-redis' settings of a host for a `redis://`, `rediss://` or `unix://` URL."""
     found: dict[str, Any] = {
         "address": url,
-        "socket_timeout": None,  # an idle subscription is not a dead one (channels_redis#422)
+        "socket_timeout": None,  # an idle subscription is not dead (channels_redis#422)
         "socket_connect_timeout": 2,
     }
     if not url.startswith("unix:"):  # a unix socket ends with its server

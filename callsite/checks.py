@@ -1,4 +1,4 @@
-"""System checks for settings that no room owns."""
+"""System checks of settings that belong to no room."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def check_hosts(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Chec
 
 @checks.register(checks.Tags.security)
 def check_origins(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """callsite.W003: CSRF_TRUSTED_ORIGINS has an item that no browser sends. Django says if a scheme is missing."""
+    """callsite.W003: CSRF_TRUSTED_ORIGINS has an item that no browser sends. Django itself reports a missing scheme."""
     return [
         checks.Warning(
             f"CSRF_TRUSTED_ORIGINS has {origin!r}, which no browser sends: forms and sockets from there are refused.",
@@ -87,7 +87,10 @@ def check_sentry_dsn(app_configs: Sequence[Any] | None, **_: Any) -> list[checks
 
 @checks.register(checks.Tags.database)
 def check_bounds(app_configs: Sequence[Any] | None, databases: Sequence[str] | None, **_: Any) -> list[Any]:
-    """callsite.W001: PostgreSQL bounds no waits, as the role behind a pooler should. Needs `--database default`."""
+    """callsite.W001: sessions wait without a bound, as PostgreSQL's role behind a pooler sets none.
+
+    Runs only with `--database default`.
+    """
     return [
         checks.Warning(
             f"Sessions with PostgreSQL wait without a bound: {', '.join(unbounded)} is 0.",

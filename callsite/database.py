@@ -1,4 +1,4 @@
-"""The connections of PostgreSQL's pool: how each begins, and what is asked of it before it is lent."""
+"""The connections of PostgreSQL's pool: how each begins, and how it is checked before it is lent."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BEGIN_SECONDS = CHECK_SECONDS = 3.0
 
 
 class BoundedConnection(bounds.BoundedConnection):
-    """A connection whose every wait has a bound: here, and in PostgreSQL."""
+    """A connection with a bound for every wait, in this process and in PostgreSQL."""
 
     @classmethod
     def connect(cls, *args: Any, **kwargs: Any) -> Self:
@@ -31,7 +31,7 @@ def check_writable(connection: psycopg.Connection[Any]) -> None:
     """Raise psycopg.Error for a connection that is dead or does not answer, or whose session is read-only.
 
     After a failover a session may be on a server that is or was a standby. It would refuse every write with SQLSTATE
-    25006 as long as it lives. So this closes it, and the pool opens another.
+    25006 as long as it lives. So this function closes it, and the pool opens another.
     """
     autocommit = connection.autocommit
     if not autocommit:

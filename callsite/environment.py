@@ -1,8 +1,8 @@
 """Read settings from the environment and from `.env`, as people write them.
 
-A value may stand between blanks, or between quotes: `docker run --env-file` keeps both. A value that is set and empty
-counts as absent: compose makes one of `X: ${X}`. A value of the wrong kind raises ImproperlyConfigured, which names the
-setting and says what it takes.
+A value may stand between blanks, or between quotes: `docker run --env-file` keeps both. A value that is set but empty
+counts as absent: compose sets such a value for `X: ${X}`. A value of the wrong type raises ImproperlyConfigured, which
+names the setting and says what it takes.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Delete rows that have expired: some with each sign-in, so no table needs somebody who empties it."""
+"""Delete expired rows, some with each sign-in, so that no table needs a job that empties it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ AT_ONCE = 100
 
 
 def delete_some(expired: QuerySet[Any]) -> int:
-    """Delete at most AT_ONCE of the rows. Rows that another process deletes at this moment are left to it."""
+    """Delete at most AT_ONCE of the rows, and return how many. Rows that another process deletes now are skipped."""
     with transaction.atomic():
         keys = list(expired.select_for_update(skip_locked=True).values_list("pk", flat=True)[:AT_ONCE])
         if keys:
@@ -32,7 +32,7 @@ def delete_expired_sessions(**_: Any) -> None:
 
 @receiver(post_save, sender=OutstandingToken)
 def delete_expired_tokens(created: bool, **_: Any) -> None:
-    """Look at the oldest alone, as `expires_at` has no index. All last equally long, so the oldest end first."""
+    """Check only the oldest tokens, as `expires_at` has no index. All live equally long, so the oldest end first."""
     if created:
         oldest = OutstandingToken.objects.order_by("pk").values("pk")[:AT_ONCE]
         delete_some(OutstandingToken.objects.filter(pk__in=oldest, expires_at__lte=timezone.now()).order_by("pk"))

@@ -1,4 +1,4 @@
-"""`/healthz`: the process is alive. `/readyz`: it can work. `/metrics`: its counters."""
+"""The health routes. `/healthz`: the process is alive. `/readyz`: it can work. `/metrics`: its counters."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def metrics(request: HttpRequest) -> HttpResponse:
 
 
 async def _asked_once(check: Callable[[], Awaitable[bool]]) -> bool:
-    """Run a check. Requests that come meanwhile share its result: strangers may ask as often as they like."""
+    """Run a check. Requests that come meanwhile share its result, so that strangers may ask as often as they like."""
     asking = _asking.get(check)
     if asking is None or asking.done():
         asking = _asking[check] = asyncio.ensure_future(check())
@@ -52,7 +52,7 @@ async def _asked_once(check: Callable[[], Awaitable[bool]]) -> bool:
 
 
 async def _database_answers() -> bool:
-    """Whether the database accepts writes: the pool lends no read-only session (`callsite.database`)."""
+    """Tell whether the database accepts writes: the pool lends no read-only session (`callsite.database`)."""
     try:
         async with asyncio.timeout(DATABASE_TIMEOUT_SECONDS):
             await _thread.run(_ask_database)

@@ -1,4 +1,4 @@
-"""Hold down what strangers can write into the log."""
+"""Limit the lines that strangers can write into the log."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ PER_SECONDS = 60
 
 
 class LinesOfStrangers(logging.Filter):
-    """Lets one line a minute of each `django.security` logger through, with the number of lines left out before it.
+    """A filter that lets one line per minute through for each `django.security` logger, and counts the lines left out.
 
-    Anybody can cause such lines without signing in, as with a Host that is not ours.
+    Anybody can cause such lines without signing in, for example with a wrong Host header.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,7 @@
 """Format the log: one JSON object per line in production, a readable row in development.
 
-Lines of all loggers have the same form: time, level, logger, event, then fields. This module removes from every line
-what it must not hold: the messages of exceptions (they quote values), query strings, control characters.
+Lines of all loggers have the same form: time, level, logger, event, then fields. This module removes what a line must
+not hold: the messages of exceptions (they quote values), query strings, control characters.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ROOMS = ("callsite", "calls", "webhooks", "realtime", "upstream")
 LEVELS: tuple[str, ...] = ("DEBUG", "INFO", "WARNING", "ERROR")
 MAX_LENGTH, MAX_FRAMES, MAX_CHAIN = 1000, 20, 5
 _CONFIGURED_BY_OTHERS = ("django", "django.channels.server", "uvicorn", "uvicorn.error")
-# up to a blank, but for a quotation mark before that; a query may hold such marks itself
+# a query string ends at a blank, or at a quotation mark before a blank; it may contain such marks
 _QUERY = re.compile(r"\?\S+?(?=[\"']?(?:\s|$))")
 # Classes of SQLSTATE whose first line names tables, columns and constraints, and never a value. Class 22 does not.
 _SAFE_CLASSES = frozenset({"08", "23", "25", "26", "28", "40", "53", "54", "55", "57", "58"})
@@ -38,7 +38,7 @@ _encoder = msgspec.json.Encoder(enc_hook=str, decimal_format="number")
 
 def configuration(level: str, *, readable: bool) -> dict[str, Any]:
     """Return Django's LOGGING. `readable`: rows instead of JSON."""
-    # uvicorn has configured its own logging by now; its command line says whether it wants an access log
+    # uvicorn has configured its own logging by now: it removes these handlers for --no-access-log
     access = ["console"] if logging.getLogger("uvicorn.access").handlers else []
     return {
         "version": 1,
@@ -53,7 +53,7 @@ def configuration(level: str, *, readable: bool) -> dict[str, Any]:
             **{name: {"handlers": [], "level": "NOTSET", "propagate": True} for name in _CONFIGURED_BY_OTHERS},
             "django.server": {"handlers": [], "level": "WARNING", "propagate": True},
             "django.request": {"handlers": [], "level": "ERROR", "propagate": True},  # a 4xx is the sender's fault
-            "axes": {"level": "ERROR"},  # callsite.sign_ins writes one line for an attempt
+            "axes": {"level": "ERROR"},  # callsite.sign_ins writes one line per attempt
             "daphne": {"handlers": [], "level": "WARNING", "propagate": True},
             "websockets.server": {"level": "WARNING"},
             "uvicorn.access": {"handlers": access, "propagate": False},
@@ -64,7 +64,7 @@ def configuration(level: str, *, readable: bool) -> dict[str, Any]:
 
 
 def configure(logging_settings: dict[str, Any]) -> None:
-    """Django's LOGGING_CONFIG: Django calls it once, with LOGGING, when it has loaded the settings."""
+    """Set up logging. LOGGING_CONFIG names this function: Django calls it with LOGGING once the settings are loaded."""
     logging.config.dictConfig(logging_settings)
     structlog.configure(
         processors=[structlog.contextvars.merge_contextvars, _hand_over],
@@ -72,7 +72,7 @@ def configure(logging_settings: dict[str, Any]) -> None:
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
-    # No line names its file, thread or process: finding them out is a third of a line's cost.
+    # No line names its file, thread or process: to find them out would be a third of a line's cost.
     # https://docs.python.org/3/howto/logging.html#optimization
     for name in ("logThreads", "logProcesses", "logMultiprocessing", "logAsyncioTasks"):
         setattr(logging, name, False)
@@ -84,7 +84,7 @@ def configure(logging_settings: dict[str, Any]) -> None:
 
 
 def flush() -> None:
-    """Flush the handlers: a server that ends by a signal skips Python's own clean-up."""
+    """Flush the handlers, as a server that ends by a signal skips Python's own clean-up."""
     for handler in logging.getLogger().handlers:
         handler.flush()
 
@@ -96,7 +96,10 @@ def _hand_over(_logger: Any, _name: str, fields: EventDict) -> tuple[tuple[Event
 
 
 class Formatter(logging.Formatter):
-    """Formats a line as a row (`readable`) or as JSON. structlog's own costs twice as much: it copies each record."""
+    """Formats a line as a row (`readable`) or as JSON.
+
+    structlog's formatter copies each record, and costs twice as much.
+    """
 
     def __init__(self, *, readable: bool) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Give the memory of large bodies back to the system. By itself malloc keeps tens of megabytes of it for ever."""
+"""Return the memory of large bodies to the system. Without this, malloc keeps tens of megabytes of it for ever."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _is_glibc = hasattr(_libc, "malloc_trim")
 def keep_large_blocks_apart() -> None:
     """Give each large block a mapping of its own from now on, which ends when the block is freed.
 
-    By itself glibc would put blocks of up to 32 MB among the small ones as soon as it has seen one freed.
+    Without this, glibc puts blocks of up to 32 MB among the small ones as soon as one of them was freed.
     """
     if _is_glibc:
         _libc.mallopt(_M_MMAP_THRESHOLD, LARGE_BYTES)
@@ -22,6 +22,9 @@ def keep_large_blocks_apart() -> None:
 
 
 def give_back() -> None:
-    """Give back what is free among the small blocks; a tenth of a millisecond, after much was freed five."""
+    """Return free memory among the small blocks to the system.
+
+    This takes a tenth of a millisecond, and five milliseconds after much memory was freed.
+    """
     if _is_glibc:
         _libc.malloc_trim(0)

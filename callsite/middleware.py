@@ -1,4 +1,4 @@
-"""Middleware for all pages."""
+"""Middleware for pages and API: database connections, caches, and refusals of malformed requests."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def give_connection_back(get_response: Callable[[HttpRequest], HttpResponse]) ->
 
 
 def keep_out_of_caches(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Answer `Cache-Control: no-store`, unless a view says otherwise: nearly all answers hold personal data."""
+    """Add `Cache-Control: no-store`, unless a view sets another value: nearly all answers hold personal data."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -41,13 +41,13 @@ def keep_out_of_caches(get_response: Callable[[HttpRequest], HttpResponse]) -> C
 
 
 class PlainRefusals:
-    """Refuse in plain words, without a traceback in the log, what no column holds and what Django finds suspicious."""
+    """Refuses requests with NUL or that Django finds suspicious, with a clear text and no traceback in the log."""
 
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """The character NUL, which PostgreSQL stores nowhere: in the path 404, in the query 400."""
+        """Refuse the character NUL, which PostgreSQL cannot store: in the path with 404, in the query with 400."""
         if "\x00" in request.path:
             return refusal(request, 404, {"detail": "Not found. The address has the character NUL (%00)."})
         try:
@@ -62,7 +62,10 @@ class PlainRefusals:
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
-        """Such as a look-up that a list of the admin does not allow: strangers could fill the log with tracebacks."""
+        """Answer 400 to a SuspiciousOperation, such as a look-up that an admin list does not allow.
+
+        Django would log a traceback, and strangers could fill the log with them.
+        """
         if not isinstance(exception, SuspiciousOperation):
             return None
         logger.warning("Refused a suspicious request: %s", type(exception).__name__)
@@ -72,7 +75,7 @@ class PlainRefusals:
 def refusal(
     request: HttpRequest, status: int, errors: dict[str, str | list[str]], headers: dict[str, str] | None = None
 ) -> HttpResponse:
-    """Under /api/ as DRF refuses, else as text."""
+    """Return an error response: under /api/ JSON in DRF's form, elsewhere plain text."""
     if request.path.startswith("/api/"):
         return JsonResponse(errors, status=status, headers=headers)
     lines = (text if isinstance(text, str) else f"{name}: {' '.join(text)}" for name, text in errors.items())

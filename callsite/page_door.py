@@ -1,7 +1,7 @@
 """The door of pages and API. It admits a few requests at a time, so that they cannot starve the webhooks.
 
-A login hashes a password for a second, and a long transcript is megabytes. Each holds a thread and a database
-connection.
+A login hashes a password for a second, and a long transcript is megabytes. Each such request holds a thread and a
+database connection.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 PLACES = 6
-# Requests that wait for ElevenLabs, which may take a minute, have places of their own: pages stay open meanwhile.
+# Requests that wait for ElevenLabs may take a minute. They have places of their own, so that pages stay open meanwhile.
 ASKING_PLACES = 4
-ASKS = re.compile(r"/api/calls/(dial|.+/fetch)/|/admin/elevenlabs/.+|/admin/calls/call/")  # the last: actions of staff
+ASKS = re.compile(r"/api/calls/(dial|.+/fetch)/|/admin/elevenlabs/.+|/admin/calls/call/")  # the last: admin actions
 QUEUE = 60  # requests that may wait for a place
 WAIT_SECONDS = 10.0
 BODY_MAX_BYTES = 2**20
@@ -32,7 +32,7 @@ ALWAYS_OPEN = tuple(f"/{route.pattern}" for route in health.urlpatterns)
 
 
 class Places:
-    """A request needs a place to go in. Waiting requests get places in the order in which they came."""
+    """A limited number of places for requests. Waiting requests get a place in the order in which they came."""
 
     def __init__(self, count: int, queue: int) -> None:
         self._semaphore = asyncio.Semaphore(count)
@@ -87,7 +87,10 @@ async def serve(application: Application, scope: dict[str, Any], receive: Receiv
 
 
 class _Visit:
-    """One request inside. It gives its place back when the response begins: a slow client may take minutes."""
+    """One admitted request.
+
+    It gives its place back when the response begins, as a slow client may take minutes to read it.
+    """
 
     def __init__(self, body: bytes, receive: Receive, send: Send, places: Places | None = None) -> None:
         self._body: bytes | None = body
@@ -121,12 +124,12 @@ class _Visit:
 
 
 def _is_always_open(path: str) -> bool:
-    """Whether a path needs no place: the health routes and static files."""
+    """Tell whether a path needs no place: the health routes and static files."""
     return path in ALWAYS_OPEN or path.startswith(settings.STATIC_URL)
 
 
 async def _refuse(scope: dict[str, Any], send: Send, status: int, text: str) -> None:
-    """Refuse without Django: as DRF's JSON under /api/, else as text."""
+    """Send an error without Django: under /api/ JSON in DRF's form, elsewhere plain text."""
     is_api = scope["path"].startswith("/api/")
     content = json.dumps({"detail": text}).encode() if is_api else f"{text}\n".encode()
     headers = [

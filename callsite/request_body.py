@@ -17,7 +17,7 @@ Headers = Iterable[tuple[bytes, bytes]]
 DEADLINE_SECONDS = 30.0  # from the headers to the last byte
 FREE_BYTES = 64 * 1024  # per body, outside of the budget: usual bodies never wait for room
 BUDGET_BYTES = 128 * 2**20  # two of the largest: webhooks.large_bodies applies two at a time
-STALL_SECONDS = 10.0  # a large body holds room for others: its sender may not be silent for longer
+STALL_SECONDS = 10.0  # the longest pause of a large body's sender, as that body takes room from others
 
 
 class BodyError(Exception):

@@ -1,4 +1,4 @@
-"""The security headers for answers that Django does not make: those of its middleware, from the same settings."""
+"""The security headers for answers that bypass Django. Django's middleware makes them, from the same settings."""
 
 from __future__ import annotations
 

@@ -48,8 +48,8 @@ def start() -> None:
 class Reporter(logging.Handler):
     """Hands lines of level ERROR to the SDK, whose thread sends them. The SDK keeps at most 100 unsent events.
 
-    callsite's own loggers report every such line, other loggers those with an exception. At most EVENTS_PER_MINUTE, so
-    that a storm of errors does not slow replies; the next event says how many were left out.
+    callsite's own loggers report every such line, other loggers only lines with an exception. At most EVENTS_PER_MINUTE
+    are sent, so that a storm of errors does not slow replies; the next event says how many were left out.
     """
 
     def __init__(self) -> None:
@@ -66,7 +66,7 @@ class Reporter(logging.Handler):
             self._left_out += 1
             return
         self._events += 1
-        with contextlib.suppress(Exception):  # the log has the line; a fault in reporting it must cost nothing
+        with contextlib.suppress(Exception):  # the log has the line already; a failure to report it must do no harm
             event = event_of(record)
             if self._left_out:
                 event["contexts"]["line"]["events_left_out"], self._left_out = self._left_out, 0
@@ -78,7 +78,7 @@ class Reporter(logging.Handler):
 
 
 def event_of(record: logging.LogRecord) -> Event:
-    """Build the event of a line. A line of another logger gives its template, without the values."""
+    """Build the event of a log line. A line of another logger is reported as its template, without the values."""
     line = line_of(record, lambda: str(record.msg))
     apart = ("time", "level", "logger", "event", "exception")
     fields: dict[str, Any] = {name: _shown(value) for name, value in line.items() if name not in apart}

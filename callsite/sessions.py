@@ -1,4 +1,4 @@
-"""Django's sessions in the database, for keys as clients send them."""
+"""Django's sessions in the database, for any session key that a client may send."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from django.contrib.sessions.backends import db
 
 
 class SessionStore(db.SessionStore):
-    def _validate_session_key(self, key: str | None) -> bool:  # the types do not have it
-        """A cookie can say the character NUL (`"\\000"`), which PostgreSQL does not even compare. It is no session."""
+    def _validate_session_key(self, key: str | None) -> bool:  # not in the type stubs
+        """Refuse a key with the character NUL: a cookie can hold it (`"\\000"`), and PostgreSQL cannot compare it."""
         return super()._validate_session_key(key) and key is not None and "\x00" not in key  # type: ignore[misc]

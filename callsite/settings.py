@@ -62,7 +62,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "callsite.middleware.keep_out_of_caches",  # behind WhiteNoise: static files may be cached
     "django.middleware.csp.ContentSecurityPolicyMiddleware",
-    "callsite.middleware.PlainRefusals",  # before the first that reads a row
+    "callsite.middleware.PlainRefusals",  # before all middleware that reads the database
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -79,7 +79,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
-        "DIRS": [BASE_DIR / "callsite" / "templates"],  # the look of the admin's pages, in place of Django's
+        "DIRS": [BASE_DIR / "callsite" / "templates"],  # replace some of the admin's templates
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -110,7 +110,7 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["callsite.passwords.PBKDF2PasswordHasher", *global_settings.PASSWORD_HASHERS[1:]]
 SESSION_ENGINE = "callsite.sessions"
-SESSION_COOKIE_AGE = 12 * 60 * 60  # from the sign-in on: callsite.sign_ins
+SESSION_COOKIE_AGE = 12 * 60 * 60  # counted from the sign-in: callsite.sign_ins
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "live"
 
@@ -131,12 +131,12 @@ DATABASES: dict[str, dict[str, Any]] = {
     }
 }
 if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
-    # The pool outlives PostgreSQL's restarts; every wait is bounded, so that a database that is away costs a
-    # webhook seconds and never a thread. A migration that needs longer says SET LOCAL statement_timeout.
+    # The pool survives PostgreSQL's restarts. Every wait is bounded, so that a database that is away delays a
+    # webhook by seconds and never blocks a thread. A migration that needs longer sets SET LOCAL statement_timeout.
     from callsite.database import BoundedConnection, check_writable
 
     DATABASES["default"]["OPTIONS"] = {
-        # larger than all that may ask at once: pages (callsite.page_door), each kind of Threads, sessions of sockets
+        # more than pages (callsite.page_door), all Threads and sessions of sockets use at the same time
         "pool": {
             "min_size": 1,
             "max_size": 41,
@@ -145,7 +145,7 @@ if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql":
             "check": check_writable,
             "connection_class": BoundedConnection,
         },
-        "target_session_attrs": "read-write",  # after a failover: not the server that is a standby now
+        "target_session_attrs": "read-write",  # after a failover, skip the server that is a standby now
         "connect_timeout": 3,
         "keepalives_idle": 5,
         "keepalives_interval": 2,
@@ -255,10 +255,10 @@ SECURE_CSP = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_HSTS_SECONDS = 31_536_000  # only ever sent over TLS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = False
-# Sites on https name it in CSRF_TRUSTED_ORIGINS; on plain http a Secure cookie would lock all users out.
+# A site on https has its origin in CSRF_TRUSTED_ORIGINS. On plain http a Secure cookie would lock all users out.
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = any(o.startswith("https://") for o in CSRF_TRUSTED_ORIGINS)
 SILENCED_SYSTEM_CHECKS = [
-    "axes.W002",  # its middleware loses the login page under ASGI; callsite.sign_in_locks.refuse_locked stands for it
+    "axes.W002",  # its middleware loses the login page under ASGI; callsite.sign_in_locks.refuse_locked replaces it
     "security.W005",  # the owner of the domain decides for its subdomains
     "security.W008",  # the proxy in front does TLS and the redirect to it
     "security.W021",  # the owner of the domain decides on preload lists

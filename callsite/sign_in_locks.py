@@ -1,8 +1,8 @@
 """Lock a user name at an address after five failed sign-ins in a row, for 15 minutes. django-axes' rows keep the count.
 
-The key is the name and the address: by the name alone a stranger could lock a colleague out. A lock holds at the three
-doors (`/login/`, `/admin/login/`, `/api/token/`) and in all web processes, also for names that do not exist. An attempt
-that it refuses hashes no password and writes no row, so the lock ends although somebody goes on trying.
+The key is the name and the address: with the name alone a stranger could lock a colleague out. A lock holds on the
+three sign-in routes (`/login/`, `/admin/login/`, `/api/token/`) and in all web processes, also for names that do not
+exist. A refused attempt hashes no password and writes no row, so the lock ends although somebody goes on trying.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from django.utils.crypto import salted_hmac
 
 from callsite.expired_rows import delete_some
 
-UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 (no interface to listen on): one that a proxy of somebody's own garbled
+UNKNOWN_ADDRESS = "0.0.0.0"  # noqa: S104 (no interface to listen on): in place of a malformed address from a proxy
 
 
 @dataclass(frozen=True)
 class Lock:
-    """Why an attempt is refused. The login page shows its text."""
+    """The lock that refuses an attempt, and the seconds until it ends. The login page shows its text."""
 
     seconds: int
 
@@ -42,12 +42,12 @@ class Lock:
 
 
 class Backend(AxesBackend):
-    """Django's backend behind the locks."""
+    """Django's authentication backend, behind the locks."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **more: Any
     ) -> AbstractBaseUser | None:
-        """Return the user, or None. PermissionDenied for an attempt that a lock refuses."""
+        """Return the user, or None. Raises PermissionDenied for an attempt that a lock refuses."""
         if request is not None:  # a command has no address
             super().authenticate(request, username, password, **more)
         user = ModelBackend.authenticate(self, request, username, password, **more)
@@ -55,12 +55,12 @@ class Backend(AxesBackend):
             _attempts(request, username).filter(failures_since_start__gt=0).update(failures_since_start=0)
         return user
 
-    # Django's own would pass the locks by.
+    # Django's own would bypass the locks.
     aauthenticate = BaseBackend.aauthenticate
 
 
 class Handler(AxesDatabaseHandler):
-    """What axes asks and tells. It stores no name, since people type passwords there too, and nothing of the form."""
+    """The handler that axes calls. It stores no name, as people type passwords there too, and no data of the form."""
 
     def is_locked(self, request: Any, credentials: dict[str, Any] | None = None) -> bool:
         begin = _begin()
@@ -72,7 +72,7 @@ class Handler(AxesDatabaseHandler):
         )
         if last is None:
             return False
-        # DRF wraps the request, which middleware sees without its wrapping
+        # DRF wraps the request; the middleware needs the request inside
         getattr(request, "_request", request).sign_in_lock = Lock(math.ceil((last - begin).total_seconds()))
         return True
 
@@ -91,10 +91,10 @@ class Handler(AxesDatabaseHandler):
 
 
 def address_of(request: HttpRequest) -> str:
-    """The client's address. Of IPv6 the network of 64 bits: each customer has all addresses of one.
+    """Return the client's address; for IPv6 its network of 64 bits, as each customer has all addresses of one.
 
-    uvicorn takes it from X-Forwarded-For if the request came from a proxy in FORWARDED_ALLOW_IPS, and else from the
-    connection, so no client chooses its own.
+    uvicorn takes the address from X-Forwarded-For if the request came from a proxy in FORWARDED_ALLOW_IPS, and else
+    from the connection, so no client can choose its own.
     """
     try:
         address = ip_address(request.META.get("REMOTE_ADDR", ""))
@@ -106,7 +106,7 @@ def address_of(request: HttpRequest) -> str:
 
 
 def refuse_locked(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Middleware that answers 429: under /api/ as DRF does, elsewhere with the login page, which says why."""
+    """Middleware that answers a refused attempt with 429: under /api/ in DRF's form, elsewhere with the login page."""
 
     def answer(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
@@ -123,7 +123,7 @@ def refuse_locked(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
 
 
 def _begin() -> Any:
-    """Failures before this moment count no more."""
+    """Return the time before which failures no longer count."""
     return timezone.now() - settings.AXES_COOLOFF_TIME
 
 
@@ -133,6 +133,6 @@ def _attempts(request: Any, name: str | None) -> QuerySet[Any]:
 
 
 def _key(request: Any, name: str | None) -> dict[str, str]:
-    """Which row counts. axes makes a row for each user agent, too, and that is for the client to choose."""
+    """Return the fields of the row that counts. axes would use one row per user agent, which the client can choose."""
     digest = salted_hmac(__name__, name or "", algorithm="sha256").hexdigest()
     return {"username": digest, "ip_address": address_of(request), "user_agent": ""}

@@ -1,4 +1,4 @@
-"""Sign-ins: a line in the log for each that fails, sessions that end twelve hours later, and no copies of tokens."""
+"""Sign-ins: log each failure, end each session twelve hours later, and store no copies of tokens."""
 
 from __future__ import annotations
 
@@ -20,7 +20,10 @@ logger = structlog.get_logger(__name__)
 
 @receiver(user_login_failed)
 def tell_failed_sign_in(credentials: dict[str, Any], request: HttpRequest | None = None, **_: Any) -> None:
-    """Write the user's id if there is such a user, and never the name: people type passwords there too."""
+    """Log a failed sign-in, with the user's id if there is such a user, and never with the name.
+
+    The name stays out of the log because people type passwords into that field too.
+    """
     users = get_user_model()
     name = str(credentials.get(users.USERNAME_FIELD, ""))
     user_id = users._default_manager.filter(**{users.USERNAME_FIELD: name}).values_list("pk", flat=True).first()
@@ -36,11 +39,14 @@ def tell_failed_sign_in(credentials: dict[str, Any], request: HttpRequest | None
 
 @receiver(user_logged_in)
 def end_session_in_time(request: HttpRequest, **_: Any) -> None:
-    """A session ends SESSION_COOKIE_AGE after the sign-in. By itself Django begins to count anew when one is saved."""
+    """End the session SESSION_COOKIE_AGE after the sign-in.
+
+    Django itself starts that time anew whenever a session is saved.
+    """
     request.session.set_expiry(timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE))
 
 
 @receiver(pre_save, sender=OutstandingToken)
 def keep_no_token(instance: OutstandingToken, **_: Any) -> None:
-    """The list of tokens knows each by its number. Whoever reads the database or a backup finds none that is good."""
+    """Store a token's number, but not the token. So nobody who reads the database or a backup finds a valid token."""
     instance.token = ""

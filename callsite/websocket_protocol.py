@@ -1,8 +1,8 @@
-"""uvicorn's WebSocket protocol, held to callsite's limits.
+"""uvicorn's WebSocket protocol with callsite's limits.
 
-uvicorn's own shakes hands with a thousand clients in one go, which stops the loop for some 0.2 s. It keeps a message of
-up to 16 MiB, in any number of fragments, before the application can refuse it. And it never answers a handshake that
-its parser refuses, as for a header line above 8 KiB.
+uvicorn's own protocol handles a thousand handshakes in one go, which stops the event loop for some 0.2 s. It keeps a
+message of up to 16 MiB, in any number of fragments, before the application can refuse it. And it never answers a
+handshake that its parser refuses, for example for a header line above 8 KiB.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import os
 from collections import deque
 from typing import Any
 
-# websockets reads these when it is imported. A Cookie header is one line, and pages take a long one too.
+# websockets reads these when it is imported. A Cookie header is one line, and may be as long here as for pages.
 os.environ.setdefault("WEBSOCKETS_MAX_LINE_LENGTH", str(64 * 1024))
 os.environ.setdefault("WEBSOCKETS_MAX_NUM_HEADERS", "256")
 
@@ -24,8 +24,8 @@ from websockets.protocol import State
 
 from calls.per_loop import PerLoop
 
-# The application refuses a message above WS_MAX_MESSAGE_BYTES, and says so in an error; this protocol refuses one that
-# is so many times larger, and does not keep it.
+# The application answers a message above WS_MAX_MESSAGE_BYTES with an error. This protocol refuses a message above so
+# many times that limit, and does not keep it.
 TIMES_THE_LIMIT = 4
 MAX_FRAGMENTS = 1024
 LINGER_SECONDS = 2.0
@@ -34,7 +34,7 @@ BAD_REQUEST = b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: clo
 
 
 class _Entrance:
-    """Connections that wait for their handshake. Between two handfuls the loop does what else there is."""
+    """Connections that wait for their handshake. Between two groups of them the event loop does its other work."""
 
     def __init__(self) -> None:
         self._waiting: deque[WebSocketProtocol] = deque()
@@ -56,18 +56,18 @@ _entrance = PerLoop(_Entrance)
 
 
 class WebSocketProtocol(WebSocketsSansIOProtocol):
-    """One connection. `uvicorn --ws callsite.websocket_protocol:WebSocketProtocol` makes it."""
+    """One WebSocket connection. `uvicorn --ws callsite.websocket_protocol:WebSocketProtocol` makes it."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if settings.WS_MAX_MESSAGE_BYTES:
             limit = TIMES_THE_LIMIT * settings.WS_MAX_MESSAGE_BYTES
             self.conn.max_message_size = min(limit, self.config.ws_max_size)
-        self.conn.logger = logging.getLogger("websockets.server")  # uvicorn's would say "connection open" for each
+        self.conn.logger = logging.getLogger("websockets.server")  # uvicorn's own logs "connection open" each time
         self._handshake: bytes | None = None  # while it waits for its turn
 
     def data_received(self, data: bytes) -> None:
-        """The first data is the handshake, which waits for its turn."""
+        """Pass data to the parser. The first data is the handshake, which has to wait for its turn."""
         if self._handshake is not None:
             self._handshake += data
         elif self.conn.state is not State.CONNECTING or self.conn.handshake_exc is not None:
@@ -87,7 +87,7 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self._refuse_handshake()
 
     def _refuse_handshake(self) -> None:
-        """Send what the parser answers: 431, 414, or nothing, which is a 400."""
+        """Send the parser's answer, 431 or 414; if it has none, send 400."""
         self.handshake_complete = self.close_sent = True
         self.transport.write(b"".join(self.conn.data_to_send()) or BAD_REQUEST)
         self.transport.close()
@@ -100,9 +100,10 @@ class WebSocketProtocol(WebSocketsSansIOProtocol):
             self.handle_parser_exception()
 
     def handle_parser_exception(self) -> None:
-        """Send the parser's close code, and read on for a moment before the connection is closed.
+        """Send the parser's close code, and read on for LINGER_SECONDS before the connection is closed.
 
-        uvicorn's own closes it at once: what the client still sends would reset it, and the client would not learn why.
+        uvicorn's own method closes it at once: data that the client still sends would then reset the connection, and
+        the client would not learn why.
         """
         if self.close_sent:
             return

@@ -1,1 +1,1 @@
-"""webhooks lets ElevenLabs in: verify, keep, understand, hand over to calls."""
+"""The room that lets ElevenLabs in: it verifies webhooks, keeps them, parses them and hands them over to calls."""

@@ -1,4 +1,4 @@
-"""The inbox for the staff: what came, what became of it, and "apply again"."""
+"""The admin pages of the inbox: each delivery, its outcome, and the action "apply again"."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ from webhooks.why import visible, wanted_by, why
 BODY_SHOWN_CHARACTERS = 100_000
 DELIVERIES_SHOWN = 8  # on a call's page
 TOO_LARGE = f"It is too large to be masked here: above {bodies.READ_BYTES:,} bytes without audio."
-ERROR_READ_CHARACTERS = 400  # of each end, for a list
+ERROR_READ_CHARACTERS = 400  # of each end of an error, for the list
 RECEIVED = time_column("received_at", "received")
 
 
 class EventType(admin.SimpleListFilter):
-    """By the words we know; Django's own filter would read the whole table for those it holds."""
+    """A filter with the event types that callsite knows; Django's own would read the whole table to find them."""
 
     title = "event type"
     parameter_name = "event_type"
@@ -47,7 +47,7 @@ class EventType(admin.SimpleListFilter):
 
 
 def deliveries_of_call(request: HttpRequest, call: Call) -> str:
-    """The newest webhooks of a call, for its page."""
+    """Return the section of a call's page with its newest webhooks; an empty string if the user may not view them."""
     if not request.user.has_perm("webhooks.view_webhookdelivery"):
         return ""
     fields = ("route", "event_type", "outcome", "answer_status", "received_at", "times_received", "error")
@@ -62,7 +62,7 @@ sections_of_call.append(deliveries_of_call)
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
-    """Deliveries can be looked at and applied again; nothing is added, changed or deleted here."""
+    """The staff's pages of deliveries: they can be viewed and applied again, but not added, changed or deleted."""
 
     list_display = ("id", RECEIVED, "event", "outcome", "why", "about")
     sortable_by = ("id", RECEIVED, "event", "outcome")
@@ -92,7 +92,7 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
         return rows
 
     def get_fields(self, request: HttpRequest, obj: WebhookDelivery | None = None) -> list[Any]:
-        """What it waits for comes first, and only where it waits."""
+        """Show `waits_for` as the first field, and only for a delivery that waits for its call."""
         waits = obj is not None and obj.outcome == WebhookDelivery.Outcome.UNMATCHED
         return ["waits_for", *self.fields] if waits else [*self.fields]
 
@@ -113,7 +113,7 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
         ]
 
     def masked(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The body as a file, without secrets."""
+        """Return the body as a file, with its secrets masked. Raises Http404 if it is too large to be masked."""
         delivery = self._downloaded(request, pk)
         text = bodies.masked(delivery)
         if text is None:
@@ -122,7 +122,7 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
         return self.logged(response, request, Kind.PAGE, [delivery], self.detail_of(delivery))
 
     def raw(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """The body as a file, with its secrets, but not the audio; the access log has each download."""
+        """Return the body as a file, with its secrets but without the audio. The access log gets a row per download."""
         if not self.has_raw_permission(request):
             raise PermissionDenied
         delivery = self._downloaded(request, pk)
@@ -143,13 +143,13 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
 
     @admin.display(description="call")
     def about(self, delivery: WebhookDelivery) -> str:
-        """Its call, or the name by which it looked for one."""
+        """Return the delivery's call; for an unmatched delivery, the name that it was looked up by."""
         name = delivery.call.call_sid if delivery.call else delivery.conversation_id or delivery.call_sid
         return visible(name) or "—"
 
     @admin.display(description="why")
     def why(self, delivery: Any) -> str:
-        """In the list, which reads both ends of the reason."""
+        """Return why the delivery has its outcome, for the list, which reads only the two ends of an error."""
         is_failed = delivery.outcome == WebhookDelivery.Outcome.FAILED
         error = delivery.error_end if is_failed else delivery.error_begin
         return why(delivery.outcome, delivery.event_type, error) or "—"
@@ -165,12 +165,12 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
 
     @admin.display(description="error")
     def reason(self, delivery: WebhookDelivery) -> str:
-        """Why it was not applied; for the staff alone."""
+        """Return the whole error of a delivery, for the staff only."""
         return format_html('<pre tabindex="0">{}</pre>', visible(redacted(delivery.error))) if delivery.error else "—"
 
     @admin.display(description="body")
     def body_text(self, delivery: WebhookDelivery) -> str:
-        """Without secrets, and indented where it is JSON."""
+        """Return the body with its secrets masked, indented if it is JSON."""
         shown = bodies.masked(delivery)
         if shown is None:
             return TOO_LARGE
@@ -179,6 +179,6 @@ class WebhookDeliveryAdmin(ApplyAgain, OfCallAdmin):
 
 
 def _file(content: bytes, name: str) -> HttpResponse:
-    """To be saved, never to be shown by a browser."""
+    """Return a response that browsers save and never display."""
     headers = {"Content-Disposition": f'attachment; filename="{name}"', "X-Content-Type-Options": "nosniff"}
     return HttpResponse(content, content_type="application/octet-stream", headers=headers)

@@ -1,4 +1,4 @@
-"""What senders of webhooks get back."""
+"""The answers to webhooks."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webhooks.payloads import MACHINE_DETECTION
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the sender gets."""
+    """An answer to a webhook: its HTTP status and its JSON body."""
 
     status: int
     body: dict[str, Any]
@@ -27,12 +27,12 @@ class Answer:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Those that the status asks for, beside the type and the length of the body."""
+        """Return the headers that the status needs, besides Content-Type and Content-Length."""
         return {405: {"Allow": "POST"}, 503: {"Retry-After": "5"}}.get(self.status, {})
 
 
 def turn_answer(turn: RecordedTurn, created: bool) -> Answer:
-    """What the sender of a stored turn gets: 201, or 200 where it was stored before."""
+    """Return the answer to a stored turn: 201, or 200 if it was stored before."""
     body = {
         "status": "success",
         "message": "Transcription stored successfully",
@@ -43,7 +43,7 @@ def turn_answer(turn: RecordedTurn, created: bool) -> Answer:
 
 
 def history_answer(call: Call, stored: int, last_sequence_number: int) -> Answer:
-    """What the sender of a history gets."""
+    """Return the answer to a history. `stored` is the number of turns that it added."""
     body = {
         "status": "success",
         "message": "Conversation history stored successfully",
@@ -56,7 +56,7 @@ def history_answer(call: Call, stored: int, last_sequence_number: int) -> Answer
 
 
 def answer_to_unmatched(delivery: WebhookDelivery, error: CallNotFound) -> Answer:
-    """404 where somebody has to register the call; a verdict about a call that nobody registers is no failure."""
+    """Return 404, as somebody has to register the call; a machine detection gets 200, as its call may stay unknown."""
     if delivery.event_type != MACHINE_DETECTION:
         return answer_of(error)
     return Answer(200, {"status": "success", "message": "Event kept for its call", "type": delivery.event_type})

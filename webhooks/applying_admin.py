@@ -1,4 +1,4 @@
-"""The action "Apply again": a page that shows what would happen, then steps with a result for each delivery."""
+"""The action "Apply again": a page that shows what would happen, then steps with a result per delivery."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 class ApplyAgain:
-    """For one delivery or many: those that are ticked, or all that the filter shows."""
+    """The admin action for one delivery or many: the ticked ones, or all that the filter shows."""
 
     subject_of: Callable[[WebhookDelivery], access_log.Subject]
     detail_of: Callable[[WebhookDelivery], str]
@@ -32,7 +32,7 @@ class ApplyAgain:
 
     @admin.action(description="Apply again …", permissions=["apply_again"])
     def apply_deliveries_again(self, request: HttpRequest, deliveries: QuerySet[WebhookDelivery]) -> TemplateResponse:
-        """Without the progress of a step it writes nothing."""
+        """Show the preview, which writes nothing; if the form has the progress of a step, do the next step."""
         form = Progress(request.POST)
         if not form.is_valid():
             progress = begun(deliveries)
@@ -68,7 +68,7 @@ class ApplyAgain:
 
 
 def _log(request: HttpRequest, results: Sequence[Result]) -> None:
-    """Who applied what: in the history of each delivery, and a line in the log. The journal tells what came of each."""
+    """Record who applied what: in the history of each delivery, and in one log line. The journal logs each result."""
     by_outcome: dict[str, list[WebhookDelivery]] = {}
     for result in results:
         label = result.outcome.label if result.outcome else "could not be tried"

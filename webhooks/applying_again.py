@@ -1,6 +1,6 @@
-"""Applying many deliveries again: first foreseen, then done in steps.
+"""Apply many deliveries again: first a preview, then steps.
 
-Each step fits into one request, and tells what became of each delivery and where the next step begins.
+Each step fits into one HTTP request, and returns a result per delivery and where the next step begins.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ NOT_NOW = "The database did not let it happen now; try again."
 
 
 class Progress(forms.Form):
-    """What one step hands to the next, in hidden fields of the page between them. `total` is counted up to COUNTED."""
+    """The state that one step hands to the next, in hidden fields of the page. `total` is counted up to COUNTED."""
 
     after = forms.IntegerField(min_value=0, widget=forms.HiddenInput, help_text="The last delivery that was taken.")
     until = forms.IntegerField(min_value=0, widget=forms.HiddenInput, help_text="The last that was chosen.")
@@ -40,7 +40,7 @@ class Progress(forms.Form):
 
 
 class Result(NamedTuple):
-    """What became of a delivery, or would. `outcome` is None where it could not be tried."""
+    """The result of applying a delivery, real or foreseen. `outcome` is None where it could not be tried."""
 
     delivery: WebhookDelivery
     outcome: WebhookDelivery.Outcome | None
@@ -50,23 +50,24 @@ class Result(NamedTuple):
 
 
 def begun(deliveries: QuerySet[WebhookDelivery]) -> dict[str, int]:
-    """Before the first step. What is kept from now on is not among the chosen."""
+    """Return the progress before the first step. Deliveries that arrive later are not included."""
     newest = deliveries.order_by("-pk").values_list("pk", flat=True).first()
     total = len(deliveries.order_by().values_list("pk")[:COUNTED])
     return {"after": 0, "until": newest or 0, "total": total, "done": 0, "applied": 0}
 
 
 def preview(deliveries: QuerySet[WebhookDelivery], progress: dict[str, Any]) -> list[Result]:
-    """What the next step would do, as far as a step's time allows to look. Nothing is written."""
+    """Return what the next step would do, for as many deliveries as a step's time allows. Nothing is written."""
     return _each(_next(deliveries, progress), _foreseen)
 
 
 def step(
     deliveries: QuerySet[WebhookDelivery], progress: dict[str, Any], note: Callable[[WebhookDelivery], None]
 ) -> tuple[dict[str, Any], list[Result], bool]:
-    """Apply the next, in the order in which they came, each in its own transaction. Returns the progress, a result for
-    each, and whether that was all. One that cannot be applied now holds up no other. `note` writes each into the
-    access log first.
+    """Apply the next deliveries in order of arrival, each in its own transaction.
+
+    Returns the progress, a result per delivery, and whether that was all. A delivery that cannot be applied now does
+    not stop the others. `note` is called before each, and writes it into the access log.
     """
     progress = dict(progress)
     results = _each(_next(deliveries, progress), partial(_applied, note))
@@ -100,7 +101,7 @@ def _each(deliveries: Iterable[WebhookDelivery], work: Callable[[WebhookDelivery
 
 def _foreseen(delivery: WebhookDelivery) -> Result:
     seen = foresee(delivery)
-    delivery.body = b""  # one may have 64 MB
+    delivery.body = b""  # a body may have 64 MB
     return Result(delivery, seen.outcome, seen.text, seen.call.pk if seen.call else None)
 
 

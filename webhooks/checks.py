@@ -1,4 +1,4 @@
-"""System checks: they find settings that would make every webhook fail, before the first one comes."""
+"""System checks that find settings with which webhooks would fail, before the first webhook comes."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ LONG_SECRETS = {
 
 @checks.register(checks.Tags.security)
 def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """webhooks.E001: DEBUG is off and there is no webhook secret; webhooks.W001: nor a tool secret."""
+    """webhooks.E001: DEBUG is off and there is no webhook secret. webhooks.W001: likewise no tool secret."""
     if settings.DEBUG:
         return []
     found: list[checks.CheckMessage] = []
@@ -44,7 +44,7 @@ def check_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Ch
 
 @checks.register(checks.Tags.security)
 def check_length_of_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """webhooks.W002: a secret is short enough to guess. It warns under DEBUG too: a tunnel makes that public."""
+    """webhooks.W002: a secret is short enough to guess. It warns under DEBUG too: a tunnel makes the server public."""
     return [
         checks.Warning(
             f"{name} has a secret of fewer than {SHORTEST_SECRET} characters: it can be guessed, and webhooks forged.",
@@ -58,7 +58,7 @@ def check_length_of_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list
 
 @checks.register(checks.Tags.security)
 def check_shape_of_secrets(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """webhooks.W003: a secret holds something that is none of it. Shown without the secret."""
+    """webhooks.W003: a secret contains something that does not belong to it. The message does not show the secret."""
     return [
         checks.Warning(f"{name} {fault}", hint=hint, id="webhooks.W003")
         for name in LONG_SECRETS

@@ -1,6 +1,6 @@
-"""A recording inside JSON: up to 64 MB of base64, decoded without a copy of the whole text.
+"""Decode a recording inside JSON: up to 64 MB of base64, without a copy of the whole text.
 
-It is decoded in pieces that hold the interpreter for 2 ms each, so that the event loop goes on meanwhile.
+It is decoded in pieces that hold the interpreter lock for 2 ms each, so that the event loop goes on meanwhile.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from webhooks.models import LARGE_BYTES
 from webhooks.strict_json import decode
 
 PIECE = 2**20
-_STANDARD = bytes.maketrans(b"-_", b"+/")  # the alphabet for URLs says the same with two other characters
+_STANDARD = bytes.maketrans(b"-_", b"+/")  # base64 for URLs differs in these two characters
 _SPACE = b" \t\r\n\v\f"
 
 
@@ -38,9 +38,9 @@ def _as_bytes(piece: str | memoryview) -> bytes:
 
 
 def decode_recording(raw: bytes) -> dict[str, Any] | None:
-    """Decode a large body, but `data.full_audio` becomes a view into it. Raises InvalidPayload.
+    """Decode a large body, but leave `data.full_audio` encoded, as a view into the body. Raises InvalidPayload.
 
-    None: it is small, has no recording, or has an escape somewhere; `strict_json.decode` takes it as usual.
+    Returns None if the body is small, has no recording or has a JSON escape: then `strict_json.decode` takes it.
     """
     if len(raw) <= LARGE_BYTES or b"\\" in raw:
         return None

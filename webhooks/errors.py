@@ -1,6 +1,7 @@
 """The errors of a webhook. Each carries the HTTP status of its reply.
 
-The status decides what ElevenLabs does: it sends 5xx, 429 and 408 again (where retries are on), and other 4xx never.
+The status decides what ElevenLabs does: after 5xx, 429 and 408 it sends the webhook again (where retries are on), after
+other 4xx never.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from django.db import InterfaceError, OperationalError
 
 
 class WebhookError(Exception):
-    """`message` names the fault in a line, `details` says what to fix; neither quotes secrets or other calls' data."""
+    """An error that becomes a webhook's reply.
+
+    `message` names the fault in one line; `details` says what to fix. Neither quotes secrets or another call's data.
+    """
 
     status = 500
 
@@ -31,7 +35,7 @@ class InvalidPayload(WebhookError):
 
 
 class NotAuthenticated(WebhookError):
-    """`fault` names the reason in one word, for the counter and the log."""
+    """The sender may not deliver. `fault` names the reason in one word, for the counter and the log."""
 
     status = 401
 
@@ -41,7 +45,7 @@ class NotAuthenticated(WebhookError):
 
 
 class CallNotFound(WebhookError):
-    """There is no such call yet. The delivery is kept, and applied when the call is saved."""
+    """No call has this identifier yet. The delivery is kept, and applied when such a call is saved."""
 
     status = 404
 
@@ -87,10 +91,10 @@ class InternalError(WebhookError):
 
 
 def is_away(error: Exception) -> bool:
-    """Whether the database is unreachable or shutting down, rather than refusing one statement.
+    """Tell whether the database is unreachable or shutting down, rather than refusing one statement.
 
-    Then the error has no SQLSTATE, or one of class 08 or 57. 25006 comes from a read-only session, as after a failover;
-    Django calls it an InternalError.
+    An error of an unreachable database has no SQLSTATE, or one of class 08 or 57. A read-only session, as after a
+    failover, gives 25006, which Django raises as InternalError.
     """
     state = getattr(error.__cause__, "sqlstate", None)
     if state == "25006":
@@ -99,5 +103,5 @@ def is_away(error: Exception) -> bool:
 
 
 def printable(text: str) -> str:
-    """Return `text` on one line with control characters escaped, for a message or the log."""
+    """Return at most 300 characters of `text` on one line, control characters escaped, for a message or the log."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text[:300])

@@ -1,4 +1,4 @@
-"""What would happen if a delivery were applied again: read and looked up, without a lock, and nothing is written."""
+"""Foresee what applying a delivery again would do: parse it and look up its call, without a lock or a write."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _About = Transcription | InitiationFailure | Audio | MachineDetection | NewTurn 
 
 
 class Foreseen(NamedTuple):
-    """`outcome` as it would be, `text` says what would be done, `call` to which call, if there is one."""
+    """The expected result of applying a delivery: its outcome, a sentence about the effect, and the call, if any."""
 
     outcome: Outcome
     text: str
@@ -38,7 +38,10 @@ class Foreseen(NamedTuple):
 
 
 def foresee(delivery: WebhookDelivery) -> Foreseen:
-    """Another event that comes first may change what happens, and not every fault of ours shows here."""
+    """Return what applying the delivery again would do.
+
+    The real result may differ: another event may come first, and some bugs of callsite show only when it is applied.
+    """
     if delivery.size_bytes > LARGE_BYTES and delivery.event_type != "post_call_audio":
         return Foreseen(Outcome(delivery.outcome), "It is too large to be looked into here; apply it to see.")
     copy = WebhookDelivery(pk=delivery.pk, route=delivery.route, body=delivery.body, received_at=delivery.received_at)

@@ -1,4 +1,4 @@
-"""What an event means for a call: one verb of `calls.models` each. Run inside the inbox's transaction."""
+"""Handle an event: find its call and run one verb of `calls` per event type, inside the inbox's transaction."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from webhooks.tool_payloads import Initiation
 
 
 class Handled(NamedTuple):
-    """What came of an event: its call, what the sender gets, and a note for the staff, if something is odd about it."""
+    """The result of an event: its call, the answer to the sender, and a note for the staff if something is odd."""
 
     call: Call
     answer: dict[str, Any]
@@ -33,7 +33,7 @@ TWO_CALLS = "The names in it belong to two calls that both have a conversation o
 
 
 def handle(event: Transcription | InitiationFailure | Audio | MachineDetection | NewHistory | Initiation) -> Handled:
-    """Raises CallNotFound."""
+    """Run the handler of the event's type. Raises CallNotFound."""
     match event:
         case Transcription():
             return handle_transcription(event)
@@ -67,7 +67,7 @@ def handle_initiation_failure(event: InitiationFailure) -> Handled:
 
 
 def handle_machine_detection(event: MachineDetection) -> Handled:
-    """It never makes a call, and never changes a status."""
+    """Note on the call who answered. This never creates a call and never changes a status."""
     call, note = find_call(event.call, create=False)
     call = call.learn_who_answered(event.answered_by)
     return Handled(call, _success("Answering machine detection stored successfully", call), note)
@@ -84,6 +84,7 @@ def ignored_answer(event: Ignored) -> dict[str, Any]:
 
 
 def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
+    """Store one live turn; return it, and whether it is new. Raises CallNotFound."""
     journal.current().step = "look up"
     (recorded,) = record_turns([turn], create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS)
     if recorded is None:
@@ -93,7 +94,7 @@ def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
 
 
 def handle_history(history: NewHistory) -> Handled:
-    """The conversation so far: what of it is not stored yet is stored."""
+    """Store the sentences of a history of the conversation that are not stored yet."""
     journal.current().step = "look up"
     recorded = record_history(history, create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS)
     if recorded is None:
@@ -104,7 +105,7 @@ def handle_history(history: NewHistory) -> Handled:
 
 
 def handle_initiation(initiation: Initiation) -> Handled:
-    """The call is registered, or the one that is known learns what is new of it."""
+    """Register the call, or add its agent and numbers to a known call."""
     call, note = find_call(reference_of_initiation(initiation), create=True)
     parties = Parties(
         agent_id=initiation.agent_id,
@@ -126,18 +127,18 @@ def reference_of_initiation(initiation: Initiation) -> Reference:
 
 
 def client_data(call_sid: str) -> dict[str, Any]:
-    """What conversation-init is answered: the variables that the agent is started with.
+    """Return the answer to conversation-init: the variables that the agent is started with.
 
-    A variable that the agent defines and does not get fails the call, so `call_sid` is always there.
+    A call fails if its agent defines a variable and does not get it, so `call_sid` is always there.
     """
     variables = {**settings.ELEVENLABS_DYNAMIC_VARIABLES, "call_sid": call_sid}
     return {"type": "conversation_initiation_client_data", "dynamic_variables": variables}
 
 
 def find_call(reference: Reference, *, create: bool | None = None) -> tuple[Call, str]:
-    """The call of an event, and a note where a name belongs to another one. Raises CallNotFound.
+    """Return the call of an event, and a note if a name belongs to another call. Raises CallNotFound.
 
-    `create`: make the call where there is none; None: as ELEVENLABS_CREATE_UNKNOWN_CALLS says.
+    `create`: create the call if there is none; None: as ELEVENLABS_CREATE_UNKNOWN_CALLS says.
     """
     journal.current().step = "look up"
     found = link(reference, create=settings.ELEVENLABS_CREATE_UNKNOWN_CALLS if create is None else create)
@@ -148,7 +149,7 @@ def find_call(reference: Reference, *, create: bool | None = None) -> tuple[Call
 
 
 def _not_found(reference: Reference) -> CallNotFound:
-    """Names the identifier that was meant first."""
+    """Return the error. It names the `conversation_id` where the event follows it, else the first `call_sid`."""
     if reference.names and not (reference.conversation_id and reference.follows_conversation):
         return CallNotFound("call_sid", reference.names[0].text)
     return CallNotFound("conversation_id", reference.conversation_id or "")

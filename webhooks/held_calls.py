@@ -1,4 +1,4 @@
-"""Webhooks whose call somebody holds wait here: each call in one thread, all of them in a few of their own."""
+"""Webhooks whose call is locked wait here: one at a time per call, in a few threads that do nothing else."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from calls.threads import Threads
 from webhooks.answers import Answer
 from webhooks.errors import DatabaseUnavailable
 
-LIMIT = 100  # webhooks that may wait; more are told at once to come again
+LIMIT = 100  # webhooks that may wait; the senders of others are told at once to try again
 LONGEST_SECONDS = 5.5  # PostgreSQL waits 5 s for a lock
 _threads = Threads("held-calls", 4)
 
 
 class Held(Exception):
-    """Somebody holds the call, or the table. `name`: of the call, where it is known; `error`: the database's.
+    """Another transaction holds the call, or the table.
 
-    `was_cut_short`: the lock was waited for only a moment, so waiting longer may help.
+    `name`: a name of the call, or the body's digest if no name is known. `error`: the database's error.
+    `was_cut_short`: the request waited for the lock only a moment, so a longer wait may help.
     """
 
     def __init__(self, name: str, error: Exception, was_cut_short: bool) -> None:
@@ -29,16 +30,16 @@ class Held(Exception):
 
 
 class HeldCalls:
-    """Those of one event loop."""
+    """The webhooks of one event loop that wait for a locked call."""
 
     def __init__(self) -> None:
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
         self._waiting = 0
 
     async def wait(self, name: str, work: Callable[[], Answer]) -> Answer:
-        """Do `work`, which may wait for the call, behind what waits for it already.
+        """Run `work`, which may wait for the call's lock, after the webhooks that already wait for the same call.
 
-        Raises DatabaseUnavailable where that takes too long, or where too many wait.
+        Raises DatabaseUnavailable after LONGEST_SECONDS, or at once if LIMIT webhooks wait.
         """
         if self._waiting >= LIMIT:
             raise DatabaseUnavailable

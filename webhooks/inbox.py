@@ -1,8 +1,8 @@
-"""The inbox: a verified request becomes a delivery row and its effect, in one transaction.
+"""The inbox: it stores a verified request as a delivery row and applies its effect, in one transaction.
 
-The effect runs in a savepoint: where it fails, it leaves nothing, and the row keeps the reason. What is answered 2xx is
-committed, together with its row. A deadlock or a serialisation failure is tried again, a bounded number of times.
-A lock that somebody holds on to is waited for once, apart from the others (`webhooks.held_calls`).
+The effect runs in a savepoint: if it fails, it is rolled back, and the row keeps the reason. A reply of 2xx is sent
+only after the commit of the effect and the row. A transaction that loses a race, such as a deadlock, is retried a
+bounded number of times. A request whose call is locked waits once, apart from the others (`webhooks.held_calls`).
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from webhooks.payloads import Ignored
 from webhooks.reading import identify, read
 
 _threads = Threads("inbox", 6)
-_recordings = Threads("recordings", 3)  # a storage may take seconds for each
-A_MOMENT = "50ms"  # for a lock that is given back in the ordinary course of things
-# what applying a delivery changes on its row: all but the request itself
+_recordings = Threads("recordings", 3)  # the storage may take seconds per recording
+A_MOMENT = "50ms"  # long enough for a lock that an ordinary transaction holds
+# the columns that applying a delivery changes: all but the request itself
 _RESULT = [
     *("event_type", "conversation_id", "call_sid", "call", "outcome", "answer_status", "answer_body", "error"),
     *("times_received", "times_applied", "applied_at"),
@@ -48,7 +48,7 @@ Route = WebhookDelivery.Route
 
 
 async def take(route: str, body: bytes) -> Answer:
-    """`receive`, in a thread of the inbox's own; nobody waits there for a call that somebody holds."""
+    """Run `receive` in a thread of the inbox; requests of a locked call wait elsewhere. Raises DatabaseUnavailable."""
     if is_recording(body):
         return await _recordings.run(lambda: receive(route, body))
     try:
@@ -60,12 +60,12 @@ async def take(route: str, body: bytes) -> Answer:
 
 
 def is_recording(body: bytes) -> bool:
-    """Whether it seems to be one, without parsing it: keys come in any order."""
+    """Guess without parsing whether a body is a recording: look for its type near both ends, as keys have no order."""
     return b'"post_call_audio"' in body[:4096] or b'"post_call_audio"' in body[-4096:]
 
 
 def receive(route: str, body: bytes, *, lock_timeout: str | None = None) -> Answer:
-    """Take one verified request in. Never raises: what goes wrong is an answer, and where possible a row."""
+    """Take in one verified request. Never raises: an error becomes the answer and, where possible, a delivery row."""
     try:
         return journal.under(journal.current(), _receive, route, body, lock_timeout)
     except Held as held:
@@ -75,7 +75,7 @@ def receive(route: str, body: bytes, *, lock_timeout: str | None = None) -> Answ
 
 
 def _receive(route: str, body: bytes, lock_timeout: str | None) -> Answer:
-    """Raises Held: then nothing was done."""
+    """Do the work of `receive`. Raises Held if a lock is held for longer than `lock_timeout`; then nothing was done."""
     entry = journal.current()
     try:
         delivery = persistently(lambda: _take(route, body, lock_timeout))
@@ -84,7 +84,7 @@ def _receive(route: str, body: bytes, lock_timeout: str | None) -> Answer:
         away = DatabaseUnavailable(error)
         entry.fail(away)
         identify(route, body)
-        if may_work_next_time(error):  # lost every race, so the database is there: keep what came
+        if may_work_next_time(error):  # it lost every race, so the database works: keep the request
             with contextlib.suppress(Error):
                 entry.kept(_keep_failed(route, body))
         return answer_of(away)
@@ -92,7 +92,7 @@ def _receive(route: str, body: bytes, lock_timeout: str | None) -> Answer:
 
 
 def apply_again(delivery: WebhookDelivery, because: str = "the staff asked") -> WebhookDelivery:
-    """Apply a kept delivery once more, as if it had just come; used by the staff and by calls that appear."""
+    """Apply a kept delivery once more: the staff asked for it, or its call appeared."""
     entry = Entry(delivery.route, again=because)
     return journal.under(entry, _apply_again, delivery)
 
@@ -100,7 +100,7 @@ def apply_again(delivery: WebhookDelivery, because: str = "the staff asked") -> 
 def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
     entry = journal.current()
     with transaction.atomic():
-        hold_names(_waited_for(delivery))  # before the row, as everybody
+        hold_names(_waited_for(delivery))  # before the row, as everywhere: another order could deadlock
         locked = WebhookDelivery.objects.select_for_update().get(pk=delivery.pk)
         if locked.size_bytes > LARGE_BYTES:
             prepare_for_large_values()
@@ -133,7 +133,7 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
                 entry.repeated(delivery)
             entry.step = "store"
             if route != Route.TRANSCRIPTION or delivery.outcome != Outcome.APPLIED:
-                _keep(delivery)  # but a stored turn is its own record
+                _keep(delivery)  # a stored turn needs no delivery row
             return delivery
     except OperationalError as error:
         if is_locked(error):
@@ -143,7 +143,7 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
 
 
 def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
-    """Keep what could not be applied because others always came first; the sender was told to come again."""
+    """Keep a request that lost every race, as a failed delivery. Its sender was told to send it again."""
     with transaction.atomic():
         delivery = _known_or_new(route, body, hashlib.sha256(body).hexdigest())
         if delivery.pk is None:
@@ -155,7 +155,7 @@ def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
 
 
 def _known_or_new(route: str, body: bytes, digest: str) -> WebhookDelivery:
-    """The row of the same bytes, locked, or a new one. Who waits for a call locks its identifiers before the row."""
+    """Return the locked row of an earlier copy, or a new one. To avoid deadlocks, names are locked before rows."""
     if len(body) > LARGE_BYTES:
         prepare_for_large_values()
     rows = WebhookDelivery.objects.defer("body")
@@ -187,14 +187,14 @@ def _waited_for(delivery: WebhookDelivery) -> list[str]:
 
 
 def _apply(delivery: WebhookDelivery) -> None:
-    """Run the delivery's effect; the row's fields, not yet saved, say what came of it."""
+    """Run the delivery's effect and set the row's fields to the result, without saving the row."""
     entry = journal.current()
     try:
         try:
             with transaction.atomic():
                 delivery.call, answer, delivery.outcome, note = _effect(delivery)
         except CallNotFound:
-            # Look again behind the lock, which is taken out here: rolling back to the savepoint would let it go.
+            # Lock the names and look again. Outside of the savepoint, as its rollback would release the lock.
             if hold_if_free(delivery.names):
                 raise
             hold_names(delivery.names)
@@ -210,7 +210,7 @@ def _apply(delivery: WebhookDelivery) -> None:
         entry.fail(error)
         delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, answer_of(error)
     except (OperationalError, IntegrityError, InterfaceError):
-        raise  # the whole transaction is tried again, or the database is away
+        raise  # the caller retries the whole transaction, or the database is away
     except Exception as error:
         entry.fail(error)
         delivery.outcome, delivery.error = Outcome.FAILED, traceback.format_exc()
@@ -220,7 +220,7 @@ def _apply(delivery: WebhookDelivery) -> None:
 
 
 def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str, str]:
-    """Parse and handle: (call, answer, outcome, note). Notes on the row what the body is about before it may fail."""
+    """Parse and handle a delivery; return (call, answer, outcome, note). Also sets the row's event type and names."""
     event = read(delivery)
     if isinstance(event, NewTurn):
         return *_turn_effect(delivery, event), ""
@@ -241,6 +241,6 @@ def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Answer
 
 
 def as_it_came(delivery: WebhookDelivery, turn: NewTurn) -> NewTurn:
-    """A turn keeps the time at which it came. One that is applied again must not be stored twice."""
+    """Return the turn with its arrival time. A kept turn gets a `turn_id`, so that it is never stored twice."""
     turn_id = f"delivery {delivery.pk}" if delivery.pk and turn.turn_id is None else turn.turn_id
     return replace(turn, turn_id=turn_id, arrived_at=delivery.received_at)

@@ -1,7 +1,7 @@
-"""conversation-init fails open: a phone call hangs on the answer, so it is 200 within two seconds, whatever goes wrong.
+"""Answer conversation-init with 200 within two seconds, whatever goes wrong, as a phone call waits for the answer.
 
-What could not be registered in time is registered in the background. It is kept in memory alone: the 200 promises an
-answer, not a row.
+A call that could not be registered in time is registered in the background. Such a request is kept in memory only: the
+200 promises an answer, not a row.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from webhooks.tool_payloads import parse_initiation
 
 logger = logging.getLogger(__name__)
 ANSWER_SECONDS = 1.5
-TRY_SECONDS = 3.0  # of a later try
+TRY_SECONDS = 3.0  # per retry
 LOCK_TIMEOUT = "500ms"
-RETRY_SECONDS = (0.5, 10.0)  # between two rounds: the first pause, doubled up to the last
+RETRY_SECONDS = (0.5, 10.0)  # the pause between two rounds of retries: the first, doubled up to the last
 KEPT, KEPT_SECONDS = 10_000, 600.0
 FAILED_OPEN = Counter(
     "callsite_initiations_failed_open", "conversation-init answered without a registered call, by reason", ["reason"]
@@ -40,7 +40,7 @@ _threads = Threads("conversation-init", 4)
 
 
 async def answer_initiation(body: bytes) -> Answer:
-    """Register the call and answer its variables; where that fails or takes too long, answer without a row."""
+    """Register the call and answer with its variables. If that fails or takes too long, answer all the same."""
     entry = journal.current()
     try:
         async with answered_within(ANSWER_SECONDS):
@@ -48,7 +48,7 @@ async def answer_initiation(body: bytes) -> Answer:
     except TimeoutError as error:
         entry.fail(DatabaseUnavailable(error))
         reason = "slow"
-    except Exception as error:  # noqa: BLE001  (its line has it)
+    except Exception as error:  # noqa: BLE001  (the log line has it)
         entry.fail(error)
         reason = "fault"
     else:
@@ -58,7 +58,7 @@ async def answer_initiation(body: bytes) -> Answer:
     FAILED_OPEN.labels(reason).inc()
     identify(WebhookDelivery.Route.CONVERSATION_INIT, body)
     entry.failed_open(reason)
-    if reason != "body":  # another try would find the same body
+    if reason != "body":  # a malformed body would fail again
         current_retries().keep(body)
     return Answer(200, client_data(_named_call(body)))
 
@@ -68,7 +68,7 @@ async def _register(body: bytes) -> Answer:
 
 
 def _named_call(body: bytes) -> str:
-    """The call_sid that the body names, else its conversation_id, else nothing."""
+    """Return the body's call_sid, else its conversation_id, else an empty string."""
     try:
         initiation = parse_initiation(decode(body))
     except InvalidPayload:
@@ -77,23 +77,23 @@ def _named_call(body: bytes) -> str:
 
 
 class Retries:
-    """Registrations that are tried again, in rounds, until they succeed or are too old to matter.
+    """Registrations that are retried in rounds, until they succeed or are older than KEPT_SECONDS.
 
-    One that another event made needless succeeds too: it finds the call.
+    If another event has created the call meanwhile, the registration finds that call and succeeds.
     """
 
     def __init__(self) -> None:
-        self.waiting: dict[bytes, tuple[bytes, float]] = {}  # by digest: the body, and when it came
+        self.waiting: dict[bytes, tuple[bytes, float]] = {}  # by digest: the body, and when it came (monotonic)
         self._task: asyncio.Task[None] | None = None
 
     def keep(self, body: bytes) -> None:
-        """Try it again in a moment; where too many wait it is given up, and said so."""
+        """Retry the registration in a moment. If KEPT registrations wait already, log an error and give it up."""
         if len(self.waiting) >= KEPT:
             logger.error("Gave up the registration of a call: %d wait already", KEPT)
             return
         self.waiting.setdefault(hashlib.sha256(body).digest(), (body, time.monotonic()))
         if self._task is None or self._task.done():
-            # in a context of its own: what bounded the request does not bound this
+            # in a new context: the deadline of the request does not apply to this task
             self._task = asyncio.get_running_loop().create_task(self._try_all(), context=Context())
 
     async def _try_all(self) -> None:
@@ -101,7 +101,7 @@ class Retries:
         while self.waiting:
             await asyncio.sleep(pause)
             pause = min(2 * pause, longest)
-            for digest, (body, came_at) in list(self.waiting.items()):  # one that fails holds up no other
+            for digest, (body, came_at) in list(self.waiting.items()):  # a failure does not stop the others
                 if time.monotonic() - came_at > KEPT_SECONDS:
                     logger.error("Gave up the registration of a call: tried for %d minutes", KEPT_SECONDS / 60)
                     del self.waiting[digest]
@@ -122,4 +122,4 @@ class Retries:
         return answer.status < 500
 
 
-current_retries = PerLoop(Retries)  # in a server, of the process
+current_retries = PerLoop(Retries)  # in a server, one per process

@@ -1,7 +1,7 @@
-"""What is noted of a webhook while it is taken in, and the line of the log that tells all of it at its end.
+"""Collect the facts of a webhook while it is taken in, and write them as one log line at the end.
 
-A line holds ids, types, times and numbers: never what was said, who said it, from which number or with which secret.
-At DEBUG each step has a line of its own too, and so has a live turn that was stored.
+A line holds ids, types, times and numbers: never what was said, who said it, from which number or with which secret. At
+DEBUG each step has a line of its own too, and so has a live turn that was stored.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from webhooks.errors import CallNotFound, NotAuthenticated, WebhookError
 from webhooks.models import WebhookDelivery
 
 logger = structlog.get_logger(__name__)
-_levels = logging.getLogger(__name__)  # asked first: a turn must not pay for a line that nobody wants
+_levels = logging.getLogger(__name__)  # checked first: a turn must not pay for a line that is not written
 Outcome, Route = WebhookDelivery.Outcome, WebhookDelivery.Route
 
-# Beside the outcomes of a kept delivery, those of which nothing is kept: refused is the sender's, unavailable ours.
+# Outcomes of webhooks that are not kept: "refused" is the sender's fault, "unavailable" is callsite's.
 REFUSED, UNAVAILABLE = "refused", "unavailable"
 _EVENTS = {Outcome.UNMATCHED: "waits for its call", UNAVAILABLE: "could not be kept"}
 _LEVELS = {
@@ -33,7 +33,7 @@ _LEVELS = {
     Outcome.FAILED: logging.ERROR,
     UNAVAILABLE: logging.ERROR,
 }
-# What a line holds, in the order in which it is read.
+# The fields of a line, in this order.
 # fmt: off
 _FIELDS = (
     "event", "route", "type", "outcome", "answer", "again", "step", "fault", "reason", "error",
@@ -45,9 +45,9 @@ _FIELDS = (
 
 
 class Entry:
-    """What is known of one webhook so far.
+    """The facts of one webhook so far.
 
-    `step` is what is being done: receive, authenticate, connect (to the database), recognise (a repeat), decode, parse,
+    `step` is the present step: receive, authenticate, connect (to the database), recognise (a repeat), decode, parse,
     look up (the call), apply, store.
     """
 
@@ -62,32 +62,32 @@ class Entry:
         self._began = time.perf_counter()
 
     def learn(self, **facts: Any) -> None:
-        """What the present step brought to light."""
+        """Add facts that the present step found."""
         self._facts |= facts
         if _levels.isEnabledFor(logging.DEBUG):
             logger.debug("Webhook step", route=self._route, step=self.step, **facts)
 
     def received(self, size_bytes: int) -> None:
-        """Its sender may deliver, and the body is here."""
+        """Note that the sender is verified and the body has arrived."""
         if _levels.isEnabledFor(logging.DEBUG):
             logger.debug("Webhook received", route=self._route, size_bytes=size_bytes)
         self.step = "connect"
 
     def found(self, call: Call) -> None:
-        """The call that it is about."""
+        """Note the call that the webhook is about."""
         self.learn(call_id=call.pk, call_sid=call.call_sid, status_before=call.former_status or call.status)
         self.step = "apply"
 
     def applied(self, call: Call) -> None:
-        """The call, as the verb left it."""
+        """Note the call after its verb has changed it."""
         before = call.former_status or call.status
         self.learn(call_id=call.pk, call_sid=call.call_sid, status_before=before, status_after=call.status)
         self.step = "store"
 
     def repeated(self, delivery: WebhookDelivery) -> None:
-        """The same came before and was done with then: what its row says."""
+        """Note that the webhook repeats a kept one, and take the facts from the row of that delivery."""
         self._verb = "repeated"
-        for name in ("status_before", "status_after"):  # of a copy that another one overtook
+        for name in ("status_before", "status_after"):  # left by a try that another copy overtook
             self._facts.pop(name, None)
         self.learn(
             conversation_id=delivery.conversation_id or None,
@@ -97,14 +97,14 @@ class Entry:
         )
 
     def kept(self, delivery: WebhookDelivery) -> None:
-        """Its row is committed. One that was written together with others is known by its digest."""
+        """Note that the delivery's row is committed. A row of a batch has no key here, so its digest is logged."""
         self._outcome = str(delivery.outcome)
         which = {"digest": delivery.digest} if delivery.pk is None else {"delivery": delivery.pk}
         repeats = {"times_received": delivery.times_received} if delivery.times_received > 1 else {}
         self.learn(**which, **repeats, type=delivery.event_type or None)
 
     def fail(self, error: Exception) -> None:
-        """The present step failed. A later `kept` says what became of it all the same."""
+        """Note that the present step failed. A later `kept` may still change the outcome."""
         self._error = error
         self._facts.pop("status_after", None)
         if isinstance(error, NotAuthenticated):
@@ -121,14 +121,14 @@ class Entry:
             self._outcome = Outcome.REJECTED if error.status == 400 else REFUSED
 
     def failed_open(self, fault: str) -> None:
-        """Its sender gets an answer as if nothing had failed."""
+        """Note that the sender gets an answer as if nothing had failed."""
         self._verb = "answered without a registered call"
         self.learn(fault=fault)
 
     def end(self, answer: int | None = None) -> None:
-        """Write the line. `answer` is the HTTP status, where somebody waits for one."""
+        """Write the log line. `answer` is the HTTP status; None if no sender waits for one."""
         later = "again" in self._facts
-        error, self._error = self._error, None  # its traceback leads to this entry and to the body: nothing may keep it
+        error, self._error = self._error, None  # its traceback refers to this entry and to the body: keep it nowhere
         usual = logging.DEBUG if self._route == Route.TRANSCRIPTION and not later else logging.INFO
         level = _LEVELS.get(self._outcome, usual)
         if not _levels.isEnabledFor(level):
@@ -146,8 +146,8 @@ class Entry:
             known["step"] = self._failed_step
         if isinstance(error, WebhookError):
             known |= _told_of_error(error)
-            error = None  # no fault of ours: its traceback says nothing
-        # as structlog hands it over, without its loggers, which double what a line costs, and without bound ids
+            error = None  # no bug of callsite: the traceback would say nothing
+        # in structlog's form, but without its loggers, which double the cost of a line, and without bound ids
         _levels.log(level, {name: known[name] for name in _FIELDS if name in known}, exc_info=error)
 
 
@@ -165,7 +165,7 @@ def _told_of_turn(turn: RecordedTurn, created: bool) -> dict[str, Any]:
 
 
 def _told_of_error(error: WebhookError) -> dict[str, Any]:
-    if error.__cause__ is not None:  # the log says of it what may be said
+    if error.__cause__ is not None:  # the log's formatter writes what may be written of it
         return {"error": error.__cause__}
     if isinstance(error, CallNotFound):
         return {"reason": error.message}
@@ -176,21 +176,21 @@ _entry: ContextVar[Entry | None] = ContextVar("entry", default=None)
 
 
 def begin(route: str, **facts: Any) -> Entry:
-    """The entry of what this task does from here on; `current` finds it."""
+    """Start the entry of the webhook that this task takes in, and return it. From here on `current` returns it too."""
     entry = Entry(route, **facts)
     _entry.set(entry)
     return entry
 
 
 def current() -> Entry:
-    """The entry of what is being taken in; where nobody keeps one, one that nobody reads."""
+    """Return the entry of the webhook that is being taken in; without one, an entry that is never written."""
     return _entry.get() or Entry("")
 
 
 def under[**Given, Result](
     entry: Entry, work: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
 ) -> Result:
-    """Do `work` with this as the current entry. Ids that it binds to the lines of others end with it."""
+    """Run `work` with `entry` as the current entry. Ids that `work` binds to log lines end with it."""
 
     def run() -> Result:
         _entry.set(entry)

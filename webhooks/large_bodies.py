@@ -1,8 +1,9 @@
-"""Large post-call bodies (recordings, mostly): applied two at a time, outside of the event loop.
+"""Apply large post-call bodies (mostly recordings) two at a time, outside of the event loop.
 
 Eight recordings of 64 MB at once, in a thread each, took 2.5 GB and stopped other calls' turns for 3 s. Two at a time
-they take 0.3 GB, and turns wait for 0.2 to 0.4 s (`python -m lab.faults --only bodies`). A transcription is parsed
-whole and takes five times its size, so only one of the two may be no recording: eight of 64 MB take 0.5 GB.
+take 0.3 GB, and turns wait for 0.2 to 0.4 s (`python -m lab.faults --only bodies`). A transcription is parsed as a
+whole and takes five times its size, so only one of the two may be no recording: eight transcriptions of 64 MB take 0.5
+GB.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from webhooks.answers import Answer
 from webhooks.errors import NotRead
 from webhooks.models import LARGE_BYTES
 
-WAIT_SECONDS = 8.0  # for its turn; ElevenLabs is told to come again before it gives up
+WAIT_SECONDS = 8.0  # per body, for its turn; then ElevenLabs gets a 503 before it gives up
 _signatures = Threads("large-signatures", 1)
 AT_ONCE = 2
 _threads = Threads("large-bodies", AT_ONCE)
@@ -27,12 +28,12 @@ _turn_of_parsed = PerLoop(asyncio.Lock)
 
 
 async def aside[Result](body: bytes, work: Callable[[bytes], Result]) -> Result:
-    """Do `work` with a body: in a thread, if the body is large. What it raises is raised here."""
+    """Run `work` with a body, in a thread if the body is large. An exception of `work` is raised here."""
     return await _signatures.run(lambda: work(body)) if len(body) > LARGE_BYTES else work(body)
 
 
 async def take(route: str, body: bytes) -> Answer:
-    """Take in a verified body when its turn comes. Raises NotRead (503) if that is not soon."""
+    """Take in a verified large body when its turn comes. Raises NotRead (503) after WAIT_SECONDS."""
     async with contextlib.AsyncExitStack() as stack:
         try:
             async with asyncio.timeout(WAIT_SECONDS):

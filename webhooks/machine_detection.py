@@ -1,4 +1,4 @@
-"""`answering_machine_detection`: who or what picked up. ElevenLabs does not publish this body."""
+"""Parse `answering_machine_detection`, which says who or what picked up. ElevenLabs does not publish its format."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from calls.linking import Name, NameRank, Reference
 from webhooks.fields import optional_identifier
 
 _CONVERSATION_KEYS = frozenset({"conversationid", "systemconversationid"})
-_CLAIMED = "variable "  # before the keys of dynamic variables
+_CLAIMED = "variable "  # put in front of the keys of dynamic variables
 _SID_KEYS = frozenset({"callsid", "systemcallsid", "sipcallid", "callid"})
 _ANSWERED_BY = {"human": "human", "fax": "fax", "unknown": "unknown", "machine": "machine", "voicemail": "machine"}
 
 
 @dataclass(frozen=True, slots=True)
 class MachineDetection:
-    """Who or what picked up; `answered_by` is "" where no known word says it."""
+    """A verdict on who or what picked up. `answered_by` is empty if no known word says it."""
 
     call: Reference
     answered_by: str
 
 
 def machine_detection(data: Any) -> MachineDetection | None:
-    """Looks for the names of a call, and for the verdict, wherever they may stand in `data`. None: it names no call.
+    """Find the names of a call and the verdict anywhere in `data`; return None if it names no call.
 
-    A `call_sid` among dynamic variables is a claim: whoever starts a conversation may set them.
+    A `call_sid` among dynamic variables is only a claim, as whoever starts a conversation may set it.
     """
     found: dict[str, str] = {}
     words = list[tuple[bool, str]]()

@@ -1,4 +1,4 @@
-"""WebhookDelivery: one verified HTTP request as it came, and what became of it; and counts of the refused ones."""
+"""The tables of the inbox: one row per verified HTTP request with its result, and counts of refused requests."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from django.db.models.constants import OnConflict
 from calls.models import Call
 from calls.postgres.server_side import binds_parameters, execute
 
-LARGE_BYTES = 2**20  # a body above this is handled with care for its size
+LARGE_BYTES = 2**20  # larger bodies are handled in ways that save memory and time
 SET_BODY: LiteralString = "UPDATE webhooks_webhookdelivery SET body = %b WHERE id = %s"
 ANOTHER_COPY = "delivery_once_by_digest: another copy of this webhook is being kept."
 
 
 class WebhookDelivery(models.Model):
-    """The inbox. A repeat of a post-call webhook is recognised by its digest and counted on the same row."""
+    """A verified HTTP request as it came, and its result.
+
+    A repeat of a post-call webhook is recognised by its digest, and counted on the same row.
+    """
 
     class Route(models.TextChoices):
         POST_CALL = "post-call", "Post-call"
@@ -74,16 +77,16 @@ class WebhookDelivery(models.Model):
             models.Index(fields=["route", "-id"], name="delivery_route"),
         ]
 
-    names: Sequence[str] = ()  # every name of its call that the body tells, once it is read; not a column
+    names: Sequence[str] = ()  # every name that the body has for its call, once the body is read; not a column
 
     def __str__(self) -> str:
         return f"{self.event_type or self.route} {self.pk}"
 
     def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: Any) -> list[Any]:
-        """As Django's, but that PostgreSQL does nothing where another copy of the body comes first.
+        """Insert the row as Django does, but do nothing on a conflict. Raises IntegrityError if a copy came first.
 
-        It would call that an error, and write the statement into its log, with the whole body. A large body follows
-        by itself, as bytes: Django would write it into the statement's text, in five copies.
+        PostgreSQL would report the conflict as an error, and log the statement with the whole body. A large body
+        follows in a second statement, as bytes: Django would write it into the first statement's text, in five copies.
         """
         options = {"fields": fields, "returning_fields": returning_fields, "using": using, "raw": raw}
         body = self.body
@@ -111,10 +114,10 @@ class WaitingName(models.Model):
 
 
 class RefusedRequests(models.Model):
-    """How many requests were refused with 401 or 413 in an hour for one reason. Nothing else of them is kept."""
+    """The number of requests that were refused in one hour for one reason, with 401 or 413. Nothing else is kept."""
 
     class Reason(models.TextChoices):
-        """Why a sender was not let in: what NotAuthenticated has as `fault`, or that the body was too large."""
+        """Why a request was refused: the `fault` of NotAuthenticated, or that the body was too large."""
 
         MISSING = "missing", "no signature"
         MALFORMED = "malformed", "malformed signature"

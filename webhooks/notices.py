@@ -1,7 +1,7 @@
-"""What webhooks tell on the live page: none has come, some wait for their call, some were refused, and why.
+"""Notices about webhooks on the live page: none has come, some wait for a call, failed or were refused, and why.
 
-Staff who may view deliveries, whatever their agent, get numbers, reasons and links. Other users get a plain sentence
-that tells them whom to ask. Each query reads an index and at most COUNTED rows.
+Staff users who may view deliveries and are not limited to agents get numbers, reasons and links. Other users get a
+plain sentence that tells them whom to ask. Each query reads an index and at most COUNTED rows.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ ASK = "Ask whoever administers callsite: they see here what is missing."
 
 
 def tell(request: HttpRequest) -> list[Notice]:
-    """What the user of this request should know of the last 24 hours."""
+    """Return the notices about the last 24 hours for the user of this request."""
     since = timezone.now() - RECENT
     refused = _refused(since)
     if not (request.user.is_staff and request.user.has_perm(PERMISSION) and agents_of(request.user) is None):
@@ -69,12 +69,12 @@ def tell(request: HttpRequest) -> list[Notice]:
 
 
 def _nothing_came() -> bool:
-    """Whether there is neither a delivery nor a call. A stored live turn leaves no delivery, but it has a call."""
+    """Tell whether there is neither a delivery nor a call. A stored live turn leaves no delivery, but it has a call."""
     return not WebhookDelivery.objects.exists() and not Call.objects.exists()
 
 
 def _kept(since: datetime) -> dict[str, int]:
-    """How many of the newest deliveries with each troubled outcome came since then."""
+    """Count the deliveries since then, per outcome in TOLD. Only the newest COUNTED of each outcome are looked at."""
     newest = WebhookDelivery.objects.order_by("-id").values_list("received_at", flat=True)
     return {outcome: sum(at >= since for at in newest.filter(outcome=outcome)[:COUNTED]) for outcome in TOLD}
 

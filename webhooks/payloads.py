@@ -1,7 +1,7 @@
-"""ElevenLabs' words, as types. They end here: behind this file a webhook is one of the events below.
+"""Parse post-call webhooks into the event types below. Code that uses an event does not see ElevenLabs' format.
 
 Formats: https://elevenlabs.io/docs/eleven-agents/workflows/post-call-webhooks and the official SDK's types. Unknown
-keys and words are normal; an optional field of the wrong kind is nothing; whole objects are kept as they came.
+keys and values are normal; an optional field of the wrong type counts as absent; whole objects are kept as they came.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from webhooks.machine_detection import MachineDetection, machine_detection
 TRANSCRIPTION, FAILURE, AUDIO = "post_call_transcription", "call_initiation_failure", "post_call_audio"
 MACHINE_DETECTION = "answering_machine_detection"
 SUPPORTED_TYPES = (TRANSCRIPTION, FAILURE, AUDIO, MACHINE_DETECTION)
-# What ElevenLabs sends to the same workspace webhook, for its other products or in other formats.
+# callsite ignores these types. ElevenLabs sends them to the same workspace webhook, for other products or formats.
 IGNORED_TYPES = frozenset(
     {
         "post_call_transcription_otel",
@@ -68,7 +68,7 @@ Event = Transcription | InitiationFailure | Audio | MachineDetection | Ignored
 
 
 def parse_event(body: dict[str, Any]) -> Event:
-    """What a post-call webhook says; raises InvalidPayload that names the field."""
+    """Return the event of a decoded post-call webhook. Raises InvalidPayload, which names the field."""
     kind = required(body, "type")
     if not isinstance(kind, str):
         raise InvalidPayload("Field type must be a string.")
@@ -94,7 +94,7 @@ def parse_event(body: dict[str, Any]) -> Event:
 
 
 def call_reference(data: dict[str, Any]) -> Reference:
-    """Where the names of a call stand in `data` of any event."""
+    """Return the names of a call from the `data` of any event. Raises InvalidPayload without a conversation_id."""
     variables = mapping(mapping(data.get("conversation_initiation_client_data")).get("dynamic_variables"))
     metadata = mapping(data.get("metadata"))
     given = data.get("conversation_id")
@@ -107,7 +107,7 @@ def call_reference(data: dict[str, Any]) -> Reference:
         provider.get("CallSid"),
         provider.get("call_sid"),
     )
-    # our own, as conversation-init or the dial gave it; whoever starts a conversation may set it as well
+    # callsite's own call_sid, from conversation-init or dialling; a claim, as whoever starts a conversation may set it
     claims = [Name(sid, NameRank.CLAIMED, is_claim=True) for sid in _identifiers(variables.get("call_sid"))]
     return Reference(
         conversation_id=identifier(
@@ -119,7 +119,7 @@ def call_reference(data: dict[str, Any]) -> Reference:
 
 
 def _identifiers(*values: Any) -> list[str]:
-    """Those that are identifiers, each once."""
+    """Return the values that are valid identifiers, each once."""
     return list(dict.fromkeys(sid for sid in map(optional_identifier, values) if sid))
 
 
@@ -148,7 +148,7 @@ def _call_data(data: dict[str, Any], event_time: datetime) -> CallData:
 
 def _call_failure(data: dict[str, Any], event_time: datetime) -> CallFailure:
     provider = mapping(mapping(data.get("metadata")).get("body"))
-    # Twilio's own words, or those of a SIP trunk; only calls that we place can fail so.
+    # The fields of Twilio, or of a SIP trunk. Only outbound calls can fail like this.
     caller = text(provider.get("From")) or text(provider.get("from_number"))
     called = text(provider.get("To")) or text(provider.get("to_number"))
     return CallFailure(
@@ -172,7 +172,10 @@ def _parties(data: dict[str, Any], direction: Any, agent_number: Any, other_numb
 
 
 def _call_successful(value: Any) -> bool | None:
-    """ElevenLabs says "success", "failure" or "unknown"; older and foreign clients say true or false."""
+    """Return whether the call was successful; None if that is unknown.
+
+    ElevenLabs sends "success", "failure" or "unknown"; older and foreign clients send true or false.
+    """
     if isinstance(value, bool):
         return value
     return {"success": True, "failure": False}.get(value) if isinstance(value, str) else None

@@ -1,4 +1,4 @@
-"""The inbox's part of the work queues on the first page of the admin."""
+"""The inbox's work queues on the first page of the admin."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _REFUSED, _MAY_VIEW_REFUSED = "admin:webhooks_refusedrequests_changelist", "webh
 
 
 def _began() -> datetime:
-    """Today, in CALLS_TIME_ZONE."""
+    """Return when today began, in CALLS_TIME_ZONE."""
     return days.beginning(days.today())
 
 
@@ -34,7 +34,7 @@ def _rejected(request: HttpRequest) -> int:
 
 
 def _refused(request: HttpRequest) -> Count:
-    """Requests, which nobody knows a call of: they are not of those who are limited to agents."""
+    """Count today's refused requests. Users who are limited to agents get 0, as a refused request has no call."""
     if agents_of_request(request) is not None:
         return Count()
     with at_most(MILLISECONDS):

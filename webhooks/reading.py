@@ -1,4 +1,4 @@
-"""What a delivery says: its body decoded and parsed, and what it is about noted on its row and in the journal."""
+"""Read a delivery: decode and parse its body, and note its type and names on its row and in the journal."""
 
 from __future__ import annotations
 
@@ -23,7 +23,10 @@ Route = WebhookDelivery.Route
 
 
 def read(delivery: WebhookDelivery) -> Event | NewTurn | NewHistory | Initiation:
-    """Raises InvalidPayload. Lines that others log from here on, in this context, carry the ids."""
+    """Return the parsed event, and set the delivery's event type and names. Raises InvalidPayload.
+
+    Later log lines in this context carry the ids.
+    """
     entry = journal.current()
     entry.step = "decode"
     raw = bytes(delivery.body)
@@ -57,7 +60,7 @@ def _note_names(delivery: WebhookDelivery, call: Reference) -> None:
 
 
 def _numbers_of(said: Event | NewTurn | NewHistory | Initiation) -> dict[str, Any]:
-    """What may stand in the log of it: no words, no names, no phone numbers."""
+    """Return what the log may show of an event: no words, no names, no phone numbers."""
     match said:
         case Transcription(data=data):
             return {
@@ -74,6 +77,6 @@ def _numbers_of(said: Event | NewTurn | NewHistory | Initiation) -> dict[str, An
 
 
 def identify(route: str, body: bytes) -> None:
-    """Note in the journal what a webhook is about that failed, maybe before it was read."""
+    """Note in the journal the ids of a webhook that failed, maybe before it was read."""
     with contextlib.suppress(WebhookError):
         read(WebhookDelivery(route=route, body=body))

@@ -1,7 +1,7 @@
-"""Hourly counts of refused requests, by reason.
+"""Count refused requests per hour and reason.
 
 A request that is refused with 401 or 413 costs no query: it is counted in memory, and the counts go to the database
-together, every few seconds. So strangers cannot fill the table: it has at most one row for each reason and hour, for
+together, every few seconds. So strangers cannot fill the table: it has at most one row per reason and hour, for
 KEPT_DAYS. A process that is killed loses the counts of the last few seconds.
 """
 
@@ -62,4 +62,4 @@ def _write(counts: Counter[tuple[datetime, str]]) -> None:
         RefusedRequests.objects.filter(hour__lt=timezone.now() - timedelta(days=KEPT_DAYS)).delete()
 
 
-current_refusals = PerLoop(Refusals)  # in a server, of the process
+current_refusals = PerLoop(Refusals)  # in a server, one per process

@@ -1,4 +1,4 @@
-"""Hourly counts of refused requests for the staff: how many, why, and what to do."""
+"""The staff's list of refused requests per hour: how many, why, and what to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from webhooks.notices import MENDS
 
 @admin.register(RefusedRequests)
 class RefusedRequestsAdmin(ReadOnlyAdmin):
-    """At most one row for each hour and reason, for a month; see `webhooks.refusals`."""
+    """A read-only list with one row per hour and reason. `webhooks.refusals` writes the rows and deletes old ones."""
 
     agent_id = page_kind = None
     list_display = (time_column("hour", "hour"), "reason", "requests", "bar", "mend")
@@ -38,7 +38,7 @@ class RefusedRequestsAdmin(ReadOnlyAdmin):
 
     @admin.display(description="")
     def bar(self, refused: Any) -> str:
-        """Against the worst hour. The number stands beside it, so whoever cannot see it misses nothing."""
+        """Draw the count relative to the worst row. Screen readers skip the bar, as the number stands beside it."""
         return format_html(
             '<meter min="0" max="{}" value="{}" aria-hidden="true"></meter>', refused.most, refused.count
         )

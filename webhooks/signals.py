@@ -1,6 +1,6 @@
-"""A saved call takes the deliveries that waited for one of its names, in the transaction that saves it.
+"""Saving a call applies the deliveries that waited for one of its names, in the same transaction.
 
-`lock_names` keeps the two from missing each other: the webhook that finds no call, and the call that is being saved.
+`lock_names` prevents a race between a webhook that finds no call and the call that is saved at the same moment.
 """
 
 from __future__ import annotations
@@ -28,16 +28,20 @@ def move_deliveries(stays: Call, goes: Call, **_: Any) -> None:
 
 @receiver(names_come_along)
 def names_that_wait(names: Collection[str], **_: Any) -> list[str]:
-    """Whoever gives a call one of these names applies what waited for it, and gives the call its names too."""
+    """Return all names of the deliveries that wait for one of these names.
+
+    Whoever gives a call one of these names also applies those deliveries, and so gives the call their other names.
+    """
     waiting = WaitingName.objects.filter(delivery__waiting_names__name__in=names)
     return list(waiting.values_list("name", flat=True).distinct())
 
 
 @receiver(post_save, sender=Call)
 def apply_waiting_deliveries(instance: Call, update_fields: frozenset[str] | None, **_: Any) -> None:
-    """What was said comes first, as it was said before the call's end; all in the order in which it came.
+    """Apply the deliveries that waited for this call: first live ones, as they precede the call's end, then the others.
 
-    One that fails keeps its error, and stops neither the others nor the call.
+    Both groups are applied in order of arrival. A delivery that fails keeps its error, and stops neither the others nor
+    the saving of the call.
     """
     if update_fields is not None and not IDENTIFIERS & update_fields:
         return
@@ -46,7 +50,7 @@ def apply_waiting_deliveries(instance: Call, update_fields: frozenset[str] | Non
     waiting = list(WaitingName.objects.filter(name__in=names).values_list("delivery", flat=True).distinct())
     if not waiting:
         return
-    # gone before anything is applied: applying saves the call again, and would find them here again
+    # Delete the waiting names first: applying saves the call again, and this receiver would find them again.
     WaitingName.objects.filter(delivery__in=waiting).delete()
     deliveries = WebhookDelivery.objects.filter(pk__in=waiting, outcome=Outcome.UNMATCHED).order_by("id")
     apply_live(deliveries.filter(route=Route.TRANSCRIPTION))

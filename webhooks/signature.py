@@ -1,8 +1,9 @@
 """Decide whether a sender may deliver: by ElevenLabs' signature over the raw body, or by a server tool's secret.
 
 The scheme is `ElevenLabs-Signature: t=<unix seconds>,v0=<hex HMAC-SHA256 of "<t>.<body>">`,
-https://elevenlabs.io/docs/eleven-api/resources/webhooks. Two rules differ from the official SDK's: a time in the future
-is refused, and any of several `v0` may match. On valid headers both agree; a test holds them to it.
+https://elevenlabs.io/docs/eleven-api/resources/webhooks. Two rules differ from the official SDK's: callsite refuses a
+time in the future, and accepts a header if any of several `v0` values matches. On valid headers both agree, which a
+test checks.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ REFUSED = Counter("callsite_webhooks_refused", "Webhooks refused with 401, by re
 def secrets_of(setting: str) -> tuple[bytes, ...]:
     """Return the secrets of a comma-separated setting. Each of them is valid, so that staff can rotate a secret.
 
-    The version that some services write in front, as in `v1,whsec_…`, is no secret: anybody could sign with it.
+    A version that some services write in front, as in `v1,whsec_…`, is left out: anybody could sign with it.
     """
     return tuple(secret.encode() for secret in items_of(setting) if not VERSION.fullmatch(secret))
 
@@ -42,7 +43,7 @@ def items_of(setting: str) -> list[str]:
 
 
 class Signature:
-    """A header that is well formed and fresh."""
+    """A signature header that is well formed and fresh. `confirm` checks it against the body."""
 
     def __init__(self, stamp: bytes, given: Sequence[bytes], secrets: Sequence[bytes]) -> None:
         self._given = given
@@ -59,9 +60,10 @@ class Signature:
 
 
 def expect_signature(header: str | None) -> Signature | None:
-    """Check the header before the body is read: it is present, well formed and fresh. Raises NotAuthenticated.
+    """Check the header before the body is read: it must be present, well formed and fresh. Raises NotAuthenticated.
 
-    The caller calls `confirm` of the result with the body. None: there is nothing to confirm.
+    Returns a Signature, whose `confirm` the caller has to call with the body; None where there is nothing to confirm,
+    as DEBUG is on and no secret is set.
     """
     secrets = secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET)
     if not secrets:
@@ -73,7 +75,11 @@ def expect_signature(header: str | None) -> Signature | None:
 
 
 def expect_tool_secret(authorization: str | None, signature: str | None) -> Signature | None:
-    """The same for server tools, which send `Authorization: Bearer <ELEVENLABS_TOOL_SECRET>`, or a signature."""
+    """Check a server tool's headers: `Authorization: Bearer <ELEVENLABS_TOOL_SECRET>`, or a signature.
+
+    Returns a Signature that the body has to confirm; None if the tool secret matches, or if DEBUG is on and no secret
+    is set. Raises NotAuthenticated.
+    """
     tool_secrets = secrets_of(settings.ELEVENLABS_TOOL_SECRET)
     webhook_secrets = secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET)
     if authorization is not None and tool_secrets:
@@ -90,7 +96,7 @@ def expect_tool_secret(authorization: str | None, signature: str | None) -> Sign
 
 
 def read_header(header: bytes, secrets: Sequence[bytes], now: float) -> Signature:
-    """Parse a header. `now` is in unix seconds. Raises NotAuthenticated: malformed, stale or ahead."""
+    """Parse a signature header. `now` is in unix seconds. Raises NotAuthenticated: it is malformed, stale or ahead."""
     parts = [part.partition(b"=") for part in header.split(b",")]
     stamps = [value for name, _, value in parts if name == b"t"]
     given = [value for name, _, value in parts if name == b"v0"]

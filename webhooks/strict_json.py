@@ -1,8 +1,8 @@
-"""Strict JSON: this decoder refuses or mends values that Python's accepts and that PostgreSQL or a browser cannot take.
+"""Strict JSON: refuse or replace values that Python's decoder accepts, and PostgreSQL or a browser cannot take.
 
-It refuses encodings other than UTF-8, NaN, Infinity, numbers beyond a float or of thousands of digits, and nesting
-deeper than 200. It replaces NUL characters and lone surrogates by U+FFFD, and skips a byte order mark. If an object has
-a key twice, the last one counts.
+The decoder refuses encodings other than UTF-8, NaN, Infinity, numbers beyond a float or of thousands of digits, and
+nesting deeper than 200. It replaces NUL characters and lone surrogates by U+FFFD, and skips a byte order mark. If an
+object has a key twice, the last one counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from webhooks.errors import InvalidPayload
 
 MAX_DEPTH = 200
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
-# A body can hold them as escapes only: UTF-8 has no surrogates, and JSON has no bare control characters.
+# A body can hold such characters as escapes only: UTF-8 has no surrogates, and JSON has no bare control characters.
 _ESCAPED_UNSTORABLE = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])")
 
 

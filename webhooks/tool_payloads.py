@@ -1,4 +1,4 @@
-"""What an agent's server tools send: a live turn, and the question before an inbound call is answered.
+"""Parse what an agent's server tools send: live turns, histories, and the question before an inbound call.
 
 Server tools: https://elevenlabs.io/docs/eleven-agents/customization/tools/server-tools. Both the flat form and the
 envelope `{"parameters": {...}}` occur; a parameter that was not used arrives as "".
@@ -24,7 +24,7 @@ SPEAKERS = {"agent": "agent", "user": "driver"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initiation:
-    """An inbound call that is about to be answered. It has at least one of the two identifiers."""
+    """An inbound call that is about to be answered. It has at least a call_sid or a conversation_id."""
 
     call_sid: str | None
     conversation_id: str | None
@@ -34,7 +34,7 @@ class Initiation:
 
 
 def parse_live(body: dict[str, Any]) -> NewTurn | NewHistory:
-    """A live turn, or the history of the call so far; raises InvalidPayload that names the field."""
+    """Return a live turn, or the history of the call so far. Raises InvalidPayload, which names the field."""
     turn = body.get("parameters", body)
     if isinstance(turn, dict) and turn.get("history") not in (None, ""):
         return _parse_history(body, turn)
@@ -42,7 +42,7 @@ def parse_live(body: dict[str, Any]) -> NewTurn | NewHistory:
 
 
 def _parse_history(body: dict[str, Any], turn: dict[str, Any]) -> NewHistory:
-    """`history` is ElevenLabs' `system__conversation_history`: an object, or a JSON text of one."""
+    """Parse `history`, which is ElevenLabs' `system__conversation_history`: an object, or its JSON text."""
     call_sid, conversation_id, agent_id = _names(body, turn)
     history = turn["history"]
     if isinstance(history, str):
@@ -57,7 +57,7 @@ def _parse_history(body: dict[str, Any], turn: dict[str, Any]) -> NewHistory:
 
 
 def _sentences(entries: list[Any]) -> Iterator[Sentence]:
-    """Entries with a message; the others tell of tools."""
+    """Yield the entries that have a message; an entry without one describes a tool. Raises InvalidPayload."""
     for number, entry in enumerate(entries):
         if not isinstance(entry, dict):
             raise InvalidPayload(f"Field history.entries[{number}] must be an object.")
@@ -72,7 +72,7 @@ def _sentences(entries: list[Any]) -> Iterator[Sentence]:
 
 
 def parse_turn(body: dict[str, Any]) -> NewTurn:
-    """A live turn; raises InvalidPayload that names the field."""
+    """Return a live turn. Raises InvalidPayload, which names the field."""
     turn = body.get("parameters", body)
     if not isinstance(turn, dict):
         raise InvalidPayload("Field parameters must be an object.")
@@ -96,7 +96,7 @@ def parse_turn(body: dict[str, Any]) -> NewTurn:
 
 
 def parse_initiation(body: dict[str, Any]) -> Initiation:
-    """The question before an inbound call; raises InvalidPayload where it names no call.
+    """Return the inbound call that ElevenLabs asks about. Raises InvalidPayload if the body names no call.
 
     https://elevenlabs.io/docs/eleven-agents/customization/personalization: `call_sid` is "" for WhatsApp and SMS.
     """
@@ -113,7 +113,7 @@ def parse_initiation(body: dict[str, Any]) -> Initiation:
 
 
 def _names(body: dict[str, Any], turn: dict[str, Any]) -> tuple[str | None, str | None, str]:
-    """call_sid, conversation_id and agent_id of something live; the latter two may stand in the envelope."""
+    """Return a live body's call_sid, conversation_id and agent_id. The envelope may hold the last two."""
     call_sid = _given(turn, "call_sid")
     conversation_id = _given(turn, "conversation_id") or _given(body, "conversation_id")
     if call_sid is None and conversation_id is None:

@@ -1,8 +1,8 @@
-"""The three webhooks of ElevenLabs: let the sender in, read the body, hand it on, answer JSON.
+"""The views of ElevenLabs' three webhooks: verify the sender, read the body, hand it on, answer JSON.
 
-What the status makes the sender do: 2xx ends it; 5xx, 429 and 408 are sent again where retries are on; other 4xx never
-are. The server's door (`callsite.webhook_door`) calls `answer` as the Django view does, without Django's request and
-response: for a live turn they would cost more than all the rest.
+The status decides what the sender does: 2xx ends it; after 5xx, 429 and 408 the webhook is sent again where retries are
+on; after other 4xx it never is. `callsite.webhook_door` calls `answer` as the Django view does, without Django's
+request and response: for a live turn they would cost more than all the rest.
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ from webhooks.reading import identify
 from webhooks.refusals import current_refusals
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
-# Reads a body of at most so many bytes (0: any number). Raises WebhookError: TooLarge, or that it did not come.
+# Reads a body of at most so many bytes (0: no limit). Raises TooLarge, or NotRead if the body did not arrive.
 ReadBody = Callable[[int], Awaitable[bytes]]
 
 
 class Credentials(NamedTuple):
-    """What a request brings along to be let in: its headers ElevenLabs-Signature and Authorization."""
+    """The headers that identify the sender: ElevenLabs-Signature and Authorization."""
 
     signature: str | None
     authorization: str | None
@@ -47,26 +47,29 @@ class Credentials(NamedTuple):
 
 @method_decorator(csrf_exempt, name="dispatch")
 class WebhookView(View):
-    """A POST without a CSRF token, whose errors are JSON."""
+    """The view that the three webhooks share: it takes a POST without a CSRF token, and answers errors as JSON."""
 
     view_is_async = True
     route: ClassVar[str]
     limit_setting: ClassVar[str]  # names the setting that limits the bytes of a body
-    longest_seconds: ClassVar[float] = 9.0  # from the body's last byte to the answer, whatever hangs
+    longest_seconds: ClassVar[float] = 9.0  # from the body's last byte to the answer, at most
 
     @staticmethod
     def expect(credentials: Credentials) -> Signature | None:
-        """Let the sender in by the headers alone; the result, if any, has to confirm the body."""
+        """Check the sender by the headers alone. Raises NotAuthenticated.
+
+        A Signature that is returned has to confirm the body.
+        """
         raise NotImplementedError
 
     @staticmethod
     async def take(body: bytes) -> Answer:
-        """Take in a body whose sender may deliver."""
+        """Take in a verified body and return its answer."""
         raise NotImplementedError
 
     @classmethod
     async def answer(cls, method: str, credentials: Credentials, read: ReadBody) -> Answer:
-        """Answer one request, and tell the log of it. Of a stranger nothing is read."""
+        """Answer one request, and write its log line. The body is read only if the headers are valid."""
         entry = journal.begin(cls.route)
         try:
             if method != "POST":
@@ -81,7 +84,7 @@ class WebhookView(View):
                 given = await cls.take(body)
         except TimeoutError as error:
             entry.fail(DatabaseUnavailable(error))
-            if len(body) <= LARGE_BYTES:  # decoding more would hold up everybody
+            if len(body) <= LARGE_BYTES:  # decoding more would block the event loop
                 identify(cls.route, body)
             given = answer_of(DatabaseUnavailable())
         except WebhookError as error:
@@ -92,14 +95,14 @@ class WebhookView(View):
                 current_refusals().count(error.fault)
             entry.fail(error)
             given = Answer(error.status, error.body())
-        except Exception as error:  # noqa: BLE001  (its line has it)
+        except Exception as error:  # noqa: BLE001  (the log line has it)
             entry.fail(error)
             given = Answer(InternalError.status, InternalError().body())
         entry.end(given.status)
         return given
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
-        """The same through Django, which has read the body into a file already."""
+        """Answer a request that came through Django, which has read the body into a file already."""
 
         async def read(limit: int) -> bytes:
             # as a stream: Django's own cap of 2.5 MB would refuse long calls and all recordings
@@ -115,7 +118,7 @@ class WebhookView(View):
 
 
 class PostCall(WebhookView):
-    """The outcome of a call: transcription, failure, recording, or something that is kept and ignored."""
+    """The webhook after a call: a transcription, failure, recording, machine detection, or an event that is ignored."""
 
     route = WebhookDelivery.Route.POST_CALL
     limit_setting = "WEBHOOK_MAX_BYTES"
@@ -132,7 +135,7 @@ class PostCall(WebhookView):
 
 
 class ServerTool(WebhookView):
-    """What an agent sends while a call runs; ElevenLabs does not sign it."""
+    """The view that requests of an agent during a call share. ElevenLabs does not sign them."""
 
     limit_setting = "WEBHOOK_TURN_MAX_BYTES"
 
@@ -142,7 +145,7 @@ class ServerTool(WebhookView):
 
 
 class LiveTurn(ServerTool):
-    """One live turn. It waits for a lock once."""
+    """The webhook of live turns and histories. A request waits for a lock at most once, within `longest_seconds`."""
 
     route = WebhookDelivery.Route.TRANSCRIPTION
     longest_seconds = 6.0
@@ -154,7 +157,7 @@ class LiveTurn(ServerTool):
 
 
 class ConversationInit(ServerTool):
-    """An inbound call is about to be answered: always 200."""
+    """The webhook before an inbound call is answered: a verified body always gets 200."""
 
     route = WebhookDelivery.Route.CONVERSATION_INIT
 

@@ -1,4 +1,4 @@
-"""Live deliveries that waited for their call, applied together: a call may have a thousand of them."""
+"""Apply live deliveries that waited for their call, many at a time: a call may have a thousand of them."""
 
 from __future__ import annotations
 
@@ -36,10 +36,10 @@ class _Applied(NamedTuple):
 
 
 def apply_live(deliveries: Iterable[WebhookDelivery]) -> None:
-    """Apply turns and histories in the order in which they came.
+    """Apply turns and histories in order of arrival.
 
-    Those of one kind that follow one another take a few statements. Where anything is odd about them they are applied
-    one by one, so that one that fails stops no other.
+    A run of deliveries of one kind takes a few statements. If the run fails, its deliveries are applied one by one, so
+    that a failing delivery stops no other.
     """
     for kind, run in groupby(deliveries, key=lambda delivery: delivery.event_type):
         together = list(run)
@@ -92,7 +92,10 @@ def _parsed(delivery: WebhookDelivery) -> NewTurn | NewHistory:
 
 
 def _keep(deliveries: Sequence[WebhookDelivery], applied: Sequence[_Applied | None]) -> None:
-    """What differs from row to row costs a thousand times what is common to them."""
+    """Save the results on the rows.
+
+    Equal values of many rows are written by one UPDATE, as a value per row costs a thousand times as much.
+    """
     common: dict[tuple[int, int], list[int]] = defaultdict(list)
     changed: list[WebhookDelivery] = []
     now = timezone.now()

@@ -1,4 +1,4 @@
-"""Why a delivery became what it is, in a line for the staff; and what an unmatched one waits for."""
+"""Texts for the staff: why a delivery has its outcome, in one line, and what an unmatched delivery waits for."""
 
 from __future__ import annotations
 
@@ -13,40 +13,43 @@ from calls.redaction import redacted
 from webhooks.models import WebhookDelivery
 
 LINE_CHARACTERS = 200
-NEAR, NEAR_CHARACTERS = 5, 8  # calls whose name begins alike; shorter beginnings say nothing
+NEAR, NEAR_CHARACTERS = 5, 8  # similar calls to show; first characters that names must share to be similar
 Outcome = WebhookDelivery.Outcome
-# control characters, and marks that turn the direction of a text or cannot be seen
+# control characters, marks that change a text's direction, and invisible marks
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]"
 )
 
 
 def visible(text: str) -> str:
-    """The text with every character that cannot be seen written as an escape of JSON."""
+    """Return the text with every invisible character replaced by its JSON escape."""
     shown = _UNSEEN.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
     return shown.encode("utf-8", "backslashreplace").decode()
 
 
 def line(text: str) -> str:
-    """At most LINE_CHARACTERS of a text, on one line, without secrets."""
+    """Return the text on one line, without secrets, cut to LINE_CHARACTERS."""
     shown = visible(" ".join(redacted(text).split()))
     return shown if len(shown) <= LINE_CHARACTERS else f"{shown[:LINE_CHARACTERS]}…"
 
 
 def why(outcome: str, event_type: str, error: str) -> str:
-    """`error` is the delivery's; of a long one its beginning and its end will do. "" where there is nothing to say."""
+    """Return one line that says why a delivery has this outcome; an empty string where there is nothing to say.
+
+    `error` is the delivery's error. Of a long error the beginning is enough; of a failed delivery's error, the end.
+    """
     if outcome == Outcome.FAILED:
-        return line(([""] + [text for text in error.splitlines() if text.strip()])[-1])  # of a traceback
+        return line(([""] + [text for text in error.splitlines() if text.strip()])[-1])  # a traceback's last line
     if outcome == Outcome.IGNORED and not error:
         return f"callsite does nothing with {line(event_type)}."
     return line(error)
 
 
 class Wanted(NamedTuple):
-    """What an unmatched delivery waits for. `names`: each with the field that told it.
+    """The names that an unmatched delivery waits for, and the calls that match them.
 
-    `known`: calls that have one of the names by now. `near`: calls one of whose names begins as one of these, or is
-    the beginning of one: somebody may have cut it off.
+    `names`: pairs of a field and the name that it gave. `known`: calls that have one of the names by now. `near`: calls
+    with a similar name: one of the two names is the beginning of the other, so somebody may have cut it off.
     """
 
     names: list[tuple[str, str]]
@@ -55,7 +58,7 @@ class Wanted(NamedTuple):
 
 
 def wanted_by(delivery: WebhookDelivery) -> Wanted:
-    """A few queries, each by an index."""
+    """Look up what an unmatched delivery waits for, with a few queries that each use an index."""
     fields = {delivery.call_sid: "call_sid", delivery.conversation_id: "conversation_id"}
     texts = list(delivery.waiting_names.order_by("pk").values_list("name", flat=True)) or [*filter(None, fields)]
     known = look_up(texts).calls

@@ -1,5 +1,5 @@
-"""Code that exists only for speed: it stores requests that come at the same moment together.
+"""Code that exists only for speed: it stores requests together that arrive at the same moment.
 
-`turns` and `outcomes` have one way in each, `taken(body)` and `take(body)`, which gives an Answer or None. None means
-that nothing was done: the inbox takes the body alone.
+`turns.taken(body)` and `outcomes.take(body)` are the only ways in. Each gives an Answer, or None if nothing was done:
+then the inbox takes the body alone.
 """

@@ -11,7 +11,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 
-BEHIND = 256  # that may wait behind one
+BEHIND = 256  # items that may wait behind one
 
 type Entry[Item, Outcome] = tuple[Item, asyncio.Future[Outcome]]
 
@@ -35,7 +35,7 @@ class GroupCommit[Item, Outcome]:
         return await future
 
     def fail_waiting(self, error: Exception) -> None:
-        """Raise the error of the present batch for those too that wait for the next: they would wait as long again."""
+        """Raise the error of the present batch for the next batch too, whose items would only wait as long again."""
         waiting, self._waiting = self._waiting, []
         for _, future in waiting:
             if not future.done():
@@ -47,7 +47,7 @@ class GroupCommit[Item, Outcome]:
 
     def _begin(self) -> None:
         if self._task is None or self._task.done():
-            # in a context of its own: what bounds the first request does not bound those after it
+            # in a new context: the deadline of the first request does not apply to the requests after it
             self._task = asyncio.get_running_loop().create_task(self._write_all(), context=Context())
 
     async def _write_all(self) -> None:
@@ -72,13 +72,14 @@ class GroupCommit[Item, Outcome]:
 
 
 class TooManyWait(Exception):
-    """So many wait behind one item already that another would be in vain."""
+    """BEHIND items wait behind one already, so another would wait in vain."""
 
 
 class InOrder[Item, Outcome](GroupCommit[Item, Outcome | None]):
-    """An item whose outcome is None goes its own way, until its caller says `over`.
+    """A group commit that keeps the order of items which share a key, also if one of them is taken alone.
 
-    Later items with one of its keys wait behind it, and are written with the next batch after it. Nobody else waits.
+    An item whose outcome is None is taken alone by its caller, who calls `over` at the end. Until then later items with
+    one of its keys wait behind it; then they are written with the next batch. Other items do not wait.
     """
 
     def __init__(
@@ -89,26 +90,29 @@ class InOrder[Item, Outcome](GroupCommit[Item, Outcome | None]):
     ) -> None:
         super().__init__(write, batch)
         self._keys = keys
-        # by key, those that wait behind the one that goes its own way; the same list for each of its keys
+        # by key, the items that wait behind one that is taken alone; all keys of that item share one list
         self._behind: dict[str, list[Entry[Item, Outcome | None]]] = {}
 
     async def put(self, item: Item) -> Outcome | None:
-        """As ever. None: say `over` afterwards. Raises TooManyWait."""
+        """Write the item with the next batch; return its outcome, or raise the error of its batch or TooManyWait.
+
+        If the outcome is None, the caller takes the item alone, and calls `over` afterwards.
+        """
         future: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
         self._line_up(item, future)
         try:
             return await future
         except asyncio.CancelledError:
             if not future.cancelled() and future.exception() is None and future.result() is None:
-                self.over(item)  # its outcome came at the same moment, and the caller will not see it
+                self.over(item)  # the outcome came at the same moment, and the cancelled caller will not see it
             raise
 
     def over(self, item: Item) -> None:
-        """An item that went its own way has come to its end."""
+        """Release the items that wait behind this item, which was taken alone."""
         behind: list[Entry[Item, Outcome | None]] = []
         for key in self._keys(item):
             behind = self._behind.pop(key, behind)
-        # before all that came later; one may have another key that still waits
+        # ahead of all items that came later; an item may still wait for another of its keys
         self._waiting = [entry for entry in behind if not self._waits(*entry)] + self._waiting
         if self._waiting:
             self._begin()
@@ -118,7 +122,7 @@ class InOrder[Item, Outcome](GroupCommit[Item, Outcome | None]):
             super()._line_up(item, future)
 
     def _waits(self, item: Item, future: asyncio.Future[Outcome | None]) -> bool:
-        """Whether it has to wait behind another; then it does."""
+        """Tell whether the item has to wait behind another one. If so, line it up there, or fail it: TooManyWait."""
         behind = next((self._behind[key] for key in self._keys(item) if key in self._behind), None)
         if behind is None or future.done():
             return behind is not None
@@ -140,5 +144,5 @@ class InOrder[Item, Outcome](GroupCommit[Item, Outcome | None]):
                     behind: list[Entry[Item, Outcome | None]] = []
                     self._behind |= dict.fromkeys(self._keys(item), behind)
                 future.set_result(outcome)
-        # what waits for a batch came earlier than whatever will come
+        # items that wait for a batch line up now, as they came before all later items
         self._waiting = [entry for entry in self._waiting if not self._waits(*entry)]

@@ -1,13 +1,13 @@
-"""Group commit of post-call webhooks: one transaction for those that come at the same moment, on PostgreSQL.
+"""Group commit of post-call webhooks on PostgreSQL: one transaction for webhooks that arrive at the same moment.
 
 Batched: the first transcription event of a conversation whose call exists, has no transcription yet, and gets no name
-that something waits for. Everything else (repeats, failures, audio, later transcriptions, unknown or locked calls,
+that a delivery waits for. Everything else (repeats, failures, audio, later transcriptions, unknown or locked calls,
 names to link, errors) goes through the inbox.
 
-One thread does it: several would fight for the interpreter, and a webhook of 20 KB is mostly work for the interpreter.
-It buys: such a webhook costs 0.6 ms of CPU in a batch of 32, and 4 ms through the inbox in one thread; of
-PostgreSQL's 0.26 and 1.5 ms (`python -m lab.bench.batching`). With HTTP and 16 posters it costs 2.1 ms in all, and 6.6
-to 7.7 ms through the inbox (docs/performance/ablation.md).
+One thread runs the batches: several would compete for the interpreter lock, as a webhook of 20 KB is mostly work for
+the interpreter. It buys: such a webhook costs 0.6 ms of CPU in a batch of 32, and 4 ms through the inbox in one thread;
+PostgreSQL's CPU is 0.26 and 1.5 ms (`python -m lab.bench.batching`). With HTTP and 16 posters it costs 2.1 ms in all,
+and 6.6 to 7.7 ms through the inbox (docs/performance/ablation.md).
 """
 
 from __future__ import annotations
@@ -48,10 +48,10 @@ _thread = Threads("post-call-batch", 1)
 
 
 async def take(body: bytes) -> Answer | None:
-    """Apply a verified webhook together with those that come meanwhile.
+    """Apply a verified webhook together with others that arrive meanwhile.
 
-    None: nothing was done. Raises DatabaseUnavailable where the database is away or a table is locked: the inbox would
-    wait for it again.
+    Returns None if nothing was done: then the inbox takes it. Raises DatabaseUnavailable if the database is away or a
+    table is locked, as the inbox would only wait for it again.
     """
     if connection.vendor != "postgresql" or len(body) > MAX_BYTES:
         return None
@@ -73,7 +73,7 @@ _group = PerLoop(lambda: GroupCommit(_take_in_thread, BATCH))
 
 
 class _Request(NamedTuple):
-    """A webhook that may be batched. The outcome of its delivery is empty until it is."""
+    """A webhook that may be batched. Its delivery has a call and an outcome only after it was applied."""
 
     entry: Entry
     delivery: WebhookDelivery
@@ -81,7 +81,10 @@ class _Request(NamedTuple):
 
 
 def _take(items: list[tuple[bytes, Entry]]) -> list[Answer | None]:
-    """The answer to each item, or None. Raises what went wrong; then nothing was done."""
+    """Apply the items in one transaction. Returns an answer per item; None for an item that was left out.
+
+    Raises any error of the transaction; then nothing was done.
+    """
     requests = [_read(*item) for item in items]
     first: dict[str, _Request] = {}
     for request in filter(None, requests):
@@ -102,9 +105,10 @@ def _read(body: bytes, entry: Entry) -> _Request | None:
 
 
 def _apply(requests: Mapping[str, _Request]) -> None:
-    """Update the calls of these conversations, and keep the deliveries of those that were updated.
+    """Update the calls of these conversations, and keep the deliveries of the calls that were updated.
 
-    A repeat of what was applied finds its call with a transcription; of what was only kept, the insertion refuses it.
+    No copy of a webhook is applied twice: after an applied copy its call has a transcription and is left out; a copy
+    that was only kept makes the insert fail.
     """
     aliases = _harmless_names(requests)
     with bound_contextvars(conversation_id=", ".join(aliases)):
@@ -119,7 +123,7 @@ def _apply(requests: Mapping[str, _Request]) -> None:
 
 
 def _harmless_names(requests: Mapping[str, _Request]) -> dict[str, set[str]]:
-    """Further names of these calls, by conversation, where they link nothing and nothing waits for them."""
+    """Return the further names of each conversation's call, if they link no calls and no delivery waits for them."""
     found = names.nothing_to_link(request.event.call for request in requests.values())
     awaited = WaitingName.objects.filter(name__in=set[str]().union(*found.values()))
     waiting = set(awaited.values_list("name", flat=True))
@@ -127,7 +131,7 @@ def _harmless_names(requests: Mapping[str, _Request]) -> dict[str, set[str]]:
 
 
 def _answer(request: _Request | None) -> Answer | None:
-    """Note in the journal and the counter what is committed."""
+    """Return the answer to an applied request, and note it in the journal and the counter; None if it was left out."""
     call = request.delivery.call if request is not None else None
     if request is None or call is None:
         return None

@@ -1,14 +1,14 @@
-"""Group commit of live turns, over a connection to PostgreSQL that the event loop has for itself.
+"""Group commit of live turns, over a PostgreSQL connection that only the event loop uses.
 
-One batch at a time, so turns of a call keep the order in which they came. A call that somebody holds costs itself
-alone: its turn goes through the inbox, which waits, and later ones of the call wait behind that one. A call is known
-here by the names that its turns carry. A thread would have to be woken for every batch, and would fight with the loop
-for the interpreter. It works in a server that announces its start and its end (ASGI's lifespan); elsewhere, and on
-SQLite, the inbox takes every turn.
+Batches run one at a time, so the turns of a call keep the order in which they came. A locked call delays only its own
+turns: the first goes through the inbox, which waits for the lock, and later ones wait behind it. Calls are told apart
+by the names in their turns. No thread is used: it would have to be woken per batch, and would compete with the event
+loop for the interpreter lock. Batching works in a server that announces its start and its end (ASGI's lifespan);
+elsewhere, and on SQLite, the inbox takes every turn.
 
-It buys: a turn costs 21 µs of CPU in a batch of 64, and 2.4 ms through the inbox in one thread; of PostgreSQL's 36 µs
-and 0.8 ms (`python -m lab.bench.batching`, without HTTP). With HTTP and 64 posters it is 0.17 ms in all, and 3.5 ms
-through the inbox (docs/performance/ablation.md). Where each turn comes alone, its connection saves a third of the CPU
+It buys: a turn costs 21 µs of CPU in a batch of 64, and 2.4 ms through the inbox in one thread; PostgreSQL's CPU is 36
+µs and 0.8 ms (`python -m lab.bench.batching`, without HTTP). With HTTP and 64 posters it is 0.17 ms in all, and 3.5 ms
+through the inbox (docs/performance/ablation.md). Where each turn comes alone, this connection saves a third of the CPU
 and of the time from POST to receipt, against a connection of the pool in a thread; full batches gain nothing by it.
 """
 
@@ -44,11 +44,12 @@ BATCH_SECONDS = 5.5  # more than PostgreSQL waits for a lock
 
 @contextlib.asynccontextmanager
 async def taken(body: bytes) -> AsyncIterator[Answer | None]:
-    """Store a live turn whose call exists and is free, together with those that come meanwhile.
+    """Store a live turn together with others that arrive meanwhile. Its call must exist and be free.
 
-    None: the body is no turn, there is no such call, somebody holds it, or the batch failed and stored nothing. Until
-    the block ends, later turns of its call wait behind this one. Raises DatabaseUnavailable if the database is away or
-    the table locked, as the inbox would wait for it again: callsite cannot know whether the turn is stored.
+    Yields None if the body is no turn, the call does not exist or is locked, or the batch failed and stored nothing.
+    Until the block ends, later turns of the call wait behind this one. Raises DatabaseUnavailable if too many turns
+    wait, or if the database is away or the table is locked: then callsite cannot know whether the turn is stored, and
+    the inbox would only wait again.
     """
     writer = current_writer()
     turn = _turn_in(body) if writer.serving else None
@@ -83,7 +84,7 @@ def _names(turn: NewTurn) -> list[str]:
 
 
 class TurnWriter:
-    """The writer of one event loop."""
+    """Stores the live turns of one event loop, in batches."""
 
     def __init__(self) -> None:
         self._group = InOrder[NewTurn, tuple[RecordedTurn, bool]](self._record, BATCH, _names)
@@ -91,24 +92,30 @@ class TurnWriter:
         self._own: BoundedAsyncConnection | None = None
 
     async def write(self, turn: NewTurn) -> Recorded:
-        """Store a turn. None: it has to be taken alone; say `over` then. Raises django.db.Error or TooManyWait."""
+        """Store a turn with the next batch. Raises django.db.Error or TooManyWait.
+
+        Returns None if the turn has to be taken alone: the caller does so, and calls `over` afterwards.
+        """
         return await self._group.put(turn)
 
     def over(self, turn: NewTurn) -> None:
-        """A turn that was taken alone has come to its end."""
+        """Release the turns that wait behind this turn, which was taken alone."""
         self._group.over(turn)
 
     def begin(self) -> None:
-        """The server has started, and will call `end`: from now on the writer may hold a connection."""
+        """Start batching. The server has started and will call `end`, so the writer may hold a connection."""
         self.serving = connection.vendor == "postgresql"
 
     async def end(self) -> None:
-        """The server has sent all replies and stops."""
+        """Stop batching and close the connection: the server has sent all replies."""
         self.serving = False
         await self._hang_up()
 
     async def _record(self, turns: list[NewTurn]) -> list[Recorded]:
-        """What became of each turn; None: it is not stored, and has to be taken alone."""
+        """Store a batch. Returns a result per turn; None for a turn that is not stored and has to be taken alone.
+
+        Raises the error if the database is away or the table is locked.
+        """
         began = time.monotonic()
         try:
             with within(BATCH_SECONDS), connection.wrap_database_errors:
@@ -126,12 +133,13 @@ class TurnWriter:
     async def _connection(self) -> BoundedAsyncConnection:
         """Return a live connection; reopen one that PostgreSQL closed while it was idle."""
         if self._own is not None and _can_be_read(self._own.fileno()):
-            await self._hang_up()  # no query is open, so the only thing to read is the end of the connection
+            await self._hang_up()  # no query runs, so the only thing to read is the end of the connection
         if self._own is None:
-            # One statement, planned once, as planning it takes as long as storing ten turns: turns that come alone cost
-            # 1.2 times the CPU otherwise, and 1.4 times the time from POST to receipt. Full batches gain nothing by it.
+            # Prepare the statement, so that it is planned once: planning it takes as long as storing ten turns.
+            # Otherwise turns that come alone cost 1.2 times the CPU, and 1.4 times the time from POST to receipt. Full
+            # batches gain nothing by it.
             parameters = connection.get_connection_params() | {"autocommit": True, "prepare_threshold": 0}
-            for ours in ("cursor_factory", "context"):  # Django's, for its own cursors
+            for ours in ("cursor_factory", "context"):  # for Django's own cursors
                 del parameters[ours]
             own = await BoundedAsyncConnection.connect(**parameters)
             try:

@@ -1,6 +1,6 @@
 /**
- * Takes one step after the other, and puts the results of all of them below each other. Without scripts there is the
- * button, which leads to a page for each step.
+ * Runs the steps of "Apply again" one after the other, and lists the results of all steps on this page. Without scripts
+ * the button leads to one page per step.
  *
  * @module
  */
