@@ -32,7 +32,7 @@ class Tasks:
 
 
 async def forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Run `work` in endless rounds. The next round follows also after an error: the promise to subscribers needs it."""
+    """Run `work` in endless rounds. After an error the next round follows: the promise to subscribers depends on it."""
     while True:
         try:
             await work()

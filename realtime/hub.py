@@ -63,7 +63,7 @@ class Hub:
         for call_id in list(listener.subscriptions):
             self.unsubscribe(listener, call_id)
         listener.send_queue.close()
-        if listener not in self.listeners:  # it was refused, and never entered
+        if listener not in self.listeners:  # it was refused and never entered
             return
         self.listeners.remove(listener)
         self._connections[listener.user_id] -= 1

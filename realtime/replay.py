@@ -59,7 +59,10 @@ async def in_thread[Result](read: Callable[[], Result], user: Hashable = None, *
 
 
 async def find(identifier: str) -> CallState:
-    """Return the state of the call that a name means: `call_sid` or `conversation_id`. Raises as `state` does."""
+    """Return the state of the call with this `call_sid` or `conversation_id`, or with one of these as a former name.
+
+    Raises Call.DoesNotExist, django.db.Error.
+    """
     return _there(await _finding().ask(identifier))
 
 
