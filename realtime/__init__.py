@@ -1,1 +1,1 @@
-"""realtime tells the browsers: what was committed reaches every socket that listens, in order, once."""
+"""realtime pushes committed turns and completions to browsers: each subscribed socket gets each once, in order."""

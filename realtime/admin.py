@@ -1,4 +1,4 @@
-"""What the live page adds to a call's page in the admin."""
+"""Adds a link to the live page to a call's page in the admin."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from calls.models import Call
 
 
 def watch_live(request: HttpRequest, call: Call) -> str:
-    """A link to a call in progress on the live page."""
+    """Return a link that opens the call on the live page; an empty string where the call has ended."""
     if call.ended:
         return ""
     return format_html('<a class="button" href="{}#{}">Watch live</a>', reverse("live"), quote(call.call_sid, safe=""))

@@ -6,4 +6,4 @@ class RealtimeConfig(AppConfig):
     verbose_name = "Realtime"
 
     def ready(self) -> None:
-        from realtime import signals  # noqa: F401  (registers them)
+        from realtime import signals  # noqa: F401  (registers the receivers)

@@ -1,7 +1,7 @@
-"""Who may listen: a JWT (header, sub-protocol or query) or the session of a signed-in user on this site's pages; and to
-the calls of which agents.
+"""Authentication of sockets, by a JWT (header, sub-protocol or query) or by the session of a user on this site's pages.
 
-What let somebody in must stay good: while a socket is open, the hub asks `still_allowed` about it every two seconds.
+It also tells which agents' calls a user may hear. A token or session must stay valid while its socket is open: the hub
+asks `still_allowed` about it every two seconds.
 """
 
 from __future__ import annotations
@@ -37,23 +37,26 @@ PERMISSION = "calls.view_call"
 SUBPROTOCOL = "callsite.v1"
 REMEMBERED_TOKENS = 10_000
 _BEARER = "bearer."
-_tokens: dict[bytes, Identity] = {}  # those that were verified, by digest
+_tokens: dict[bytes, Identity] = {}  # verified tokens, by digest
 _entering = PerLoop(lambda: Together(lambda identities: still_allowed(identities)))
 
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A user, and what says so: a session, or a token that ends at `expires_at` (unix seconds) or with the password."""
+    """A user with the session or the token that proves who it is.
+
+    A token is valid until `expires_at` (unix seconds), or until the user's password changes.
+    """
 
     user_id: int
     expires_at: float | None
     session_key: str | None = None
-    password_hash: str | None = None  # as the token has it
+    password_hash: str | None = None  # from the token's claim
 
 
 @dataclass(frozen=True, slots=True)
 class Rights:
-    """What an identity may do now: hear the calls of these agents. The access log has its name."""
+    """The rights of an identity at one moment: it may hear the calls of `agents`. The access log shows `user_name`."""
 
     user_name: str
     agents: Agents
@@ -63,9 +66,9 @@ Admission = tuple[Identity, Rights]
 
 
 def take_token_from_query(scope: dict[str, Any]) -> None:
-    """Take the query string out of the scope, and keep its `?token=`: servers write a query string into their logs.
+    """Remove the query string from the scope, and keep its `?token=`: servers write a query string into their logs.
 
-    All of it goes, as a token may stand there under another spelling: `?TOKEN=`.
+    The whole query string goes, because it may hold a token under another spelling: `?TOKEN=`.
     """
     query = parse_qs(scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True)
     if "token" in query:
@@ -74,7 +77,10 @@ def take_token_from_query(scope: dict[str, Any]) -> None:
 
 
 async def identify(scope: dict[str, Any]) -> Admission | None:
-    """Who opens this socket, with what rights, if they may listen. Raises django.db.Error when that is not known."""
+    """Return the user who opens this socket, with their rights; None if the user may not listen.
+
+    Raises django.db.Error when the database cannot tell.
+    """
     token = offered_token(scope)
     if token is not None:
         return await identify_token(token)
@@ -85,7 +91,10 @@ async def identify(scope: dict[str, Any]) -> Admission | None:
 
 
 async def identify_token(token: str) -> Admission | None:
-    """The user of a JWT access token, if the token is good and the user may listen."""
+    """Return the user of a JWT access token, with rights; None if the token is invalid or the user may not listen.
+
+    Raises django.db.Error.
+    """
     try:
         identity = _verified(token)
     except (TokenError, KeyError, TypeError, ValueError):
@@ -94,12 +103,15 @@ async def identify_token(token: str) -> Admission | None:
 
 
 def _verified(token: str) -> Identity:
-    """Whose token it is. A token that was good stays good until it expires, and is verified once."""
+    """Return the identity that a token proves. A valid token is verified once, then cached until it expires.
+
+    Raises TokenError, KeyError, TypeError or ValueError for an invalid token.
+    """
     key = hashlib.sha256(token.encode()).digest()
     known = _tokens.get(key)
     if known is not None and known.expires_at is not None and known.expires_at > time.time():
         return known
-    access = AccessToken(token)  # type: ignore[arg-type]  # it takes text
+    access = AccessToken(token)  # type: ignore[arg-type]  # it also takes text
     identity = Identity(
         user_id=int(access[jwt_settings.USER_ID_CLAIM]),
         expires_at=float(access["exp"]),
@@ -112,15 +124,19 @@ def _verified(token: str) -> Identity:
 
 
 async def admitted(identity: Identity) -> Admission | None:
-    """The identity, if `still_allowed` has it; those who come in at the same moment ask together."""
+    """Return the identity with its rights; None if `still_allowed` rejects it.
+
+    Sockets that come in at the same moment share one check. Raises django.db.Error.
+    """
     rights = await _entering().ask(identity)
     return None if rights is None else (identity, rights)
 
 
 async def still_allowed(identities: Iterable[Identity]) -> dict[Identity, Rights]:
-    """Those whose user is active and may view calls, and whose session or token is still good.
+    """Return the rights of each identity whose user is active and may view calls, and whose session or token is valid.
 
-    Three queries for all: users, sessions, and the agents of those who are no superusers.
+    It takes three queries for all identities: users, sessions, and the agents of users who are not superusers. Raises
+    django.db.Error.
     """
     asked = set(identities)
     return await in_thread(lambda: _still_allowed(asked), "auth")
@@ -153,7 +169,10 @@ def _has_password(user: AbstractBaseUser, password_hash: str | None) -> bool:
 
 
 def _is_session_of(user: AbstractBaseUser, session: dict[str, Any]) -> bool:
-    """As Django judges with each request: an ended session is empty, a changed password changes the hash."""
+    """Tell whether this is a session of the user. An ended session is empty; a changed password changes the hash.
+
+    It checks the same as Django does at each request.
+    """
     if session.get(SESSION_KEY) != user._meta.pk.value_to_string(user):
         return False
     hashes = (user.get_session_auth_hash(), *user.get_session_auth_fallback_hash())
@@ -161,7 +180,10 @@ def _is_session_of(user: AbstractBaseUser, session: dict[str, Any]) -> bool:
 
 
 def is_own_origin(scope: dict[str, Any]) -> bool:
-    """A session cookie counts only on pages of this site, or of an origin in CSRF_TRUSTED_ORIGINS."""
+    """Tell whether a page of this site, or of an origin in CSRF_TRUSTED_ORIGINS, opens the socket.
+
+    A session cookie counts only there.
+    """
     origin, host = _header(scope, b"origin"), _header(scope, b"host")
     if not origin or not host:
         return False
@@ -172,7 +194,7 @@ def is_own_origin(scope: dict[str, Any]) -> bool:
 
 
 def is_trusted_origin(origin: str) -> bool:
-    """Whether CSRF_TRUSTED_ORIGINS has an origin. Wildcards are read by Django's middleware, as for forms."""
+    """Tell whether CSRF_TRUSTED_ORIGINS has this origin. Django's middleware reads the wildcards, as for forms."""
     forms = CsrfViewMiddleware(lambda request: HttpResponse())
     if origin in forms.allowed_origins_exact:
         return True
@@ -190,12 +212,12 @@ def is_allowed_host(host: str) -> bool:
 
 
 def echoed_subprotocol(scope: dict[str, Any]) -> str | None:
-    """`callsite.v1` where it was offered; never the bearer."""
+    """Return `callsite.v1` if the client offered it, else None; never return the sub-protocol that holds the token."""
     return SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", []) else None
 
 
 def offered_token(scope: dict[str, Any]) -> str | None:
-    """The JWT that a client shows: in the header, as a sub-protocol, or in the query."""
+    """Return the JWT that a client shows in the header, as a sub-protocol or in the query; None if it shows none."""
     scheme, _, credentials = _header(scope, b"authorization").partition(" ")
     if scheme.lower() == "bearer":
         return credentials.strip()

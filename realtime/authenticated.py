@@ -1,4 +1,4 @@
-"""The base of callsite's sockets: let users in, enforce limits, answer pings, renew tokens, close with a reason."""
+"""The base class of callsite's sockets: authentication, limits, pings, renewal of tokens, closing with a reason."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ CLOSE_GRACE_SECONDS = 5.0
 
 
 class AuthenticatedConsumer(AsyncWebsocketConsumer):
-    """A socket whose user may view calls. A subclass defines the messages that a client may send."""
+    """A socket of a user who may view calls. A subclass defines the messages that a client may send."""
 
     usage: str  # the messages a client may send; the error for any other message quotes it
     channel_layer_alias = None  # the hub and the feed hold the process's channels
@@ -41,10 +41,10 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
         return Listener(*admission, send_queue, self.close_soon, address)
 
     def on_enter(self) -> None:
-        """The client has been let in."""
+        """Start serving the client, which has just been let in."""
 
     def on_leave(self) -> None:
-        """The client is gone. Also called for a client that was accepted only to be refused with a reason."""
+        """Stop serving the client, which has left, or was accepted only to be refused with a reason."""
 
     async def handle_message(self, message: Any) -> bool:
         """Handle a client's message; return False if this socket does not know it."""
@@ -53,7 +53,10 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
     # --- connect and disconnect -------------------------------------------------------------------------------
 
     async def dispatch(self, message: dict[str, Any]) -> None:
-        """Channels' own closes old database connections in a thread per message; callsite returns them after use.
+        """Call the handler of an ASGI message.
+
+        Channels' own `dispatch` closes old database connections in a thread per message; callsite returns connections
+        after use.
 
         It buys: a socket that comes in costs 0.50 ms of CPU, with Channels' own 0.63 (docs/performance/ablation.md).
         """
@@ -70,7 +73,7 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
         except Error:
             admission = None
         if admission is None:
-            await self.close()  # before accept: the upgrade is refused with 403
+            await self.close()  # a close before `accept` refuses the upgrade with 403
             return
         identity = admission[0]
         await self.accept(auth.echoed_subprotocol(self.scope))
@@ -116,7 +119,7 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
                     self.error("INVALID_MESSAGE_FORMAT", self.usage)
 
     def pong(self, value: Any) -> None:
-        # in ASCII: the value may hold lone surrogates, which a frame cannot
+        # json.dumps escapes to ASCII: the value may hold lone surrogates, which a frame cannot carry
         try:
             text = json.dumps({"type": "pong", "ping": value}, allow_nan=False)
         except (ValueError, RecursionError):  # 1e999 reads as infinity
@@ -125,10 +128,10 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
             self.listener.send_queue.push(text)
 
     async def authenticate(self, token: Any) -> None:
-        """Take a newer token of the same user; the connection then stays open until that one expires."""
+        """Take a newer token of the same user; the connection then stays open until the newer token expires."""
         try:
             admission = await auth.identify_token(token) if isinstance(token, str) else None
-        except Error:  # the present token is not known to be invalid
+        except Error:  # stay open: nothing shows that the present token is invalid
             self.error("SUBSCRIPTION_FAILED", "The database is away. Authenticate again in a moment.")
             return
         if admission is None or admission[0].user_id != self.listener.user_id:
@@ -147,7 +150,7 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
         self.close_soon(close_code)
 
     def close_soon(self, code: int) -> None:
-        """Close after the queued texts. Where the server can, it cuts a socket that takes nothing."""
+        """Close after the queued texts. Abort a socket that takes too long for them, where the server can abort."""
         self._closing = asyncio.create_task(self._close_behind_queue(code))
 
     async def _close_behind_queue(self, code: int) -> None:

@@ -1,4 +1,4 @@
-"""A call at one moment, as far as a subscription has to know it."""
+"""The state of a call at one moment, as far as a subscription needs it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class CallState:
-    """`final_sequence_number`: the last turn that live subscribers hear; None while the call runs."""
+    """One call's state. `final_sequence_number`: the last turn that live subscribers get; None while the call runs."""
 
     call_id: int
     call_sid: str
@@ -15,7 +15,7 @@ class CallState:
     status: str
     last_sequence_number: int
     final_sequence_number: int | None
-    numbering: int = 0  # how often a merge has numbered its turns anew
+    numbering: int = 0  # how often the call's turns were renumbered
     agent_id: str = ""
 
     @property

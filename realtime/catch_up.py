@@ -1,4 +1,4 @@
-"""Reading back from the database what subscribers have not heard: gaps, resumptions, the end of a call."""
+"""Reads from the database what subscribers have not got yet: gaps, resumptions, the end of a call."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ DATABASE_RETRY_SECONDS = 1.0
 class Reader:
     """Reads for the topics and subscriptions of one hub.
 
-    `unsubscribe` ends a listener's subscription to a call; `gone` is told of a call whose row is no more; `is_of_agent`
-    is told whose call it is, before anything of it is served.
+    `unsubscribe` ends a listener's subscription to a call. The reader calls `gone` when a call's row no longer exists,
+    and `is_of_agent` with the call's agent, before it serves anything of the call.
     """
 
     def __init__(
@@ -34,7 +34,7 @@ class Reader:
         self._tasks, self._unsubscribe, self._gone, self._is_of_agent = tasks, unsubscribe, gone, is_of_agent
 
     def catch_up(self, topic: Topic) -> None:
-        """Read what this process has not heard, once for all its sockets."""
+        """Read the turns that this process has not heard, once for all its sockets, and serve them."""
         topic.stale = True
         if not topic.reading:
             topic.reading = True
@@ -59,20 +59,20 @@ class Reader:
                     topic.stale = topic.stale or not page.is_last
                     continue
                 for subscription in [s for s in topic.subscriptions if not s.behind]:
-                    # one below the head: the last turn is just being served, and has not come to this socket yet
+                    # a position below the head: the last turn is being served, and has not reached this socket yet
                     if subscription.position >= topic.head and subscription.listener.send_queue.has_room:
                         self._finish(subscription, page.completion)
                     else:
                         self.serve(subscription)
         except Call.DoesNotExist:
             self._gone(topic)
-        except Error as error:  # the sweep comes back to it
+        except Error as error:  # the next sweep reads again
             logger.warning("The database is away: %s", type(error).__name__)
         finally:
             topic.reading = False
 
     def serve(self, subscription: Subscription) -> None:
-        """Serve a subscription from the database, at its socket's own pace, until it is level with its call."""
+        """Serve a subscription from the database, at its socket's own pace, until it has caught up with its call."""
         if not subscription.behind:
             subscription.behind = True
             self._tasks.spawn(self._serve_pages(subscription))
@@ -80,7 +80,7 @@ class Reader:
     async def _serve_pages(self, subscription: Subscription) -> None:
         while subscription.behind and not subscription.over:
             try:
-                async with subscription.listener.one_page:  # at a time, however many subscriptions are behind
+                async with subscription.listener.one_page:  # one page at a time per socket
                     await self._serve_page(subscription)
             except Call.DoesNotExist:
                 self._gone(subscription.topic)
@@ -118,7 +118,7 @@ class Reader:
             subscription.behind = False
 
     def _finish(self, subscription: Subscription, completion: tuple[str, str]) -> None:
-        """The call has ended, and every turn was served: the pair, and the subscription is over."""
+        """Send the completion pair and end the subscription: the call has ended, and every turn was served."""
         for text in completion:
             subscription.listener.send_queue.push(text)
         self._unsubscribe(subscription.listener, subscription.topic.call_id)

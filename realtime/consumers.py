@@ -1,4 +1,4 @@
-"""The two WebSockets: the turns of calls, from the hub, and the list of calls, from the feed."""
+"""The two WebSockets: one sends the turns of calls, from the hub; the other sends the list of calls, from the feed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from realtime.send_queue import SendQueue
 
 
 class TranscriptionConsumer(AuthenticatedConsumer):
-    """`/ws/calls/transcriptions`. docs/websocket.md describes its messages."""
+    """The socket `/ws/calls/transcriptions`. docs/websocket.md describes its messages."""
 
     usage = 'Send {"subscribe": id}, {"unsubscribe": id} or {"ping": any}.'
 
@@ -68,7 +68,11 @@ class TranscriptionConsumer(AuthenticatedConsumer):
         self.listener.send(UnsubscribeConfirmed(identifier=identifier))
 
     async def _subscribed_call(self, identifier: str) -> int | None:
-        """The id of the subscription's call, which may have got its conversation_id after it was subscribed to."""
+        """Return the id of the call that a client unsubscribes from; None if it is not known.
+
+        The call may have got its conversation_id after the client subscribed, so the database is asked too. Raises
+        django.db.Error.
+        """
         call_id = self.listener.subscription_to(identifier)
         if call_id is None and any(s.conversation_id is None for s in self.listener.subscriptions.values()):
             with contextlib.suppress(Call.DoesNotExist):
@@ -81,7 +85,7 @@ class TranscriptionConsumer(AuthenticatedConsumer):
 
 
 class CallsConsumer(AuthenticatedConsumer):
-    """`/ws/calls`. docs/websocket.md describes its messages."""
+    """The socket `/ws/calls`. docs/websocket.md describes its messages."""
 
     usage = 'Send {"snapshot": true} or {"ping": any}.'
     listener: Watcher

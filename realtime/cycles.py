@@ -1,4 +1,4 @@
-"""Background work of an event loop: tasks that run to their end, and rounds that go on for ever. What fails says so."""
+"""Background work of an event loop: tasks that run to their end, and endless rounds. Failures are logged."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ AFTER_FAILURE_SECONDS = 1.0
 
 
 class Tasks:
-    """Tasks that nobody waits for. They are kept until they end; asyncio itself would let them be collected."""
+    """Keeps a reference to each background task until it ends: asyncio alone lets a task be garbage-collected."""
 
     def __init__(self) -> None:
         self._running: set[asyncio.Task[None]] = set()
@@ -32,7 +32,7 @@ class Tasks:
 
 
 async def forever(work: Callable[[], Awaitable[None]]) -> None:
-    """Do `work` in rounds. Whatever goes wrong in one, there is a next: the promise to subscribers hangs on it."""
+    """Run `work` in endless rounds. After an error the next round follows: the promise to subscribers depends on it."""
     while True:
         try:
             await work()

@@ -1,9 +1,9 @@
-"""This process's membership in the channel layer: one channel in one group, whatever state Redis is in.
+"""The membership of this process in the channel layer: one channel in one group, whatever state Redis is in.
 
-What arrives is a doorbell, not the truth: a message that is lost, or not understood, is read from the database.
+A message is a doorbell, not the truth: where a message is lost or not understood, callsite reads the database.
 
-A process hears its own notices directly. It saves no CPU, but time: from POST to receipt takes 1.4 times as long by way
-of Redis (docs/performance/ablation.md), and without Redis up to 2 s.
+A process hears its own notices directly. That saves no CPU, but time: from POST to receipt takes 1.4 times as long by
+way of Redis (docs/performance/ablation.md), and without Redis up to 2 s.
 """
 
 from __future__ import annotations
@@ -23,37 +23,37 @@ from realtime.publisher import GROUP, LAYER_ERRORS, own_doorbells, sender
 logger = logging.getLogger(__name__)
 TIMEOUT_SECONDS = 1.0
 RETRY_SECONDS = 1.0
-STRAY_SECONDS = 0.05  # after what is no message: an error that comes at once, again and again, must cost little
+STRAY_SECONDS = 0.05  # after an unreadable message: an error that repeats at once must cost little CPU
 JOIN_AGAIN_SECONDS = 30.0
-OWN_BATCHES = 1_000  # that may wait; what comes on top is read from the database
-SILENT_SECONDS = 60.0  # between two lines about messages that were not understood
+OWN_BATCHES = 1_000  # that may wait; a batch above the limit is dropped, and its changes are read from the database
+SILENT_SECONDS = 60.0  # between two log lines about messages that were not understood
 
 
 class Ear(Protocol):
-    """Who hears the doorbell: the hub and the feed."""
+    """An object that hears the doorbell: the hub, or a feed."""
 
     async def heard(self, notice: Notice) -> None:
-        """A change that this process or another one published."""
+        """Take a change that this process or another one published."""
 
     def joined(self) -> None:
-        """The layer has begun (or begun again) to send: what was published before was not heard."""
+        """Learn that the layer has begun (or begun again) to send: notices published before were not heard."""
 
 
 class Doorbell:
-    """While it has ears, it hands each of them every notice of this process, and of the channel layer, once."""
+    """Hands every notice, of this process and of the channel layer, to each of its ears once."""
 
     def __init__(self) -> None:
         self._ears: list[Ear] = []
         self._changed = asyncio.Event()
         self._member = asyncio.Event()
-        self._given_up = False  # somebody waited in vain: the next ones need not, until it is back
+        self._given_up = False  # a caller waited in vain: later callers do not wait until the layer is back
         self._channel: str | None = None
         self._own: asyncio.Queue[Sequence[Notice]] = asyncio.Queue(OWN_BATCHES)
         self._complained_at = float("-inf")
         self._tasks: list[asyncio.Task[None]] = []
 
     def add(self, ear: Ear) -> None:
-        """Ring for `ear` from now on. With the first one the process joins the layer, as soon as it can."""
+        """Ring for `ear` from now on. With the first ear, the process joins the layer as soon as it can."""
         self._ears.append(ear)
         own_doorbells.add(self._ring)
         self._changed.set()
@@ -61,7 +61,7 @@ class Doorbell:
             self._tasks = [asyncio.create_task(work()) for work in (self._keep_membership, self._hear_own)]
 
     def remove(self, ear: Ear) -> None:
-        """Ring for `ear` no more. With the last one the process leaves the layer."""
+        """Stop ringing for `ear`. Without ears, the process leaves the layer."""
         self._ears.remove(ear)
         if not self._ears:
             own_doorbells.discard(self._ring)
@@ -81,7 +81,7 @@ class Doorbell:
     def is_member(self) -> bool:
         return self._member.is_set()
 
-    # --- what is heard ----------------------------------------------------------------------------------------
+    # --- notices ----------------------------------------------------------------------------------------------
 
     def _ring(self, notices: Sequence[Notice]) -> None:
         with contextlib.suppress(asyncio.QueueFull):
@@ -98,14 +98,14 @@ class Doorbell:
             except LAYER_ERRORS as error:
                 logger.warning("The channel layer is away: %s", type(error).__name__)
                 await asyncio.sleep(RETRY_SECONDS)
-            except Exception as error:  # noqa: BLE001  (bytes that are no message, say)
+            except Exception as error:  # noqa: BLE001  (for example bytes that are no message)
                 self._complain(error)
                 await asyncio.sleep(STRAY_SECONDS)
             else:
                 await self._hear(self._notices_of_others(batch))
 
     def _notices_of_others(self, batch: Any) -> Sequence[Notice]:
-        """Those of a batch from another process; our own were heard already."""
+        """Return the notices of another process's batch; none of an own batch, which was heard directly."""
         try:
             own = sender()
             return [] if own is not None and batch.get("from") == own else list(batch["messages"])
@@ -122,7 +122,7 @@ class Doorbell:
                     self._complain(error)
 
     def _complain(self, error: Exception) -> None:
-        """Say that a message was not understood, and then be silent for a while: there may be thousands."""
+        """Log that a message was not understood, at most once per SILENT_SECONDS: there may be thousands."""
         now = asyncio.get_running_loop().time()
         if now - self._complained_at > SILENT_SECONDS:
             self._complained_at = now
@@ -152,7 +152,7 @@ class Doorbell:
             await asyncio.sleep(RETRY_SECONDS)
 
     async def _join(self) -> None:
-        """Also when we are a member already: a layer that keeps memberships in Redis forgets them with it."""
+        """Join the group, even as a member: a layer that keeps memberships in Redis forgets them when Redis does."""
         layer = get_channel_layer()
         if self._channel is None:
             self._channel = await layer.new_channel()

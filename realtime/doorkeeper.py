@@ -1,4 +1,4 @@
-"""Keeps sockets that are open to what their users may hear: they may be signed out, or limited to other agents."""
+"""Keeps open sockets within the rights of their users, who may be signed out, or limited to other agents."""
 
 from __future__ import annotations
 
@@ -16,21 +16,25 @@ CLOSE_NOT_AUTHENTICATED = 4401
 
 
 def not_found(identifier: str) -> ErrorFrame:
-    """What a client is told whose subscription ends, as its call is not there any more, or not for this user."""
+    """Return the frame that ends a subscription whose call was deleted, or is no longer visible to the user."""
     text = "The call was deleted, or you may not see it any more."
     return ErrorFrame(message=text, code="CALL_NOT_FOUND", identifier=identifier)
 
 
 class Doorkeeper:
-    """`unsubscribe` ends a listener's subscription to a call."""
+    """Closes sockets and ends subscriptions that the user's rights do not allow any more.
+
+    `unsubscribe` ends a listener's subscription to a call.
+    """
 
     def __init__(self, unsubscribe: Callable[[Listener, int], None]) -> None:
         self._unsubscribe = unsubscribe
 
     async def check(self, listeners: Collection[Listener]) -> None:
-        """Close the sockets of those who may not listen any more, and those that take nothing.
+        """Close the sockets of users who may not listen any more, and sockets that take nothing for STALLED_SECONDS.
 
-        Who may hear the calls of other agents than before loses what is not among them.
+        A listener whose agents changed loses its subscriptions to the calls of other agents. Without the database,
+        nothing is checked.
         """
         asked = {listener.identity for listener in listeners}
         try:
@@ -50,7 +54,7 @@ class Doorkeeper:
                 listener.close(CLOSE_TRY_AGAIN_LATER)
 
     def is_of_agent(self, topic: Topic, agent_id: str) -> None:
-        """Whose call it is. Where that is new, the subscriptions of those who may not hear it any more end."""
+        """Set the agent of a topic's call. If it changed, end the subscriptions of listeners who may not hear it."""
         if topic.agent_id != agent_id:
             topic.agent_id = agent_id
             for subscription in list(topic.subscriptions):
@@ -63,7 +67,7 @@ class Doorkeeper:
                 self._end_unless_allowed(subscription)
 
     def _end_unless_allowed(self, subscription: Subscription) -> None:
-        """End it, and it alone, if its listener may not hear the call any more. A doubtful agent is looked at later."""
+        """End this subscription if its listener may not hear the call. Where the agent is in doubt, check later."""
         listener, topic = subscription.listener, subscription.topic
         if topic.agent_id is not None and not listener.may_hear(topic.agent_id):
             self._unsubscribe(listener, topic.call_id)

@@ -1,4 +1,4 @@
-"""Who reads next: users take turns at a few threads, so that no user's many reads make another user wait."""
+"""A fair queue for a few threads: users take turns, so that no user's many reads make another user wait."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from collections import Counter, deque
 from collections.abc import Hashable
 
-_Waiting = dict[Hashable, deque[asyncio.Future[None]]]  # by user, in the order in which the users get their turn
+_Waiting = dict[Hashable, deque[asyncio.Future[None]]]  # by user; users get their turn in this order
 
 
 class FairQueue:
-    """The places that a few threads offer. What waits is bounded by the sockets: each asks for one thing at a time.
+    """Gives out the places of a few threads. The number of sockets limits the queue: each asks for one place at a time.
 
-    Users take turns. Look-ups, which are short, go before pages of turns, but each of the two leaves a thread to the
-    other. A user has at most half of the threads, and reads one page at a time.
+    Users take turns. Look-ups, which are short, go before pages of turns, but each kind leaves one thread to the other.
+    A user has at most half of the threads, and reads one page at a time.
     """
 
     def __init__(self, threads: int) -> None:
@@ -24,14 +24,14 @@ class FairQueue:
         self._waiting: dict[bool, _Waiting] = {False: {}, True: {}}  # look-ups, then pages
 
     async def take(self, user: Hashable, *, page: bool) -> None:
-        """Wait for a place; `give_back` frees it."""
+        """Wait for a place. The caller frees the place with `give_back`."""
         place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting[page].setdefault(user, deque()).append(place)
         self._admit()
         try:
             await place
         except asyncio.CancelledError:
-            if not place.cancelled():  # it was admitted a moment before
+            if not place.cancelled():  # the user was admitted just before the cancellation
                 self.give_back(user, page=page)
             raise
 
@@ -45,13 +45,13 @@ class FairQueue:
         self._admit()
 
     def _admit(self) -> None:
-        """Give places to all that may have one now."""
+        """Give free places to all waiting reads that may have one now."""
         while self._by_user.total() < self._threads and (found := self._next()) is not None:
             user, page = found
             places = self._waiting[page].pop(user)
             place = places.popleft()
             if places:
-                self._waiting[page][user] = places  # behind the others
+                self._waiting[page][user] = places  # this user goes behind the others
             if not place.cancelled():
                 place.set_result(None)
                 self._by_user[user] += 1

@@ -1,8 +1,8 @@
-"""The feed: this process's list of calls, its watchers, and the versions that they got. One for each set of agents.
+"""The feed: the list of calls of one set of agents, the sockets that watch it, and the versions that they got.
 
-The channel layer is a doorbell. The feed reads the calls that it names from the database, once for all watchers,
+The channel layer is a doorbell. The feed reads the calls that a notice names from the database, once for all watchers,
 encodes each new version once, and sends it. Every 2 seconds it compares the whole list with the database, version by
-version. There is no cursor that a late commit could slip behind, so a change that the layer lost arrives late and is
+version. It has no cursor that a late commit could slip behind, so a change that the layer lost arrives late and is
 never lost. Without watchers the feed does nothing.
 """
 
@@ -35,12 +35,12 @@ SETTLE_SECONDS = 0.3
 SWEEP_SECONDS = (1.5, 2.0)
 DATABASE_RETRY_SECONDS = 0.5
 REMEMBERED = 300  # ended calls that the feed still compares after they left the list
-RECENT = timedelta(minutes=10)  # an ended call that the feed did not know is news if it was saved this recently
+RECENT = timedelta(minutes=10)  # an ended call that the feed did not know is sent if it was saved this recently
 
 
 @dataclass(eq=False, slots=True)
 class Watcher(Listener):
-    """One socket that watches the list. `number` counts its messages. While it `waits`, it will get a snapshot next."""
+    """A socket that watches the list. `number` counts its messages. While `waits`, its next message is a snapshot."""
 
     number: int = 0
     waits: bool = True
@@ -51,7 +51,7 @@ class Watcher(Listener):
             self.send(ListHeartbeat(number=self.number, totals=self.feed.totals))
 
     def take_rights(self, rights: Rights) -> None:
-        """With other agents the watcher moves to their feed, whose snapshot comes next."""
+        """Set the rights. If the agents changed, move the watcher to their feed, which sends it a snapshot."""
         self.rights = rights
         if self.feed is not None and self.feed.agents != rights.agents:
             self.feed.leave(self)
@@ -69,14 +69,14 @@ class Watcher(Listener):
 
 @dataclass(slots=True)
 class Told:
-    """The version of a call that the watchers have. `text` is None if the feed did not read the call."""
+    """The version of a call that the watchers have. `text` is its JSON; None if the feed has not read the call."""
 
     version: Version
     text: str | None = None
 
 
 class Feed:
-    """Reads, compares and sends the calls of some agents while it has watchers."""
+    """Reads, compares and sends the calls of `agents` (None: all calls) while it has watchers."""
 
     def __init__(self, agents: Agents = None) -> None:
         self.agents = agents
@@ -116,7 +116,7 @@ class Feed:
                 del _feeds()[self.agents]
 
     def ask(self, watcher: Watcher) -> None:
-        """Send the watcher a snapshot that is read from now on. Until then it gets no changes."""
+        """Send the watcher a snapshot in the next round, read from now on. Until then the watcher gets no changes."""
         watcher.waits = True
         self._asking.add(watcher)
         self._news.set()
@@ -150,7 +150,7 @@ class Feed:
                 self._rung |= rung
                 self._asking |= asking & self.watchers
                 self._sweep_at = 0.0
-        await asyncio.sleep(COALESCE_SECONDS)  # notices come in groups: one read serves all that came meanwhile
+        await asyncio.sleep(COALESCE_SECONDS)  # notices come in groups: one read serves all notices of this time
 
     async def _wait_for_news(self) -> None:
         try:
@@ -160,7 +160,7 @@ class Feed:
             pass
 
     def joined(self) -> None:
-        """The channel layer has begun to send. Compare once more, soon, for changes committed just before."""
+        """Compare once more, soon: the channel layer has begun to send, and does not send changes committed before."""
         self._loop.call_later(SETTLE_SECONDS, self._look_again)
 
     def _look_again(self) -> None:
@@ -168,7 +168,7 @@ class Feed:
         self._news.set()
 
     async def _compare(self, rung: set[int]) -> Listing:
-        """Compare the list with the database, and send the calls whose version differs."""
+        """Compare the list with the database, send the calls whose version differs, and return the list."""
         listing = await feed_queries.listing(rung | self._told.keys(), self.agents)
         self.totals = listing.totals
         listed, old = set(listing.calls), timezone.now() - RECENT
@@ -176,7 +176,7 @@ class Feed:
         for call_id, version in listing.versions.items():
             told = self._told.get(call_id)
             if told is None and call_id not in rung and version.ended and version.updated_at < old:
-                self._told[call_id] = Told(version)  # it came into view: the feed began, or calls were deleted
+                self._told[call_id] = Told(version)  # old, newly in view: the feed began, or calls were deleted
             elif told is None or told.version != version:
                 needed.add(call_id)
         needed |= {call_id for call_id in listed if (told := self._told.get(call_id)) and told.text is None}
@@ -197,7 +197,7 @@ class Feed:
                 continue
             renamed = told is not None and told.version.call_sid != version.call_sid
             for watcher in self.watchers:
-                if renamed:  # only a snapshot takes the former name away
+                if renamed:  # only a snapshot removes the former name
                     self.ask(watcher)
                 elif not watcher.waits:
                     self._send_change(watcher, text)
@@ -216,7 +216,7 @@ class Feed:
             self._send_snapshot_later(watcher)
 
     def _send_snapshot_later(self, watcher: Watcher) -> None:
-        """Send a slow watcher the present list once it has taken what waits, instead of a longer queue."""
+        """Send a slow watcher the present list after it has taken its queued texts, instead of a longer queue."""
         watcher.waits = True
         self._tasks.spawn(self._ask_when_drained(watcher))
 
@@ -228,7 +228,7 @@ class Feed:
     # --- forgetting -------------------------------------------------------------------------------------------------
 
     def _forget(self, gone: set[int]) -> None:
-        """Calls were deleted. There is no message for that, so the watchers get a snapshot."""
+        """Forget deleted calls. There is no message for a deletion, so the watchers get a snapshot."""
         told = [self._told.pop(call_id) for call_id in gone]
         if any(call.text is not None for call in told):
             for watcher in self.watchers:
@@ -241,10 +241,10 @@ class Feed:
             del self._told[call_id]
 
 
-_feeds: PerLoop[dict[Agents, Feed]] = PerLoop(dict)  # those that have watchers; in a server, of the process
+_feeds: PerLoop[dict[Agents, Feed]] = PerLoop(dict)  # the feeds with watchers; in a server, per process
 
 
 def feed_of(agents: Agents) -> Feed:
-    """The feed of all who may see the calls of these agents."""
+    """Return the feed for all users who may see the calls of exactly these agents; make it if there is none."""
     feeds = _feeds()
     return feeds.get(agents) or feeds.setdefault(agents, Feed(agents))

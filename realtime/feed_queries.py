@@ -1,6 +1,6 @@
 """The queries of the feed: which calls are on the list, their versions, and their rows.
 
-Versions are small and read often. Rows are read only where a version is new.
+Versions are small and read often. A row is read only where its version is new.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ IN_PROGRESS_LIMIT = 1_000
 ENDED_LIMIT = 50
 NEWEST_LIMIT = 200
 ENDED = (Call.Status.COMPLETED, Call.Status.FAILED)
-COUNTED_UP_TO = 10_000  # more costs more: the totals are read every two seconds
+COUNTED_UP_TO = 10_000  # a limit on the cost: the totals are read every two seconds
 LAST_TURN_CHARACTERS = 200
 
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """Two versions differ if anything of the call differs: every write of a call sets `updated_at`."""
+    """The version of a call. Two versions differ if anything of the call differs: every write sets `updated_at`."""
 
     call_sid: str
     status: str
@@ -46,10 +46,11 @@ class Version:
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """`calls`: the calls of a snapshot, in its order. `window`: these, and the newest by id whatever their status.
+    """The list of calls as it is in the database, of the calls that the watchers may see.
 
-    `versions`: of the window, and of the other calls that the caller named. `totals`: of all calls, in the list or not.
-    All of it is of the calls that the watchers may see.
+    `calls`: the ids of a snapshot's calls, in its order. `window`: these calls, and the newest by id whatever their
+    status. `versions`: the versions of the window, and of the other calls that the caller named. `totals`: the numbers
+    of all calls, in the list or not.
     """
 
     calls: list[int]
@@ -59,7 +60,7 @@ class Listing:
 
 
 class Row(NamedTuple):
-    """A call of the list; `text` is its JSON, which all feeds share."""
+    """A call of the list. `text` is its JSON, which all feeds share."""
 
     call_id: int
     version: Version
@@ -68,14 +69,15 @@ class Row(NamedTuple):
 
 
 async def listing(known: set[int], agents: Agents) -> Listing:
-    """Read the present list of the calls of these agents. It has the versions of all `known` calls of theirs, also of
-    those that left the list.
+    """Read the present list of the calls of these agents. Raises django.db.Error.
+
+    It has the versions of all their `known` calls, also of calls that left the list.
     """
     return await in_thread(lambda: _listing(known, agents), "feed")
 
 
 async def rows(call_ids: Iterable[int]) -> list[Row]:
-    """Read these calls, of whichever agent. Feeds that ask at the same moment share one query."""
+    """Read these calls, of all agents. Feeds that ask at the same moment share one query. Raises django.db.Error."""
     ids = frozenset(call_ids)
     return (await _reading().ask(ids) or []) if ids else []
 
@@ -90,9 +92,9 @@ _reading = PerLoop(lambda: Together(_read_rows))
 
 
 def _listing(known: set[int], agents: Agents) -> Listing:
-    """Calls in progress are read first: a call that ends between the queries is in both results, never in none.
+    """Read calls in progress first: a call that ends between the queries is then in both results, never in neither.
 
-    The newest by id catch a call that begins and ends between two comparisons. Each query walks an index.
+    The newest calls by id catch a call that begins and ends between two comparisons. Each query walks an index.
     """
     fields = ("pk", "call_sid", "status", "last_sequence_number", "updated_at")
     calls = visible(Call.objects.order_by(), agents)
@@ -110,7 +112,7 @@ def _listing(known: set[int], agents: Agents) -> Listing:
 
 
 def _counted(agents: Agents, *statuses: str) -> int:
-    """The number of calls with one of these statuses; of all agents from the index alone."""
+    """Count the calls with one of these statuses, up to COUNTED_UP_TO; for all agents from the index alone."""
     calls = visible(Call.objects.order_by().filter(status__in=statuses), agents)
     return calls.values("pk")[:COUNTED_UP_TO].count()
 

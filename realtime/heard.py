@@ -1,4 +1,4 @@
-"""What was heard of calls that nobody listened to: whether a state that was just read may be older than that."""
+"""A memory of notices about calls without listeners: it tells whether a state that was just read may be out of date."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ REMEMBERED_CALLS = 10_000
 
 
 class Heard:
-    """Counts what is heard of calls without a listener. A `moment` is a count."""
+    """Counts the notices about calls without a listener. A `moment` is a count."""
 
     def __init__(self) -> None:
-        self._count = self._forgotten = 0  # of moments below `_forgotten` nothing is known any more
-        self._last: dict[int, int] = {}  # by call
+        self._count = self._forgotten = 0  # nothing is known any more about moments below `_forgotten`
+        self._last: dict[int, int] = {}  # the moment of the latest notice, by call id
 
     def moment(self) -> int:
         return self._count
@@ -23,5 +23,5 @@ class Heard:
         self._count += 1
 
     def nothing_since(self, moment: int, call_id: int) -> bool:
-        """Whether nothing was heard of the call since then; where that is not known any more, False."""
+        """Tell whether no notice of the call came since the moment; False where that is not known any more."""
         return moment >= self._forgotten and self._last.get(call_id, -1) < moment

@@ -1,9 +1,9 @@
-"""The hub: what one process holds of who listens to what, up to where; fan-out and catch-up.
+"""The hub: the listeners of one process, the calls they listen to, and up to where; fan-out and catch-up.
 
-A process joins the channel layer once and gets each message once. The layer is only a doorbell: numbers show a gap or
-a repeat, and every 2 seconds the hub compares its calls with the database, in one query, and serves what the layer
-lost. So a subscriber has every turn, in order and once, whatever happens to Redis or to the process that took the
-webhook.
+A process joins the channel layer once and gets each message once. The layer is only a doorbell: sequence numbers show
+a gap or a repeat, and every 2 seconds the hub compares its calls with the database, in one query, and serves what the
+layer lost. So a subscriber gets every turn, in order and once, whatever happens to Redis or to the process that took
+the webhook.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ DATABASE_RETRY_SECONDS = 1.0
 
 
 class Hub:
-    """Works while there are listeners; with nobody there it does nothing."""
+    """Serves the listeners of this process. Without listeners it does nothing."""
 
     def __init__(self) -> None:
         self.listeners: set[Listener] = set()
@@ -50,7 +50,7 @@ class Hub:
         self.doorkeeper = Doorkeeper(self.unsubscribe)
         self._reader = Reader(self._tasks, self.unsubscribe, self._gone, self.doorkeeper.is_of_agent)
 
-    # --- who is here ------------------------------------------------------------------------------------------
+    # --- listeners --------------------------------------------------------------------------------------------
 
     def enter(self, listener: Listener) -> None:
         self.listeners.add(listener)
@@ -63,7 +63,7 @@ class Hub:
         for call_id in list(listener.subscriptions):
             self.unsubscribe(listener, call_id)
         listener.send_queue.close()
-        if listener not in self.listeners:  # it was told why it may not come in
+        if listener not in self.listeners:  # it was refused and never entered
             return
         self.listeners.remove(listener)
         self._connections[listener.user_id] -= 1
@@ -93,9 +93,9 @@ class Hub:
         """Confirm, then serve every turn above `after` (None: above the newest), then the completion pair.
 
         The process joins the channel layer before it reads the state that it confirms, so no turn can be committed
-        unseen between the two. `state` is that state where it was read after `since`, a `moment` of this hub, and
-        nothing has been heard of the call meanwhile; else it is read again. `moved`: the call that the client listened
-        to became part of this one. Raises django.db.Error; Call.DoesNotExist, also where the client may not hear it.
+        unseen between the two. `state` is confirmed as it is if it was read after `since`, a `moment` of this hub, and
+        no notice of the call came meanwhile; else it is read again. `moved`: the call that the client listened to was
+        merged into this one. Raises django.db.Error; Call.DoesNotExist, also where the client may not hear the call.
         """
         topic = self.topics.setdefault(state.call_id, Topic(state))
         topic.users += 1
@@ -104,7 +104,7 @@ class Hub:
                 await self._doorbell.ready()
                 try:
                     state = await replay.state(state.call_id)
-                except Call.DoesNotExist:  # deleted, or it became part of another call just now
+                except Call.DoesNotExist:  # it was deleted, or merged into another call, just now
                     state = await replay.find(identifier)
                     await self.subscribe(listener, state, identifier, after, moved=moved)
                     return
@@ -113,7 +113,7 @@ class Hub:
             self._release(topic)
 
     def moment(self) -> int | None:
-        """A mark for `subscribe`: what is read from now on, and not heard of, is current. None: we would not hear."""
+        """Return a mark for `subscribe`, as its `since`; None while this process is not in the channel layer."""
         return self._unserved.moment() if self._doorbell.is_member else None
 
     def _is_current(self, call_id: int, since: int | None) -> bool:
@@ -128,7 +128,7 @@ class Hub:
     def _admit(
         self, listener: Listener, topic: Topic, state: CallState, identifier: str, after: int | None, *, moved: bool
     ) -> None:
-        """From the confirmation to the first turn nothing is awaited: what comes meanwhile comes after."""
+        """Confirm and subscribe, without an `await` in between: a turn that comes meanwhile is served afterwards."""
         if not listener.may_hear(state.agent_id):
             raise Call.DoesNotExist
         if topic.agent_id != state.agent_id:
@@ -156,10 +156,10 @@ class Hub:
         if topic.users == 0 and self.topics.get(topic.call_id) is topic:
             del self.topics[topic.call_id]
 
-    # --- what comes in ----------------------------------------------------------------------------------------
+    # --- notices ----------------------------------------------------------------------------------------------
 
     def joined(self) -> None:
-        """The channel layer has begun to send; what was published a moment before is not heard."""
+        """Compare soon: the channel layer has begun to send, and notices published just before are not heard."""
         self._tasks.spawn(self._settle())
 
     async def heard(self, notice: Notice) -> None:
@@ -185,10 +185,10 @@ class Hub:
         for subscription in late:
             self._reader.serve(subscription)
 
-    # --- what happens by the clock ----------------------------------------------------------------------------
+    # --- by the clock -----------------------------------------------------------------------------------------
 
     async def _settle(self) -> None:
-        """Redis takes our SUBSCRIBE on one connection and others' PUBLISH on another: look once more, soon."""
+        """Compare after a moment: Redis takes our SUBSCRIBE on one connection and others' PUBLISH on another."""
         await asyncio.sleep(SETTLE_SECONDS)
         await self._compare()
 
@@ -198,7 +198,7 @@ class Hub:
         await self.doorkeeper.check(self.listeners)
 
     async def _compare(self) -> None:
-        """Compare all calls with the database, in one query, and read what was lost."""
+        """Compare all calls that have listeners with the database, in one query, and read the turns that were lost."""
         if not self.topics:
             return
         asked = dict(self.topics)
@@ -222,7 +222,7 @@ class Hub:
                 self._reader.catch_up(topic)
 
     def _gone(self, topic: Topic) -> None:
-        """The row of a call is no more: its listeners follow it into the call that it became part of, if it did."""
+        """Handle a call whose row no longer exists: its listeners follow it into the call that it was merged into."""
         for subscription in list(topic.subscriptions):
             self.unsubscribe(subscription.listener, topic.call_id)
             self._tasks.spawn(self._follow(subscription.listener, subscription.identifier))
@@ -246,4 +246,4 @@ class Hub:
             listener.beat()
 
 
-current_hub = PerLoop(Hub)  # in a server, of the process
+current_hub = PerLoop(Hub)  # in a server, one per process

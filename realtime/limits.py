@@ -6,7 +6,7 @@ import time
 
 
 class Rate:
-    """At most `per_second` messages per second; one second's worth may come at once. 0: no limit."""
+    """Allows at most `per_second` messages per second; one second's worth may come at once. 0: no limit."""
 
     def __init__(self, per_second: int) -> None:
         self._per_second = per_second

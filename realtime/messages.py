@@ -23,7 +23,7 @@ class Frame(msgspec.Struct, tag_field="type", kw_only=True):
 
 
 def encode(part: msgspec.Struct | dict[str, Any]) -> str:
-    """The text of a frame, or of a part of one."""
+    """Return the JSON text of a frame, or of a part of a frame."""
     return msgspec.json.encode(part).decode()
 
 
@@ -56,7 +56,7 @@ class UnsubscribeConfirmed(Frame, tag="unsubscribe_confirmed"):
 
 
 class Transcription(Frame, tag="transcription"):
-    """A turn."""
+    """A turn of a call."""
 
     conversation_id: str | None
     call_sid: str
@@ -92,7 +92,7 @@ class CallStatus(Frame, tag="call_status"):
 
 
 class ToldCall(msgspec.Struct, kw_only=True):
-    """What the list and the end of a call both tell of it, its secrets masked."""
+    """The fields of a call that ListedCall and CallData share, with secrets masked."""
 
     status: str
     driver_id: str
@@ -107,14 +107,14 @@ class ToldCall(msgspec.Struct, kw_only=True):
 
 
 class CallData(ToldCall, kw_only=True):
-    """What is known of a call that has ended."""
+    """The data of a call that has ended."""
 
     analysis_data: Any
     metadata: Any
 
 
 class CallCompleted(Frame, tag="call_completed"):
-    """The second of the two."""
+    """The second of the two frames that end every subscription to a call."""
 
     conversation_id: str | None
     call_sid: str
@@ -139,7 +139,7 @@ class CallCompleted(Frame, tag="call_completed"):
 
 
 class Reset(Frame, tag="reset"):
-    """What the client has is no part of the call any more: what follows is everything from 1."""
+    """Tells the client to drop the turns that it has: all turns of the call follow, from number 1."""
 
     identifier: str
     call_sid: str
@@ -152,7 +152,7 @@ class Reset(Frame, tag="reset"):
 
 
 class Heartbeat(Frame, tag="heartbeat"):
-    calls: dict[str, int]  # for each subscription, by call_sid, the number of the newest turn that was sent
+    calls: dict[str, int]  # the number of the newest turn that was sent, by the call_sid of each subscription
 
 
 class Pong(Frame, tag="pong"):
@@ -171,7 +171,7 @@ ErrorCode = Literal[
 
 
 class ErrorFrame(Frame, tag="error"):
-    """`identifier`: of the subscription that ends by an error which answers no request."""
+    """An error. `identifier` names a subscription that ends with it; it is unset in an error that answers a request."""
 
     message: str
     code: ErrorCode
@@ -185,7 +185,7 @@ class LastTurn(msgspec.Struct):
 
 
 class ListedCall(ToldCall, kw_only=True):
-    """A call in the list. It is encoded once for all who watch."""
+    """A call in the list, encoded once for all watchers."""
 
     agent_id: str
     agent_name: str
@@ -199,7 +199,7 @@ class ListedCall(ToldCall, kw_only=True):
 
 
 class Totals(msgspec.Struct, frozen=True):
-    """All calls that there are, in the list or not. A number that equals `counted_up_to` means that many or more."""
+    """The numbers of all calls, in the list or not. A number equal to `counted_up_to` means that many or more."""
 
     in_progress: int
     ended: int
@@ -209,7 +209,7 @@ class Totals(msgspec.Struct, frozen=True):
 class Snapshot(Frame, tag="snapshot"):
     number: int
     totals: Totals
-    calls: list[msgspec.Raw]  # the whole list, each a ListedCall
+    calls: list[msgspec.Raw]  # the whole list; each is an encoded ListedCall
 
 
 class CallChanged(Frame, tag="call_changed"):
@@ -223,10 +223,10 @@ class ListHeartbeat(Frame, tag="heartbeat"):
 
 
 class Notice(TypedDict):
-    """A change of a call. `turn`: a new turn, as a Transcription; `ended`: the call has ended; `merged`: it became one
-    with another row, or its turns are numbered anew; `changed`: all else.
+    """A change of a call. `turn`: a new turn, as a Transcription; `ended`: the call has ended; `merged`: the call was
+    merged with another row, or its turns were renumbered; `changed`: any other change.
 
-    Another version of callsite may read it during a deployment: fields are added, and never change their meaning.
+    Another version of callsite may read it during a deployment: fields may be added, but never change their meaning.
     """
 
     type: Literal["turn", "ended", "merged", "changed"]
@@ -235,7 +235,7 @@ class Notice(TypedDict):
 
 
 def turn_notice(turn: RecordedTurn) -> Notice:
-    """Turns of a call that has ended are pushed to nobody: they only change it."""
+    """Return the notice of a new turn. A turn of an ended call is pushed to nobody: it only changes the call."""
     if turn.call.ended:
         return {"type": "changed", "call_id": turn.call.pk}
     told = msgspec.to_builtins(Transcription.of(turn, turn.call))
@@ -246,5 +246,5 @@ def call_notice(call_id: int, *, ended: bool) -> Notice:
     return {"type": "ended" if ended else "changed", "call_id": call_id}
 
 
-# What one process publishes at once; `from` is its mark, by which it knows that it has heard these notices already.
+# The notices that a process publishes at once. `from` is the id of the process, which skips its own batches by it.
 Batch = TypedDict("Batch", {"type": Literal["batch"], "from": str | None, "messages": Sequence[Notice]})

@@ -1,10 +1,10 @@
-"""Publish committed changes to the channel layer, without making the writer wait.
+"""Publishes committed changes to the channel layer, without making the writer wait.
 
-All processes share one group: a hub drops notices that no socket of its own needs faster than Redis could sort them.
-In a server, one task sends the notices in order, and sends those that wait together: of a live turn of 64 posters the
-process has 0.10 ms, and 0.12 with a message each (docs/performance/ablation.md). Elsewhere (management commands, tests)
-each is sent at once. Doorbells of this process ring directly, without Redis. A layer that is away loses notices and
-nothing else, because every hub compares itself with the database.
+All processes share one group: a hub drops notices that none of its sockets needs faster than Redis could sort them.
+In a server, one task sends the notices in order, and sends waiting notices in one message: a live turn of 64 posters
+costs the process 0.10 ms, and 0.12 with a message per notice (docs/performance/ablation.md). Elsewhere (management
+commands, tests) each notice is sent at once. Doorbells of this process ring directly, without Redis. A layer that is
+away loses notices and nothing else, because every hub compares itself with the database.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Publisher:
         self._task: asyncio.Task[None] | None = None
 
     def put(self, notices: tuple[Notice, ...]) -> None:
-        """Queue notices, from any thread. A full backlog drops the oldest: its listeners read the database."""
+        """Queue notices, from any thread. A full backlog drops the oldest notices: hubs and feeds read the database."""
         self._waiting.extend(notices)
         if not self._woken:
             self._woken = True
@@ -78,7 +78,7 @@ def sender() -> str | None:
 
 
 def publish(*notices: Notice) -> None:
-    """Send notices to all hubs, from any thread. Never raises for a layer that is away."""
+    """Send notices to all hubs and feeds, from any thread. A layer that is away raises nothing."""
     publisher = _publisher
     if publisher is not None and publisher.loop.is_running():
         with contextlib.suppress(RuntimeError):  # the loop is closing: the process ends

@@ -1,6 +1,6 @@
-"""Read back from the database what a call has said so far, in threads of realtime's own.
+"""Reads the state and the turns of calls from the database, in threads of realtime's own.
 
-Everything a subscriber ever gets can be read back with these functions; the channel layer only tells when.
+Everything that a subscriber ever gets can be read with these functions; the channel layer only tells when.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _queue = PerLoop(lambda: FairQueue(_threads.count))
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Turns above a number, as (number, text), no more than a page; on an ended call's last one the completion pair.
+    """One page of a call's turns above a number, as (number, text). An ended call's last page has the completion pair.
 
     `end`: the database has no other turns up to this number.
     """
@@ -47,29 +47,32 @@ _STATE = (
 
 
 async def in_thread[Result](read: Callable[[], Result], user: Hashable = None, *, page: bool = False) -> Result:
-    """Run a blocking read in one of realtime's own threads, when it is this user's turn.
+    """Run a blocking read in one of realtime's own threads, when it is this user's turn. Raises what `read` raises.
 
-    What is read for nobody alone takes turns under a name of its own.
+    A read that serves many users takes its turn under a name of its own, as if the name were a user.
     """
     queue = _queue()
     await queue.take(user, page=page)
     reading = asyncio.ensure_future(_threads.run(read))
     reading.add_done_callback(lambda _: queue.give_back(user, page=page))
-    return await asyncio.shield(reading)  # a thread that has begun does not stop, and has its place until it ends
+    return await asyncio.shield(reading)  # a read that has begun does not stop, and keeps its place until it ends
 
 
 async def find(identifier: str) -> CallState:
-    """The call with this `call_sid` or `conversation_id`; raises Call.DoesNotExist, django.db.Error."""
+    """Return the state of the call with this `call_sid` or `conversation_id`, or with one of these as a former name.
+
+    Raises Call.DoesNotExist, django.db.Error.
+    """
     return _there(await _finding().ask(identifier))
 
 
 async def state(call_id: int) -> CallState:
-    """Where one call is now; raises Call.DoesNotExist, django.db.Error."""
+    """Return the present state of one call. Raises Call.DoesNotExist, django.db.Error."""
     return _there(await _reading_states().ask(call_id))
 
 
 async def states(call_ids: Iterable[int]) -> dict[int, CallState]:
-    """Where these calls are now, by id, in one query."""
+    """Return the present states of these calls by id, from one query. Raises django.db.Error."""
     ids = list(call_ids)
     return await in_thread(lambda: {row[0]: CallState(*row) for row in _rows(ids)}, "states")
 
@@ -78,9 +81,9 @@ async def _find_all(identifiers: Collection[str]) -> dict[str, CallState]:
     return await in_thread(lambda: _states_by_name(identifiers), "find")
 
 
-# A thousand sockets that come in at once ask for their calls in a few queries, and for what they may (`realtime.auth`)
-# in a few others. A socket with a token and a subscription costs 0.5 ms of CPU in such a crowd, and 3.1 ms where each
-# is read for alone (`make bench ARGS="--only coming-in"`).
+# A thousand sockets that come in at once look up their calls in a few queries, and their rights (`realtime.auth`) in a
+# few others. A socket with a token and a subscription costs 0.5 ms of CPU in such a crowd, and 3.1 ms where each socket
+# has queries of its own (`make bench ARGS="--only coming-in"`).
 _finding = PerLoop(lambda: Together(_find_all))
 _reading_states = PerLoop(lambda: Together(states))
 
@@ -92,10 +95,10 @@ def _there(state: CallState | None) -> CallState:
 
 
 async def read(call_id: int, after: int, *, until_end: bool = False, user_id: int | None = None) -> Page:
-    """The turns above `after` that the call has; with the pair if it has ended.
+    """Return a page of the call's turns above `after`; if the call has ended, its last page has the completion pair.
 
-    `until_end` leaves out what came after the call's end: that is for those who ask, not for those who listened.
-    Without a user it is for all who listen to the call.
+    `until_end` leaves out turns stored after the call's end, which live subscribers do not get. Without `user_id` the
+    page is for all listeners of the call. Raises Call.DoesNotExist, django.db.Error.
     """
     user = ("call", call_id) if user_id is None else user_id
     return await in_thread(lambda: _read(call_id, after, until_end), user, page=True)
@@ -117,7 +120,7 @@ def _state(call: Call) -> CallState:
 
 
 def _read(call_id: int, after: int, until_end: bool) -> Page:
-    """The call first, the turns second: the number read from the call says where this page has to stop."""
+    """Read the call first and its turns second: the last number of the call says where this page has to stop."""
     call = Call.objects.defer("final_transcript").get(pk=call_id)
     state = _state(call)
     last = state.last_sequence_number
@@ -138,7 +141,7 @@ def _read(call_id: int, after: int, until_end: bool) -> Page:
 
 
 def _end_of_page(sizes: Iterable[tuple[int, int]]) -> int:
-    """The number of the last turn that still fits: a page waits in memory for a socket that is slow to take it."""
+    """Return the number of the last turn that fits into a page: a page waits in memory for a slow socket."""
     end = total = 0
     for number, size in sizes:
         total += size

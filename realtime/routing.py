@@ -9,7 +9,7 @@ from realtime.consumers import CallsConsumer, TranscriptionConsumer
 
 
 class NotHere(AsyncWebsocketConsumer):
-    """Any other path: the upgrade is refused."""
+    """Refuses the upgrade on any other path."""
 
     channel_layer_alias = None
 

@@ -1,4 +1,4 @@
-"""What is saved is published after its commit. What does not arrive is found in the database by hubs and feeds."""
+"""Publishes changes of calls after their commit. Hubs and feeds find a change whose notice is lost in the database."""
 
 from __future__ import annotations
 
@@ -18,25 +18,25 @@ from realtime.publisher import publish
 
 @receiver(turns_recorded)
 def publish_turns(turns: list[RecordedTurn], **_: Any) -> None:
-    """New turns."""
+    """Publish new turns, which are committed already."""
     publish(*map(turn_notice, turns))
 
 
 @receiver(turns_renumbered)
 def publish_renumbering(call: Call, **_: Any) -> None:
-    """New turns before older ones: the call's listeners start again."""
+    """Publish that new turns came before older ones: the call's listeners start again."""
     publish({"type": "merged", "call_id": call.pk})
 
 
 @receiver(calls_merged)
 def publish_merge(stays: Call, goes: Call, **_: Any) -> None:
-    """Two rows became one call: the listeners of both are told."""
+    """Publish that two rows became one call, for the listeners of both."""
     notices: list[Notice] = [{"type": "merged", "call_id": call.pk} for call in (stays, goes)]
     transaction.on_commit(lambda: publish(*notices), robust=True)
 
 
 @receiver(post_save, sender=Call)
 def publish_call(instance: Call, created: bool, **_: Any) -> None:
-    """A call that began, ended or is known better. An end is said again with every save: listeners hear it once."""
+    """Publish that a call began, ended or changed. Each save of an ended call says so again; listeners get it once."""
     notice = call_notice(instance.pk, ended=instance.ended and not created)
     transaction.on_commit(lambda: publish(notice), robust=True)

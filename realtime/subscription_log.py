@@ -1,4 +1,4 @@
-"""Who subscribed to which call, for the access log: written behind the confirmation, so that no turn waits for it."""
+"""Writes subscriptions into the access log, after their confirmation, so that no turn waits for it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from realtime.call_state import CallState
 from realtime.subscriptions import Listener
 
 logger = logging.getLogger(__name__)
-WAITING = 10_000  # rows, while the database is away; those on top are lost, and the log says so
+WAITING = 10_000  # rows, while the database is away; rows above the limit are lost, and the log says so
 BATCH = 500
-GATHER_SECONDS = 0.1  # a crowd that comes in at once is written in a few statements
+GATHER_SECONDS = 0.1  # so that many subscriptions made at once are written in a few statements
 RETRY_SECONDS = 1.0
-AWAY = (OperationalError, InterfaceError, InternalError)  # the last one: a server that can only read
+AWAY = (OperationalError, InterfaceError, InternalError)  # the last one: a read-only server
 _thread = Threads("access-log", 1)
 
 
@@ -34,7 +34,7 @@ class SubscriptionLog:
         self._lost = 0
 
     def note(self, listener: Listener, state: CallState) -> None:
-        """Queue a row; it takes microseconds, and never fails."""
+        """Queue a row about a subscription. It takes microseconds and raises nothing."""
         visitor = Visitor(listener.user_id, listener.rights.user_name, listener.address)
         subject = Subject(state.call_id, state.call_sid, state.conversation_id)
         row = access_log.entry(visitor, Kind.SUBSCRIPTION, subject)
@@ -48,7 +48,7 @@ class SubscriptionLog:
             self._task = asyncio.create_task(self._write_all())
 
     async def drained(self) -> None:
-        """Wait until what waits is written."""
+        """Wait until every queued row is written, or has failed."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
@@ -73,4 +73,4 @@ class SubscriptionLog:
             self._lost = 0
 
 
-current_subscription_log = PerLoop(SubscriptionLog)  # in a server, of the process
+current_subscription_log = PerLoop(SubscriptionLog)  # in a server, one per process

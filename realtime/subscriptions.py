@@ -1,4 +1,4 @@
-"""Who listens to which call, and up to where each was served. No I/O here: only order."""
+"""The subscriptions of sockets to calls, and the newest turn that each was served. No I/O here: only order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ YIELD_EVERY = 100  # sockets
 
 @dataclass(eq=False, slots=True)
 class Listener:
-    """One socket: whose it is, what waits for it, what it listens to (by call id), how to close it with a code."""
+    """One socket: its user, its send queue, its subscriptions (by call id), and the way to close it with a code."""
 
     identity: Identity
     rights: Rights
@@ -25,7 +25,7 @@ class Listener:
     close: Callable[[int], None]
     address: str = ""
     subscriptions: dict[int, Subscription] = field(default_factory=dict)
-    one_page: asyncio.Lock = field(default_factory=asyncio.Lock)  # what is read for this socket alone
+    one_page: asyncio.Lock = field(default_factory=asyncio.Lock)  # held to read for this socket alone
 
     @property
     def user_id(self) -> int:
@@ -35,18 +35,18 @@ class Listener:
         return may_see(self.rights.agents, agent_id)
 
     def take_rights(self, rights: Rights) -> None:
-        """What the user may hear from now on."""
+        """Set what the user may hear from now on."""
         self.rights = rights
 
     def send(self, message: Frame) -> None:
         self.send_queue.push(encode(message))
 
     def beat(self) -> None:
-        """Say that the connection lives, and up to where each call was served."""
+        """Send a heartbeat, which says up to which turn each call was served."""
         self.send(Heartbeat(calls={s.call_sid: s.position for s in self.subscriptions.values()}))
 
     def subscription_to(self, identifier: str) -> int | None:
-        """The call id of the subscription to a `call_sid` or `conversation_id`."""
+        """Return the call id of the subscription to a `call_sid` or `conversation_id`; None if there is none."""
         for call_id, subscription in self.subscriptions.items():
             if identifier in (subscription.call_sid, subscription.conversation_id):
                 return call_id
@@ -54,7 +54,7 @@ class Listener:
 
 
 class Topic:
-    """One call that somebody in this process listens to. `head` is the number of its newest known turn."""
+    """One call that sockets of this process listen to. `head` is the number of its newest known turn."""
 
     __slots__ = (
         *("_order", "agent_id", "call_id", "call_sid", "head", "numbering", "reading", "stale"),
@@ -63,19 +63,19 @@ class Topic:
 
     def __init__(self, state: CallState) -> None:
         self.call_id, self.call_sid = state.call_id, state.call_sid
-        self.agent_id: str | None = state.agent_id  # None: two reads disagree, the next comparison tells
+        self.agent_id: str | None = state.agent_id  # None: two reads disagree; the next comparison sets it
         self.head, self.numbering = state.last_sequence_number, state.numbering
         self.subscriptions: set[Subscription] = set()
-        self.users = 0  # subscriptions, and those that are being made
+        self.users = 0  # subscriptions, also those that are being made
         self.reading = False  # True while missing turns are read
         self.stale = False  # True when there is something to read
         self._order = asyncio.Lock()  # one turn is served at a time
 
     async def advance(self, number: int, text: str) -> tuple[bool, list[Subscription]]:
-        """Serve a turn to whoever is next in line for it.
+        """Serve a turn to every subscription that has not got it, if it is the next turn of the call.
 
-        Returns whether the turn was in order (False: there is a gap below it), and the subscriptions that could not
-        take it, which have to be served from the database. A repeat is in order, and served to nobody.
+        Returns whether the turn was in order (False: there is a gap below it), and the subscriptions whose send queue
+        is full, which have to be served from the database. A repeat is in order, and is served to nobody.
         """
         async with self._order:
             if number <= self.head:
@@ -86,7 +86,10 @@ class Topic:
             return True, await self._serve(number, text)
 
     async def advance_as_read(self, number: int, text: str) -> list[Subscription]:
-        """Serve a turn that was read from the database: what is missing below it is gone, and will not come."""
+        """Serve a turn that was read from the database: turns missing below it no longer exist, and will not come.
+
+        Returns the subscriptions whose send queue is full.
+        """
         async with self._order:
             if number <= self.head:
                 return []
@@ -94,12 +97,15 @@ class Topic:
             return await self._serve(number, text)
 
     async def skip_to(self, number: int) -> None:
-        """Wait for no turn up to this number: the database has none of those that were not served."""
+        """Stop waiting for turns up to this number: the database has none that were not served."""
         async with self._order:
             self.head = max(self.head, number)
 
     async def _serve(self, number: int, text: str) -> list[Subscription]:
-        """Who joins meanwhile starts at this turn or above; between handfuls of sockets others get their turn."""
+        """Send a turn to the subscriptions, and return those whose send queue is full.
+
+        A socket that joins meanwhile starts at this turn or above. Other tasks run after every YIELD_EVERY sockets.
+        """
         late = []
         for count, subscription in enumerate(list(self.subscriptions), start=1):
             if subscription.over or subscription.behind or subscription.position >= number:
@@ -114,7 +120,7 @@ class Topic:
 
 
 class Subscription:
-    """One socket listening to one call. `position` is the number of the newest turn it was served."""
+    """One socket listening to one call. `position` is the number of the newest turn that the socket was served."""
 
     __slots__ = (
         "behind",
@@ -134,7 +140,8 @@ class Subscription:
         self.identifier = identifier  # as the client gave it
         self.numbering = state.numbering
         self.call_sid, self.conversation_id = state.call_sid, state.conversation_id
-        self.live = not state.ended  # who listened hears the call to its end; who asks later, what came after it too
+        # live subscribers stop at final_sequence_number; later ones also get the turns stored after the end
+        self.live = not state.ended
         self.behind = False  # True while it is served from the database
         self.over = False
         topic.subscriptions.add(self)
@@ -145,11 +152,11 @@ class Subscription:
         self.position = number
 
     def start_again(self, state: CallState) -> None:
-        """The turns were numbered anew: everything comes again."""
+        """Reset the client, because the turns were renumbered: all turns come again."""
         self.numbering, self.position = state.numbering, 0
         self.listener.send(Reset.of(self.identifier, state))
 
     def rename(self, state: CallState) -> None:
-        """The call has another `call_sid` now, under which its frames come."""
+        """Tell the client the call's new `call_sid`, which its frames carry from now on."""
         self.call_sid, self.conversation_id = state.call_sid, state.conversation_id
         self.listener.send(SubscriptionConfirmed.of(self.identifier, state))

@@ -1,6 +1,6 @@
-"""Reads that many ask for at the same moment, made as one.
+"""One read for many callers that ask at the same moment.
 
-It buys: of 500 sockets that come in at once each costs 0.5 ms of CPU, and 4.0 ms where each is read for alone
+It buys: of 500 sockets that come in at once each costs 0.5 ms of CPU, and 4.0 ms where each has a read of its own
 (docs/performance/ablation.md).
 """
 
@@ -11,10 +11,10 @@ from collections.abc import Awaitable, Callable, Collection, Hashable, Mapping
 
 
 class Together[Key: Hashable, Answer]:
-    """Answers keys by one `read` at a time, of at most `limit` keys; who asks meanwhile shares the next one.
+    """Answers keys with one `read` at a time, of at most `limit` keys. Callers that ask during a read share the next.
 
-    There is no timer: whoever comes alone is read for at once. `read` returns an answer for each key that has one. If
-    it raises, everybody whom it was made for gets the error.
+    There is no timer: for a single caller the read begins at once. `read` returns an answer for each key that has one.
+    If `read` raises, each of its callers gets the error.
     """
 
     def __init__(self, read: Callable[[Collection[Key]], Awaitable[Mapping[Key, Answer]]], limit: int = 50) -> None:
@@ -23,13 +23,16 @@ class Together[Key: Hashable, Answer]:
         self._task: asyncio.Task[None] | None = None
 
     async def ask(self, key: Key) -> Answer | None:
-        """The answer as of now or later: a read that has begun already is not waited for, but the next one."""
+        """Return the answer to a key, or None. The answer is from a read that begins after this call.
+
+        Raises what `read` raises.
+        """
         answer = self._asked.get(key)
         if answer is None:
             answer = self._asked[key] = asyncio.get_running_loop().create_future()
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._read_all())
-        return await asyncio.shield(answer)  # one who goes away takes it from nobody else
+        return await asyncio.shield(answer)  # a cancelled caller takes the answer from no other
 
     async def _read_all(self) -> None:
         while self._asked:
@@ -37,10 +40,10 @@ class Together[Key: Hashable, Answer]:
             asked = {key: self._asked.pop(key) for key in keys}
             try:
                 answers = await self._read(keys)
-            except Exception as error:  # noqa: BLE001  (any error: each of them waits for an answer)
+            except Exception as error:  # noqa: BLE001  (any error: each caller waits for an answer)
                 for future in asked.values():
                     future.set_exception(error)
-                    future.exception()  # they may all have gone away
+                    future.exception()  # counts as retrieved: all callers may be gone
             else:
                 for key, future in asked.items():
                     future.set_result(answers.get(key))

@@ -1,4 +1,4 @@
-"""The pages: calls, live; who may not see them is told so."""
+"""The pages of realtime: the live page, the status of a session, and the redirect to a call's record."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from realtime.auth import PERMISSION
 @never_cache
 @login_required
 def live(request: HttpRequest) -> HttpResponse:
-    """The live page. Everything on it comes over the sockets; `now` lets it count by the server's clock."""
+    """Show the live page. All its data comes over the sockets; `now` lets the page count by the server's clock."""
     if not request.user.has_perm(PERMISSION):
         return render(request, "realtime/not_allowed.html", status=403)
     return render(request, "realtime/live.html", {"now": int(timezone.now().timestamp() * 1000)})
@@ -28,9 +28,9 @@ def live(request: HttpRequest) -> HttpResponse:
 
 @never_cache
 def status(request: HttpRequest) -> JsonResponse:
-    """How this session stands, for a page whose socket was refused, which a browser does not tell from a lost one.
+    """Tell a page how its session stands: to a browser, a refused socket looks like a lost connection.
 
-    401: signed out. 403: signed in, and not permitted to view calls. 200: who it is, and the notices for this user.
+    401: signed out. 403: signed in, and not permitted to view calls. 200: the user's name, and notices for this user.
     """
     if not request.user.is_authenticated:
         return JsonResponse({"detail": "You are signed out."}, status=401)
@@ -42,8 +42,8 @@ def status(request: HttpRequest) -> JsonResponse:
 
 @staff_member_required
 def record(request: HttpRequest, call_sid: str) -> HttpResponse:
-    """A call's record in the admin, which knows calls by another key than the page does."""
-    if not request.user.has_perm(PERMISSION):  # not even whether the call exists
+    """Redirect to a call's record in the admin, which knows calls by another key than the page does. Raises Http404."""
+    if not request.user.has_perm(PERMISSION):  # do not tell whether the call exists
         return render(request, "realtime/not_allowed.html", status=403)
     call = visible(Call.objects.only("pk", "call_sid"), agents_of(request.user)).named(call_sid)
     if call is None:

@@ -1,4 +1,4 @@
-"""Calls that never happened, told by the webhooks that ElevenLabs would send; for `simulate_call` and `demo`.
+"""Simulated calls: they send callsite the webhooks that ElevenLabs would send; for `simulate_call` and `demo`.
 
-Nothing of the server imports this package: it is a client, and speaks HTTP and WebSocket like any other.
+The server imports nothing of this package, which is a client: it speaks HTTP and WebSocket like any other client.
 """

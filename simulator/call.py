@@ -1,4 +1,4 @@
-"""One simulated call: its identifiers, its driver, and what has been said so far."""
+"""One simulated call: its identifiers, its driver, and the sentences spoken so far."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ _numbers = count()
 
 @dataclass(slots=True)
 class SimulatedCall:
-    """`provider_sid` is the telephone company's identifier; `started_at` in unix seconds.
+    """A simulated call. `provider_sid` is the telephone company's identifier; `started_at` is in unix seconds.
 
-    `told`: how many of the sentences that were said callsite was told while the call ran. `tool_runs`: after how many
-    sentences the agent's tool told them. `interrupted`: what the agent meant to say in a sentence, by its number.
+    `told`: the number of sentences that callsite got while the call ran. `tool_runs`: the numbers of sentences after
+    which the agent's tool ran. `interrupted`: the whole text of each interrupted sentence, by the sentence's number.
     """
 
     scenario: Scenario
@@ -42,7 +42,7 @@ class SimulatedCall:
     details: dict[str, str]
     direction: str = "outbound"
     started_at: float = field(default_factory=time.time)
-    said: list[tuple[Line, float]] = field(default_factory=list)  # with unix seconds
+    said: list[tuple[Line, float]] = field(default_factory=list)  # each with its time, in unix seconds
     told: int = 0
     tool_runs: list[int] = field(default_factory=list)
     interrupted: dict[int, str] = field(default_factory=dict)
@@ -51,7 +51,7 @@ class SimulatedCall:
         self.said.append((line, time.time()))
 
     def interrupt(self, number: int) -> None:
-        """The driver did not let the agent finish sentence `number` (1, 2, 3 …): its last quarter was not said."""
+        """Cut off the last quarter of the agent's sentence `number` (1, 2, 3 …): the driver interrupted it."""
         line, at = self.said[number - 1]
         self.interrupted[number] = line.text
         words = line.text.split()
@@ -62,7 +62,7 @@ class SimulatedCall:
 
 
 def new_call(scenario: Scenario) -> SimulatedCall:
-    """A call that begins now, with another driver than the one before."""
+    """Return a call that begins now, with another driver than the call before."""
     number = next(_numbers)
     drivers = _DRIVERS[scenario.language]
     place = (number // len(SCENARIOS) + number) % len(drivers)

@@ -21,7 +21,7 @@ STARTING_SECONDS, ENDING_SECONDS = 60.0, 8.0
 
 
 def is_free(port: int) -> bool:
-    """Whether a server could listen on that port of this machine."""
+    """Tell whether a server could listen on this port of this machine."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -33,16 +33,17 @@ def is_free(port: int) -> bool:
 
 @contextmanager
 def running(server: Server, port: int, env: Mapping[str, str]) -> Iterator[None]:
-    """Runs from when it answers until the block ends; SimulationError with its last words if it ends by itself.
+    """Run the server during the block, which begins when the server answers.
 
-    It gets a session of its own: Ctrl-C is for us, who end the calls first and then it.
+    Raises SimulationError, with the end of the server's log, if the server does not start or ends by itself. The server
+    gets a session of its own, so Ctrl-C reaches this process alone, which ends the calls first and then the server.
     """
     module, _, name = str(settings.ASGI_APPLICATION).rpartition(".")
     command = [sys.executable, "-m", "uvicorn", f"{module}:{name}", "--host", HOST, "--port", str(port)]
     command += ["--no-access-log", "--ws", settings.WEBSOCKET_PROTOCOL, "--ws-per-message-deflate", "false"]
     command += ["--timeout-graceful-shutdown", "2"]
     with tempfile.TemporaryFile() as log:
-        process = subprocess.Popen(  # noqa: S603  (the command is ours)
+        process = subprocess.Popen(  # noqa: S603  (a fixed command)
             command,
             stdin=subprocess.DEVNULL,
             stdout=log,

@@ -1,4 +1,4 @@
-"""A conversation as the post-call transcription tells it: its turns, its metadata, its analysis."""
+"""The parts of a post-call transcription: the turns of a conversation, its metadata and its analysis."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CREDITS_A_MINUTE, USD_A_CREDIT = 400, 0.00018
 
 
 def seconds_of(call: SimulatedCall) -> int:
-    """How long the call has lasted, as ElevenLabs counts: whole seconds."""
+    """Return how long the call has lasted until now, in whole seconds, rounded up as ElevenLabs does."""
     return math.ceil(time.time() - call.started_at)
 
 
@@ -43,7 +43,7 @@ def transcript_of(call: SimulatedCall, end_call: bool) -> list[dict[str, Any]]:
 
 
 def _hanging_up(last: dict[str, Any]) -> dict[str, Any]:
-    """What the agent does last: a turn without words that calls the system tool `end_call`."""
+    """Return the agent's last turn: it has no words, and calls the system tool `end_call`."""
     reason = "The driver has said goodbye."
     tool = {"type": "system", "request_id": "call_end", "tool_name": "end_call", "tool_has_been_called": True}
     result = {"result_type": "end_call_success", "status": "success", "reason": reason, "message": None}

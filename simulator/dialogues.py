@@ -1,4 +1,4 @@
-"""The calls of Nora, the agent of a freight company that does not exist, with its drivers: the everyday ones."""
+"""The everyday calls of Nora, the agent of an invented freight company, with its drivers, in English."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """The post-call webhooks of a simulated call, in the shapes that ElevenLabs really sends.
 
-https://elevenlabs.io/docs/eleven-agents/workflows/post-call-webhooks; what those pages leave out is as in the types of
-the official SDK and as seen on the wire (`webhooks/tests/payloads`).
+https://elevenlabs.io/docs/eleven-agents/workflows/post-call-webhooks. Where those pages are silent, the types of the
+official SDK and real webhooks (`webhooks/tests/payloads`) give the shape.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from simulator.recording import beeps
 
 
 def transcription(call: SimulatedCall, *, cut_short: bool = False, audio: bool = False) -> dict[str, Any]:
-    """`post_call_transcription`: the whole conversation, analysed. `cut_short`: the driver hung up midway."""
+    """Return a `post_call_transcription`: the whole conversation with its analysis. `cut_short`: the driver hung up."""
     duration = seconds_of(call)
     return _event(
         "post_call_transcription",
@@ -55,7 +55,7 @@ def transcription(call: SimulatedCall, *, cut_short: bool = False, audio: bool =
 
 
 def initiation_failure(call: SimulatedCall, reason: str) -> dict[str, Any]:
-    """`call_initiation_failure` with "busy", "no-answer" or "unknown", in the words of Twilio or of a SIP trunk."""
+    """Return a `call_initiation_failure` of Twilio or a SIP trunk. `reason`: "busy", "no-answer" or "unknown"."""
     codes = {"busy": (486, "Busy here"), "no-answer": (480, "Temporarily unavailable")}
     code, phrase = codes.get(reason, (503, "Service unavailable"))
     if call.by_sip:
@@ -87,7 +87,7 @@ def initiation_failure(call: SimulatedCall, reason: str) -> dict[str, Any]:
 
 
 def audio(call: SimulatedCall) -> dict[str, Any]:
-    """`post_call_audio`: an MP3 as long as the conversation, which beeps where somebody speaks."""
+    """Return a `post_call_audio`: an MP3 as long as the conversation, which beeps where somebody speaks."""
     times = [at for _, at in call.said]
     ends = [*times[1:], times[-1] + 1] if times else []
     spoken = [(line.role, end - at) for (line, at), end in zip(call.said, ends, strict=True)]

@@ -1,6 +1,6 @@
-"""How a call is told while it runs: by the agent's tool that sends the history, or a request for each sentence.
+"""The requests that report a call while it runs: the agent's tool sends the history, or each sentence is a request.
 
-The tool is the one of docs/live-turns.md. The shape of its history: "Dynamic variables" in
+docs/live-turns.md describes the tool. The shape of its history: "Dynamic variables" in
 https://elevenlabs.io/docs/eleven-agents/customization/personalization/dynamic-variables.
 """
 
@@ -15,17 +15,17 @@ from simulator.call import AGENT_ID, SimulatedCall
 from simulator.scenario import Line
 
 TOOL = "live_transcript"
-EACH_INTERRUPTED = 3  # of the agent's sentences one in so many is interrupted
-WORDS_INTERRUPTED = 8  # if it has so many words
+EACH_INTERRUPTED = 3  # every third sentence of the agent is interrupted
+WORDS_INTERRUPTED = 8  # if it has at least this many words
 
-# The requests to send now that the last sentence of `call.said` was said; all sentences of the call.
+# From a call and all its sentences: the requests to send after the last sentence of `call.said`.
 Live = Callable[[SimulatedCall, Sequence[Line]], Iterator[dict[str, Any]]]
 
 
 def by_history(call: SimulatedCall, lines: Sequence[Line]) -> Iterator[dict[str, Any]]:
-    """The agent runs its tool when the driver has spoken, but not before it ends the call.
+    """Yield the requests of the agent's tool: it runs after each sentence of the driver, except the call's last one.
 
-    It also runs while the agent says a sentence that the driver is about to interrupt: later histories have it shorter.
+    It also runs during a sentence of the agent that the driver will interrupt: later histories have a shorter sentence.
     """
     number = len(call.said)
     if lines[number - 1].role == "agent":
@@ -39,7 +39,7 @@ def by_history(call: SimulatedCall, lines: Sequence[Line]) -> Iterator[dict[str,
 
 
 def by_turns(call: SimulatedCall, lines: Sequence[Line]) -> Iterator[dict[str, Any]]:
-    """A request for each sentence."""
+    """Yield one request, for the last sentence."""
     line, at = call.said[-1]
     call.told = len(call.said)
     turn = {
@@ -56,7 +56,7 @@ LIVE: dict[str, Live] = {"history": by_history, "turns": by_turns}
 
 
 def is_interrupted(lines: Sequence[Line], number: int) -> bool:
-    """Whether the driver interrupts the agent in sentence `number` (1, 2, 3 …); never in the goodbye."""
+    """Tell whether the driver interrupts the agent in sentence `number` (1, 2, 3 …); never in the goodbye."""
     if not 1 <= number < len(lines) - 1 or [line.role for line in lines[number - 1 : number + 1]] != ["agent", "user"]:
         return False
     by_agent = sum(line.role == "agent" for line in lines[:number])
@@ -64,7 +64,7 @@ def is_interrupted(lines: Sequence[Line], number: int) -> bool:
 
 
 def _run_tool(call: SimulatedCall) -> dict[str, Any]:
-    """The tool's request: all that was said, and the earlier runs of the tool with it."""
+    """Return the tool's request: all sentences so far, and the earlier runs of the tool among them."""
     call.told = len(call.said)
     call.tool_runs.append(call.told)
     entries: list[dict[str, Any]] = []
@@ -79,7 +79,7 @@ def _run_tool(call: SimulatedCall) -> dict[str, Any]:
 
 
 def _request(call: SimulatedCall) -> dict[str, Any]:
-    """A history does not hold itself."""
+    """Return the entry of a run of the tool. A placeholder replaces the history, which cannot contain itself."""
     parameters = {**_names(call), "history": "[conversation history]"}
     return {"role": "agent", "tool_requests": [{"tool_name": TOOL, "params_as_json": parameters}]}
 
@@ -89,7 +89,7 @@ def _names(call: SimulatedCall) -> dict[str, str]:
 
 
 def _enveloped(call: SimulatedCall, number: int, parameters: dict[str, Any]) -> dict[str, Any]:
-    """Flat for some calls, in the envelope for others: agents' server tools send either."""
+    """Return the body of a tool's request: flat for Twilio calls, in an envelope for SIP: real tools send either."""
     if not call.by_sip:
         return parameters
     tool = {"tool_call_id": f"call_{number}", "tool_name": TOOL}

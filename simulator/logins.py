@@ -1,4 +1,4 @@
-"""Who signs in: the three users of the demo, and the token that a simulation registers its calls with."""
+"""The logins of simulations: the three users of the demo, and the token that registers simulated calls."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ if TYPE_CHECKING:
 
 ADD_CALL = "calls.add_call"
 DISPATCHER, SUPERVISOR, ADMIN = "demo-dispatcher", "demo-supervisor", "demo-admin"
-# name → (is_staff, is_superuser, groups)
+# user name → (is_staff, is_superuser, groups)
 RIGHTS: dict[str, tuple[bool, bool, tuple[str, ...]]] = {
     DISPATCHER: (False, False, (DISPATCHERS,)),
     SUPERVISOR: (True, False, (SUPERVISORS,)),
     ADMIN: (True, True, ()),
 }
-# What the demo's users are told from people by: nobody has an address there (RFC 2606).
+# This address marks the demo's users: no person can have one there (RFC 2606).
 EMAIL = "made-by-the-demo@callsite.invalid"
 
 
 @contextmanager
 def demo_logins() -> Iterator[dict[str, str]]:
-    """The demo's users, who can sign in until the block ends: user name → a new password.
+    """Let the demo's users sign in until the block ends; the block gets a dict of user name → new password.
 
-    SimulationError where somebody else has one of the names: a person's login is never changed.
+    Raises SimulationError if a person has one of the names: the demo never changes a person's login.
     """
     users = get_user_model().objects.filter(username__in=RIGHTS)
     if person := users.exclude(email=EMAIL).first():
@@ -45,7 +45,7 @@ def demo_logins() -> Iterator[dict[str, str]]:
     try:
         yield {name: _login(name, *rights) for name, rights in RIGHTS.items()}
     finally:
-        # so that `make run` makes a login of its own instead of naming one that the next demo changes
+        # so that `make run` makes its own login, instead of showing one that the next demo changes
         users.filter(email=EMAIL).update(is_active=False)
 
 
@@ -55,7 +55,7 @@ def _login(name: str, is_staff: bool, is_superuser: bool, groups: tuple[str, ...
     user.set_password(password)
     user.is_active, user.is_staff, user.is_superuser = True, is_staff, is_superuser
     user.save()
-    user.user_permissions.clear()  # those of earlier versions
+    user.user_permissions.clear()  # permissions from earlier versions
     user.groups.set([_group(group) for group in groups])
     return password
 
@@ -71,12 +71,12 @@ def _group(name: str) -> Group:
 
 
 def demo_admin() -> User:
-    """Who registers the demo's calls."""
+    """Return the demo's user who registers and dials the demo's calls."""
     return get_user_model().objects.get(username=ADMIN, email=EMAIL)
 
 
 def local_user() -> User | None:
-    """A user of this checkout's database who may register calls, if there is one and the database answers."""
+    """Return a user of this checkout's database who may register calls; None if there is none, or no database."""
     backend = "django.contrib.auth.backends.ModelBackend"
     try:
         return get_user_model().objects.with_perm(ADD_CALL, backend=backend).order_by("pk").first()
@@ -85,5 +85,8 @@ def local_user() -> User | None:
 
 
 def token_of(user: User | None) -> str:
-    """A fresh JWT of the user, good wherever DJANGO_SECRET_KEY and the database are this checkout's; "" of nobody."""
+    """Return a new JWT of the user; "" for None.
+
+    It is valid on servers that have this checkout's DJANGO_SECRET_KEY and database.
+    """
     return "" if user is None else str(AccessToken.for_user(user))

@@ -1,4 +1,4 @@
-"""Command line options of `simulate_call` and `demo`: values that make sense, and their errors."""
+"""The types of command line options of the simulator's commands: they check the values, with clear errors."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ PACE_MAX_SECONDS = 3600.0
 
 
 def whole_number(smallest: int, largest: int) -> Callable[[str], int]:
-    """Reads a whole number within bounds."""
+    """Return an option type that reads a whole number within these bounds, and else raises ArgumentTypeError."""
 
     def read(text: str) -> int:
         if text.isascii() and text.isdigit() and smallest <= int(text) <= largest:
@@ -20,7 +20,10 @@ def whole_number(smallest: int, largest: int) -> Callable[[str], int]:
 
 
 def pace(text: str) -> float:
-    """Seconds, also fractions; 0 is as fast as the server answers."""
+    """Read a number of seconds, which may have a fraction; 0 is as fast as the server answers.
+
+    Raises ArgumentTypeError.
+    """
     try:
         value = float(text)
     except ValueError:

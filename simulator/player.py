@@ -1,4 +1,4 @@
-"""Plays a simulated call into any server: registers it, and lives its conversation, through the server's own doors."""
+"""Plays a simulated call into any server: it registers the call and runs its conversation, through public routes."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from simulator.stub.conversations import Behaviour, Conversation, Happened
 
 @dataclass(frozen=True, slots=True)
 class Player:
-    """`pace_seconds` lie between two turns. `stop` ends a call that is being played as if the driver hung up.
+    """Plays simulated calls into `server`. `stop` ends a running call as if the driver had hung up.
 
-    `token` gives a JWT for `POST /api/calls/`, or "" where there is none.
+    `pace_seconds` is the time between two turns. `token` returns a JWT for `POST /api/calls/`, or "" if there is none.
     """
 
     server: Server
@@ -30,18 +30,24 @@ class Player:
     def play(
         self, call: SimulatedCall, lines: Sequence[Line], *, live: str = "history", recorded: bool = False
     ) -> None:
-        """A call that is answered: its turns, its transcription and, if wanted, its recording."""
+        """Play a call that is answered: its turns, its transcription and, if `recorded`, its recording.
+
+        Raises SimulationError when the server refuses something.
+        """
         self._run(call, Behaviour(live=live, recorded=recorded), lines)
 
     def fail(self, call: SimulatedCall, reason: str) -> None:
-        """A call that nobody answers: it rings, and fails with "busy", "no-answer" or "unknown"."""
+        """Play a call that nobody answers: it rings, and fails with "busy", "no-answer" or "unknown".
+
+        Raises SimulationError when the server refuses something.
+        """
         self._run(call, Behaviour(unanswered=True, failure=reason), ())
 
     def _run(self, call: SimulatedCall, behaviour: Behaviour, lines: Sequence[Line]) -> None:
-        """The first refusal of the server ends the call, and is raised."""
+        """Run the call to its end. The first refusal of the server ends the call, and is raised."""
         behaviour = replace(behaviour, pace_seconds=self.pace_seconds, hangs_up=True)
         client_data = {"dynamic_variables": {"call_sid": call.call_sid}} if self._registers(call) else None
-        if client_data is None:  # then a call is known by its telephone company's identifier and its conversation
+        if client_data is None:  # its names are the telephone company's identifier and its conversation_id
             call.direction = "inbound"
         refused: list[str] = []
 
@@ -58,7 +64,10 @@ class Player:
             raise SimulationError(refused[0])
 
     def _registers(self, call: SimulatedCall) -> bool:
-        """Through the API. False where that is refused: the conversation asks the conversation-init webhook then."""
+        """Register the call through the API; return False if there is no token, or the API refuses it.
+
+        Then the conversation asks the conversation-init webhook.
+        """
         if not (token := self.token()):
             return False
         try:

@@ -1,4 +1,4 @@
-"""A recording to listen to: a valid MP3, written bit by bit, that beeps where somebody speaks.
+"""Makes recordings to listen to: a valid MP3, written bit by bit, that beeps where somebody speaks.
 
 MPEG-2 Layer III, 16 kHz, mono, 8 kbit/s (ISO/IEC 13818-3): 36 bytes are 36 ms of sound. A beep is one spectral line
 of 1 in the Huffman code's "count1" region, where a group of four lines is four inverted bits and a sign.
@@ -17,7 +17,7 @@ _LINES = {"agent": 44, "user": 28}
 
 
 def beeps(utterances: Sequence[tuple[str, float]]) -> bytes:
-    """An MP3 of the utterances (role, seconds), each a beep of its speaker's pitch with a pause behind."""
+    """Return an MP3 of the utterances (role, seconds): each is a beep with its speaker's pitch, then a pause."""
     frames = []
     for role, seconds in utterances:
         count = max(2, round(seconds / FRAME_SECONDS))
@@ -27,7 +27,7 @@ def beeps(utterances: Sequence[tuple[str, float]]) -> bytes:
 
 
 def _frame(line: int | None) -> bytes:
-    """One frame that stands alone (`main_data_begin` is 0), with a tone at a spectral line or none."""
+    """Return one independent frame (`main_data_begin` is 0), with a tone at a spectral line, or silence for None."""
     data, gain = ("", _SILENT_GAIN) if line is None else (_tone(line), _BEEP_GAIN)
     side_information = "".join(
         [
@@ -42,6 +42,9 @@ def _frame(line: int | None) -> bytes:
 
 
 def _tone(line: int) -> str:
-    """Groups of four lines up to this one: all zero is 1111, a one is a 0 bit there and then its sign."""
+    """Return the bits of the groups of four lines up to this one.
+
+    A group of zeros is 1111. A group with a one has a 0 bit at its place, and the sign bit at the end.
+    """
     group, place = divmod(line, 4)
     return "1111" * group + "".join("0" if at == place else "1" for at in range(4)) + "0"

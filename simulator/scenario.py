@@ -1,4 +1,4 @@
-"""What a simulated call is about: who says what, and what the analysis makes of it."""
+"""The scenario of a simulated call: its dialogue, and the results of its analysis."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ class Line(NamedTuple):
 class Scenario:
     """A dialogue and its outcome. In texts, `{first_name}` and the like stand for details of the call.
 
-    `script` and `small_talk` have an utterance a line, `A:` the agent's and `D:` the driver's; the last two lines of
-    the script are the goodbye. `evaluation`: criterion → (result, rationale). `collected`: what the call was to find
-    out → value. `verdict` is "success", "failure" or "unknown", about the goal and not about the connection.
+    `script` and `small_talk` have one utterance per line, `A:` of the agent, `D:` of the driver; the last two lines of
+    the script are the goodbye. `evaluation`: criterion → (result, rationale). `collected`: name of a data point →
+    value. `verdict` is "success", "failure" or "unknown", about the goal and not about the connection.
     """
 
     title: str
@@ -34,7 +34,7 @@ class Scenario:
     termination: str = "end_call tool was called."
 
     def lines(self, details: dict[str, str], turns: int | None = None) -> list[Line]:
-        """The dialogue, cut or drawn out to `turns` utterances; None: as long as it is by itself."""
+        """Return the dialogue, cut or extended to `turns` utterances; None leaves its length."""
         script = _parse(self.script.format(**details))
         if turns is None:
             return script
@@ -44,7 +44,7 @@ class Scenario:
         return body[: turns - len(goodbye)] + goodbye
 
     def can_last(self, turns: int) -> bool:
-        """Whether the call stays believable with that many turns: an answering machine has no small talk."""
+        """Tell whether the call stays believable with that many turns: an answering machine has no small talk."""
         return bool(self.small_talk) or turns <= len(_parse(self.script))
 
 

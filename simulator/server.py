@@ -1,4 +1,4 @@
-"""The server that simulated calls are played into: requests, and in one sentence why one failed."""
+"""The server that simulated calls are played into: its requests, with errors that say in one sentence what failed."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ TIMEOUT_SECONDS = 30
 
 
 class SimulationError(Exception):
-    """Why the simulation cannot go on, and what to do about it, for the person at the terminal."""
+    """The simulation cannot go on. The text tells the person at the terminal why, and what to do."""
 
 
 class Refused(SimulationError):
-    """The server answered, with a status of 400 or above."""
+    """The server answered with an error (a status of 400 or above), or not in JSON."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -33,7 +33,7 @@ class Refused(SimulationError):
 
 @dataclass(frozen=True, slots=True)
 class Server:
-    """callsite at `url`, with the secrets that its webhooks ask for; an empty secret sends none."""
+    """callsite at `url`, with the secrets of its webhooks. With an empty secret, requests carry none."""
 
     url: str
     webhook_secret: str = ""
@@ -41,7 +41,7 @@ class Server:
 
     @classmethod
     def with_local_secrets(cls, url: str) -> Self:
-        """The server at `url`, spoken to with the secrets of this checkout's settings."""
+        """Return the server at `url`, with the secrets of this checkout's settings. Raises SimulationError."""
         secrets = (settings.ELEVENLABS_WEBHOOK_SECRET, settings.ELEVENLABS_TOOL_SECRET)
         return cls(url, *map(first_secret, secrets))
 
@@ -55,23 +55,26 @@ class Server:
             raise SimulationError(f"{self.url!r} is not the address of a server; one is http://127.0.0.1:8000.")
 
     def post_call(self, event: dict[str, Any]) -> dict[str, Any]:
-        """Deliver a post-call webhook, signed as ElevenLabs signs."""
+        """Deliver a post-call webhook, signed as ElevenLabs signs, and return the reply. Raises SimulationError."""
         body = json.dumps(event).encode()
         headers = {"ElevenLabs-Signature": signature(self.webhook_secret, body)} if self.webhook_secret else {}
         return self._hook("POST", POST_CALL, body, headers, "ELEVENLABS_WEBHOOK_SECRET")
 
     def tool(self, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Deliver a live turn or a conversation-init webhook, with the secret header of server tools."""
+        """Deliver a live turn or a conversation-init webhook, with the secret header of server tools; return the reply.
+
+        Raises SimulationError.
+        """
         headers = {"Authorization": f"Bearer {self.tool_secret}"} if self.tool_secret else {}
         return self._hook("POST", path, json.dumps(body).encode(), headers, "ELEVENLABS_TOOL_SECRET")
 
     def api(self, method: str, path: str, body: Any = None, token: str = "") -> dict[str, Any]:
-        """A request to the REST API; raises Refused with what the server said."""
+        """Send a request to the REST API, and return the answer. Raises Refused with the server's text."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         return self._request(method, path, None if body is None else json.dumps(body).encode(), headers)
 
     def is_up(self) -> bool:
-        """Whether callsite answers here."""
+        """Tell whether callsite answers at this address."""
         try:
             self.api("GET", "/healthz")
         except SimulationError:
@@ -91,7 +94,7 @@ class Server:
             ) from None
 
     def _request(self, method: str, path: str, body: bytes | None, headers: dict[str, str]) -> dict[str, Any]:
-        """The JSON object that the server answers; raises SimulationError."""
+        """Send a request, and return the JSON object that the server answers. Raises SimulationError."""
         headers = {"Content-Type": "application/json", "User-Agent": "callsite-simulation", **headers}
         parts = urlsplit(self.url)
         kind = HTTPSConnection if parts.scheme == "https" else HTTPConnection
@@ -120,5 +123,5 @@ class Server:
 
 
 def first_secret(setting: str) -> str:
-    """The one to use of a setting that may hold several; "" if it holds none."""
+    """Return the first secret of a setting, which may hold several; "" if it holds none."""
     return next((secret.decode() for secret in secrets_of(setting)), "")

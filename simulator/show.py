@@ -1,6 +1,6 @@
-"""The demo's programme: several lines of calls beside each other, and a subscriber who says what it hears of them.
+"""The demo's programme: several lines of calls at the same time, and a subscriber that prints what it hears of them.
 
-Most are dialled through callsite's own API, which asks the stub of ElevenLabs; in some a driver calls the agent.
+Most calls are dialled through callsite's own API, which asks the stub of ElevenLabs; in some, a driver calls the agent.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from simulator.terminal import Terminal
 from simulator.together import together
 
 FAILURES = ("busy", "no-answer", "unknown")
-# Of six calls in a row one is recorded, one fails at initiation, one is inbound, and two are told by a request for each
+# Of six calls in a row, one is recorded, one fails at initiation, one is inbound, and two send a request for each
 # sentence.
 CYCLE, RECORDED, FAILING, INBOUND, BY_TURNS = 6, 1, 2, 4, (0, 3)
 STAGGER_PACES, PAUSE_PACES = 1.4, 3
 LAST_WORDS_SECONDS = 5.0
-REFERENCE = "reference"  # the variable by which the stub knows whose call is dialled
+REFERENCE = "reference"  # the dynamic variable by which the stub finds the call that is dialled
 
 
 class Show:
-    """`stub` has the conversations; where it stops, the drivers hang up.
+    """Runs the demo's calls. `stub` has the conversations; when it stops, the drivers hang up.
 
-    `token` gives a JWT of somebody who may dial; `dispatcher` is the subscriber's user name and password.
+    `token` returns a JWT of a user who may dial; `dispatcher` is the subscriber's user name and password.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Show:
         stub.answers_dial = self._dialled
 
     def run(self, calls: int, rounds: int | None) -> None:
-        """`calls` lines with `rounds` calls each; None: until Ctrl-C. Says in the end what was heard of it all."""
+        """Run `calls` lines with `rounds` calls each (None: until Ctrl-C), then print what the subscriber heard."""
         lines = [partial(self._line, place, rounds) for place in range(calls)]
         try:
             together(lines, self.stop, lambda: self.terminal.out.write("\nThe calls are being ended …"))
@@ -97,7 +97,7 @@ class Show:
             raise SimulationError(self._refused[0])
 
     def _dial(self, conversation: Conversation, reference: str) -> None:
-        """Through the API; returns when the conversation is over."""
+        """Dial a call through the API, and return when its conversation is over. Raises SimulationError."""
         call = conversation.call
         self._awaited[reference] = conversation
         order = {
@@ -112,7 +112,7 @@ class Show:
         conversation.over.wait()
 
     def _dialled(self, body: dict[str, Any], provider: str, behaviour: Behaviour) -> Conversation:
-        """Of the stub: the conversation that a dial begins; somebody may dial in the admin, too."""
+        """Return the conversation that a dial begins; the stub calls this. A dial may also come from the admin."""
         client_data = body.get("conversation_initiation_client_data") or {}
         reference = (client_data.get("dynamic_variables") or {}).get(REFERENCE, "")
         conversation = self._awaited.pop(reference, None)
@@ -122,7 +122,7 @@ class Show:
         return conversation
 
     def _told(self, call: SimulatedCall, word: str, text: str) -> None:
-        """By a conversation. Nothing is said before the subscriber listens."""
+        """Handle an event of a conversation, which goes on afterwards: the subscriber listens before the first turn."""
         self._seen[word] += 1
         if word == "registered":
             self._names[call.call_sid] = call.driver_name
@@ -137,7 +137,7 @@ class Show:
             self.stop.set()
 
     def _name_agent(self, call: SimulatedCall) -> None:
-        """ElevenLabs tells the agent's name and our number only when a call is over. Whoever dials knows them."""
+        """Tell callsite the agent's name and our number, as a dialler knows them: ElevenLabs sends them at the end."""
         known = {"agent_name": AGENT_NAME} | ({"from_number": AGENT_NUMBER} if call.direction == "outbound" else {})
         try:
             self.server.api("PATCH", f"/api/calls/{call.call_sid}/", known, self.token())
@@ -145,7 +145,7 @@ class Show:
             self._told(call, "error", str(error))
 
     def _heard(self, message: dict[str, Any]) -> None:
-        """By the subscriber."""
+        """Print a message; the subscriber calls this for each message that it hears."""
         kind = message["type"]
         self._seen[kind] += 1
         say = partial(self.terminal.event, self._names.get(message.get("call_sid", ""), ""))
@@ -172,7 +172,7 @@ class Show:
 
 
 def result_of(call_data: dict[str, Any]) -> str:
-    """A call's `call_data` in a line."""
+    """Return one line about the result of a call, from its `call_data`."""
     if call_data["status"] == "failed":
         metadata = call_data["metadata"] or {}
         body = metadata.get("body", {})

@@ -1,4 +1,4 @@
-"""A dispatcher at the WebSocket: signs in, listens to the calls it is told to, and says what it hears."""
+"""A dispatcher's WebSocket client: it signs in, subscribes to calls, and passes their messages on."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ RETRY_SECONDS = 1.0
 
 
 class Subscriber:
-    """One connection for all calls. Where it is lost, it comes back and asks for the turns above the last it heard.
+    """A subscriber with one connection for all calls. It reconnects, and asks for the turns after the last it heard.
 
-    `heard` gets each message but heartbeats and pongs, in a thread of the subscriber's own.
+    `heard` gets each message except heartbeats and pongs, in the subscriber's own thread.
     """
 
     def __init__(self, server: Server, username: str, password: str, heard: Callable[[dict[str, Any]], None]) -> None:
@@ -36,11 +36,11 @@ class Subscriber:
 
     @property
     def listening(self) -> bool:
-        """Whether there are calls whose end has not been heard."""
+        """True while there are calls whose end was not heard."""
         return bool(self._positions)
 
     def listen_to(self, call_sid: str) -> None:
-        """Subscribe to a call, and return when the server has confirmed it (or, late as it may be, will)."""
+        """Subscribe to a call, and wait at most CONFIRMED_WITHIN_SECONDS for the server's confirmation."""
         with self._lock:
             confirmed = self._confirmed[call_sid] = Event()
             self._positions[call_sid] = 0
@@ -56,11 +56,11 @@ class Subscriber:
 
     def _subscribe(self, call_sid: str) -> None:
         if self._connection is None:
-            return  # `_listen` does it when it is connected
+            return  # `_listen` subscribes when it has connected
         try:
             self._connection.send(json.dumps({"subscribe": call_sid, "after": self._positions[call_sid]}))
         except WebSocketException:
-            pass  # as above
+            pass  # `_listen` subscribes after the reconnection
 
     def _run(self) -> None:
         while not self._closed.is_set():

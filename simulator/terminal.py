@@ -1,4 +1,4 @@
-"""Tidy lines for a terminal; without colours and never cut where the output is a file."""
+"""Writes aligned lines to a terminal; where the output is a file, without colours and at full length."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from django.core.management.base import OutputWrapper
 
 CALL_COLOURS = ("cyan", "yellow", "magenta", "blue", "green")
-FIRST_WORDS = ("registered", "subscribed")  # of a call: it takes the colour that has been away longest
+FIRST_WORDS = ("registered", "subscribed")  # of a call, which then gets the next colour
 WORD_COLOURS = {"completed": "green", "failed": "red", "error": "red"}
 
 
 class Terminal:
-    """Writes to a command's standard output; `coloured` as the command's own style is."""
+    """Writes to a command's standard output. `coloured`: with colours, as the command's own style has them."""
 
     def __init__(self, out: OutputWrapper, coloured: bool) -> None:
         self.out = out
@@ -28,7 +28,7 @@ class Terminal:
         self._next_colour = cycle(CALL_COLOURS)
 
     def event(self, who: str, word: str, text: str) -> None:
-        """One line: the time, whose call (in its colour), a word for what it is, and the rest."""
+        """Write one line: the time, the call's name in its colour, a word for the event, and the text."""
         if who not in self._colours or word in FIRST_WORDS:
             self._colours[who] = next(self._next_colour)
         line = f"{datetime.now().astimezone():%H:%M:%S}  {who:<15}  {word:<10}  "

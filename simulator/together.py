@@ -1,4 +1,4 @@
-"""Several calls at once, each in a thread of its own."""
+"""Runs several calls at the same time, each in its own thread."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ HANGING_UP_SECONDS = 10.0
 
 
 def together(tasks: Iterable[Callable[[], None]], stop: Event, hanging_up: Callable[[], None]) -> None:
-    """Run all tasks and return when all are done.
+    """Run all tasks, and return when all are done.
 
-    The first SimulationError of one, or Ctrl-C, sets `stop`, gives the others time to end their calls, and is raised.
-    `hanging_up` is called at once when it is Ctrl-C.
+    The first SimulationError of a task, or Ctrl-C, sets `stop`, gives the other tasks time to end their calls, and is
+    raised. On Ctrl-C, `hanging_up` is called at once.
     """
     failures: list[SimulationError] = []
 

@@ -1,1 +1,1 @@
-"""Asks ElevenLabs: places calls, fetches conversations, repairs what webhooks missed, and checks the set-up."""
+"""upstream asks ElevenLabs: it places calls, fetches conversations, repairs what webhooks missed, checks the set-up."""

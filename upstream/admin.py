@@ -1,4 +1,4 @@
-"""What staff do with chosen calls, and the rounds of reconciling."""
+"""The admin's action "Fetch from ElevenLabs", its link "Dial", and its list of rounds of reconciling."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from upstream.errors import NotConfigured, UpstreamError
 from upstream.fetching import NoConversation, StillRunning, fetch
 from upstream.models import ReconcileRound
 
-AT_ONCE = 10  # each may take a minute
+AT_ONCE = 10  # calls; each may take a minute
 
 
 @admin.action(description="Fetch from ElevenLabs", permissions=["verbs"])
 def fetch_calls(model_admin: Any, request: HttpRequest, calls: QuerySet[Call]) -> None:
-    """Fetch the chosen calls, and say of each what changed."""
+    """Fetch the chosen calls, and show for each call what changed."""
     chosen = list(calls[: AT_ONCE + 1])
     if len(chosen) > AT_ONCE:
         messages.error(request, f"Choose at most {AT_ONCE} calls; reconcile_calls fetches all that are missing.")

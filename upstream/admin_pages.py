@@ -1,4 +1,4 @@
-"""Pages of the admin that ask ElevenLabs."""
+"""The admin's pages that ask ElevenLabs: dial a call, and examine the set-up."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from upstream.phone_numbers import NotAllowed
 
 
 class DialForm(forms.Form):
-    """`key` is of one look at the page: sending it twice dials once."""
+    """The form of a dial. Each display of the page has its own `key`: a form that is sent twice dials once."""
 
     to_number = forms.CharField(max_length=64, help_text="With + and the country's code.")
     driver_id = forms.CharField(max_length=255, label="Driver ID")
@@ -42,7 +42,7 @@ class DialForm(forms.Form):
 
 
 def dial(request: HttpRequest) -> HttpResponse:
-    """A form, and behind it the call that it placed."""
+    """Show the form of a dial; on POST, place the call and redirect to its page."""
     if not request.user.has_perm("calls.dial_call"):
         raise PermissionDenied
     form = DialForm(request.POST or None, initial={"key": secrets.token_urlsafe(16)})
@@ -52,7 +52,7 @@ def dial(request: HttpRequest) -> HttpResponse:
         except MissingField as error:
             form.add_error(error.field, str(error))
         except ValidationError as error:
-            detail: Any = error.detail  # by field
+            detail: Any = error.detail  # texts by field
             for field, texts in detail.items():
                 form.add_error(field, [str(text) for text in texts])
         except (NotAllowed, NotConfigured, idempotency.KeyMisused, access_log.NotLogged, APIPermissionDenied) as error:
@@ -64,7 +64,7 @@ def dial(request: HttpRequest) -> HttpResponse:
 
 
 def doctor(request: HttpRequest) -> HttpResponse:
-    """A button, and what the examination found: it asks ElevenLabs, so a look at the page begins none."""
+    """Show a button; on POST, examine the set-up and show the findings. A GET asks ElevenLabs nothing."""
     if not request.user.has_perm("upstream.view_reconcileround"):
         raise PermissionDenied
     findings = examine() if request.method == "POST" else []

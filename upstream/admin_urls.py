@@ -1,4 +1,4 @@
-"""The routes of the admin's pages that ask ElevenLabs."""
+"""The routes of the admin pages that ask ElevenLabs."""
 
 from __future__ import annotations
 

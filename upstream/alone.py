@@ -1,4 +1,4 @@
-"""One round of reconciling at a time, in all processes: an advisory lock of PostgreSQL."""
+"""A lock that allows one round of reconciling at a time, in all processes: an advisory lock of PostgreSQL."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from contextlib import contextmanager
 
 from django.db import Error, connection, connections
 
-LOCK = 4_201_990_118  # any number that no other part of callsite takes
+LOCK = 4_201_990_118  # any number that no other part of callsite uses
 
 
 class Taken(Exception):
-    """Another process reconciles."""
+    """Another process holds the lock: it reconciles now."""
 
 
 @contextmanager
 def alone() -> Iterator[Callable[[], None]]:
-    """Raise Taken, or hold the lock. Call what it gives between steps: it raises django.db.Error once the lock is lost.
+    """Hold the lock during the block. Raises Taken if another process holds it.
 
-    The lock is of a transaction on a connection of its own, so it goes when the process is killed, and works behind a
-    pooler; the calls keep that transaction from being idle for too long. On SQLite nothing is held: two rounds at once
-    cost requests, and end in the same state.
+    The block gets a function to call between its steps, which raises django.db.Error after the lock was lost. The lock
+    belongs to a transaction on a connection of its own, so it ends when the process is killed, and works behind a
+    pooler; the function's calls keep this transaction from being idle for too long. On SQLite there is no lock: two
+    rounds at once cost requests, and end in the same state.
     """
     if connection.vendor != "postgresql":
         yield lambda: None

@@ -19,7 +19,10 @@ THIS_MACHINE = ("127.0.0.1", "localhost", "::1")
 
 @checks.register(checks.Tags.security)
 def check_api(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """upstream.E001: no request can be made with the key or the address; upstream.W001: strangers can read the key."""
+    """Check the API key and the address.
+
+    upstream.E001: no request can be made with them. upstream.W001: strangers can read the key on its way.
+    """
     if not settings.ELEVENLABS_API_KEY:
         return []
     try:
@@ -40,7 +43,7 @@ def check_api(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckM
 
 @checks.register(checks.Tags.security)
 def check_dialling(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """upstream.W002: a prefix that no number has; upstream.W003: a region that is none."""
+    """Check the settings of dials. upstream.W002: no number has this prefix. upstream.W003: there is no such region."""
     found: list[checks.CheckMessage] = [
         checks.Warning(
             f"DIAL_ALLOWED_PREFIXES has {prefix!r}, which no number begins with.",

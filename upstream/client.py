@@ -1,7 +1,7 @@
-"""A client of ElevenLabs' API. docs/decisions/0006-client-of-elevenlabs.md says why it is not the SDK.
+"""A client of ElevenLabs' API. docs/decisions/0006-client-of-elevenlabs.md says why callsite does not use the SDK.
 
-Each request is made once, has a bound from its first byte to the last of the answer, and follows no redirect.
-https://elevenlabs.io/docs/api-reference.
+Each request is made once, has a time limit from its first byte to the last byte of the answer, and follows no
+redirect. https://elevenlabs.io/docs/api-reference.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DIAL_PATHS = {
     "sip_trunk": "/v1/convai/sip-trunk/outbound-call",
     "exotel": "/v1/convai/exotel/outbound-call",
 }
-# A server in front of ElevenLabs' waited in vain; 524 is Cloudflare's word. The request may have been carried out.
+# A gateway in front of ElevenLabs waited in vain (524 is Cloudflare's). The request may have been carried out.
 TIMED_OUT = (408, 504, 524)
 MENDS = {401: "Check ELEVENLABS_API_KEY.", 403: "Check the permissions of ELEVENLABS_API_KEY."}
 REQUESTS = Counter("callsite_elevenlabs_requests", "Requests to ElevenLabs' API, by what came of them", ["result"])
@@ -38,7 +38,10 @@ _KEY = re.compile(r"[!-~]+")
 
 
 class Client:
-    """Every method raises an UpstreamError where it has no answer. No text, log line or address holds the key."""
+    """A client with one API key. Each method raises an UpstreamError if there is no answer to return.
+
+    No error text, log line or URL contains the key. Raises NotConfigured for an unusable address or key.
+    """
 
     def __init__(self, url: str, key: str) -> None:
         parts = urlsplit(url)
@@ -59,18 +62,18 @@ class Client:
         return cls(settings.ELEVENLABS_API_URL, settings.ELEVENLABS_API_KEY)
 
     def dial(self, provider: str, body: Mapping[str, Any]) -> dict[str, Any]:
-        """Place a call. ElevenLabs has no idempotency key: what is repeated after NoAnswer may ring twice."""
+        """Place a call. ElevenLabs has no idempotency key: a repetition after NoAnswer may ring the phone twice."""
         return self._json("POST", DIAL_PATHS[provider], json.dumps(body).encode())
 
     def conversation(self, conversation_id: str) -> dict[str, Any]:
         return self._json("GET", _conversation(conversation_id))
 
     def conversations(self, **query: Any) -> dict[str, Any]:
-        """A page: `conversations`, `has_more`, `next_cursor`."""
+        """Return a page of the list of conversations: `conversations`, `has_more`, `next_cursor`."""
         return self._json("GET", "/v1/convai/conversations", **query)
 
     def audio(self, conversation_id: str) -> bytes:
-        """The recording. Refused with 404 where there is none."""
+        """Return the recording of a conversation. Raises Refused with status 404 if there is none."""
         path = f"{_conversation(conversation_id)}/audio"
         return self._send("GET", path, None, AUDIO_SECONDS, settings.WEBHOOK_MAX_BYTES).body
 
@@ -78,7 +81,7 @@ class Client:
         return self._json("GET", path, **query)
 
     def date(self) -> str:
-        """ElevenLabs' clock, of the header `Date` of an answer."""
+        """Return the time of ElevenLabs' clock: the header `Date` of an answer, "" if it has none."""
         return self._send(
             "GET", _with_query("/v1/convai/conversations", page_size=1), None, ANSWER_SECONDS, JSON_MAX_BYTES
         ).headers.get("Date", "")

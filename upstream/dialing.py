@@ -1,8 +1,8 @@
-"""Place a call: the row first, then ElevenLabs, once, and the phone rings at most once.
+"""Places calls: it stores the row first, then asks ElevenLabs once, so the phone rings at most once.
 
-The row is committed before ElevenLabs hears of it, so that a webhook which overtakes the answer finds its call: its
-`call_sid` travels along as a dynamic variable. Whatever happens then, `dial_state` says how far it came; what stays
-unknown is settled by the call's webhooks or by `upstream.reconciling`.
+The row is committed before ElevenLabs is asked, so that a webhook which overtakes the answer finds its call: the
+`call_sid` is sent along as a dynamic variable. Afterwards `dial_state` says how far the dial came; where that stays
+unknown, the call's webhooks or `upstream.reconciling` settle it.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ from webhooks.fields import optional_identifier
 
 logger = logging.getLogger(__name__)
 PROVIDERS = tuple(DIAL_PATHS)
-# A dial that is asking longer than this was left by a process that has ended.
+# A dial whose state is "asking" for longer was left by a process that has ended.
 LONGEST_SECONDS = CONNECT_SECONDS + ANSWER_SECONDS + 40
 NOT_STORED = "ElevenLabs was asked, and the database did not take the answer: the phone may ring. Do not dial again."
 DialState = Call.DialState
 
 
 class MissingField(ValueError):
-    """Neither the request nor a setting tells `field`."""
+    """`field` is missing: neither the request nor a setting has it."""
 
     def __init__(self, field: str, setting: str) -> None:
         super().__init__(f"Name one, or set {setting}.")
@@ -44,7 +44,7 @@ class MissingField(ValueError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Order:
-    """A call that somebody wants placed."""
+    """A call to place. `body` makes the request to ElevenLabs from it."""
 
     driver_id: str
     to_number: str
@@ -56,7 +56,7 @@ class Order:
     first_message: str = ""
 
     def body(self, to_number: str, call_sid: str) -> dict[str, Any]:
-        """What ElevenLabs is asked, always with client data: without any it would ask conversation-init."""
+        """Return the request's body, always with client data: without it, ElevenLabs would ask conversation-init."""
         variables = {**settings.ELEVENLABS_DYNAMIC_VARIABLES, **self.dynamic_variables, "call_sid": call_sid}
         client_data: dict[str, Any] = {"dynamic_variables": variables, "user_id": self.driver_id}
         agent: dict[str, Any] = {}
@@ -75,7 +75,7 @@ class Order:
 
 
 class Dialled(NamedTuple):
-    """What came of it: `status` is the HTTP status that says so, `reason` why the call was not placed."""
+    """The result of a dial. `status`: the HTTP status to answer with. `reason`: why the call was not placed, or ""."""
 
     call: Call
     status: int
@@ -84,7 +84,7 @@ class Dialled(NamedTuple):
 
 
 def new_order(*, agent_id: str = "", phone_number_id: str = "", **told: Any) -> Order:
-    """Fill in what the settings know. Raises MissingField."""
+    """Return an order, with the settings' agent and phone number where none is given. Raises MissingField."""
     agent_id = agent_id or settings.ELEVENLABS_AGENT_ID
     phone_number_id = phone_number_id or settings.ELEVENLABS_PHONE_NUMBER_ID
     if not agent_id:
@@ -95,7 +95,7 @@ def new_order(*, agent_id: str = "", phone_number_id: str = "", **told: Any) -> 
 
 
 def expect_may_go(order: Order) -> None:
-    """Raise NotAllowed where the number may not be dialled. One that is no number is left to `place`, which says so."""
+    """Raise NotAllowed if the number may not be dialled. `place` refuses a text that is no number."""
     try:
         number = e164(order.to_number)
     except BadNumber:
@@ -104,7 +104,7 @@ def expect_may_go(order: Order) -> None:
 
 
 def register(order: Order) -> Call:
-    """The row of a call that is about to be placed."""
+    """Store the row of a call that is about to be placed, and return it."""
     try:
         to_number = e164(order.to_number)
     except BadNumber:
@@ -119,15 +119,15 @@ def register(order: Order) -> Call:
 
 
 def place(order: Order, call: Call, client: Client) -> Dialled:
-    """Ask ElevenLabs for a call whose row is committed, and keep what came of it."""
+    """Ask ElevenLabs to place a call whose row is committed, and store the result; 202 if it cannot be stored."""
     try:
         number = e164(order.to_number)
     except BadNumber as error:
         return _refused(call, 422, str(error))
-    close_old_connections()  # ElevenLabs may take seconds, and the pool is small
+    close_old_connections()  # ElevenLabs may take seconds, and the connection pool is small
     try:
         return _ask(order, number, call, client)
-    except Error as error:  # whoever hears that the database failed would dial again
+    except Error as error:  # not raised: after an error, a user would dial again
         logger.error("What became of the dial of call %s was not stored: %s", call.call_sid, type(error).__name__)
         return Dialled(call, 202, NOT_STORED)
 
@@ -158,7 +158,7 @@ def _ask(order: Order, number: str, call: Call, client: Client) -> Dialled:
 
 
 def _placed(call: Call, conversation_id: str | None, names: list[Name]) -> Call:
-    """Link the conversation. Its webhooks may have come already: then their row and this one become one."""
+    """Link the conversation to the call. If its webhooks came earlier, their row is merged with the call's."""
     with transaction.atomic():
         own = Name(call.call_sid, NameRank.REGISTERED)
         link(Reference(conversation_id=conversation_id, names=(own, *names), agent_id=call.agent_id))
@@ -172,20 +172,20 @@ def _unknown(call: Call, reason: str) -> Dialled:
 
 
 def mark_unknown(call: Call) -> Dialled:
-    """What became of a dial whose process ended before the answer came."""
+    """Settle a dial whose process ended before the answer came: unknown, unless a webhook has shown the result."""
     return _unknown(call, "The dial was interrupted.")
 
 
 def _refused(call: Call, status: int, reason: str, retry_after_seconds: float | None = None) -> Dialled:
     logger.warning("Call %s was not placed: %s", call.call_sid, status)
     call = persistently(lambda: fail(call, reason))
-    if call.dial_state == DialState.PLACED:  # a webhook of it came: it was, whatever the answer says
+    if call.dial_state == DialState.PLACED:  # a webhook came, so it was placed, whatever the answer says
         return Dialled(call, 201)
     return Dialled(call, status, reason, retry_after_seconds)
 
 
 def fail(call: Call, reason: str) -> Call:
-    """The call was never placed, unless a webhook has shown the contrary."""
+    """Record that a call was never placed, unless a webhook has shown that it was."""
     with transaction.atomic():
         settled = _settle(call, DialState.REFUSED)
         if settled.dial_state == DialState.REFUSED and not settled.ended:
@@ -194,7 +194,7 @@ def fail(call: Call, reason: str) -> Call:
 
 
 def _settle(call: Call, state: str) -> Call:
-    """Note how the dial went, unless a webhook has told already. The row is locked until the transaction ends."""
+    """Set the dial state, unless a webhook has settled it already. The row is locked until the transaction ends."""
     with transaction.atomic(savepoint=False):
         pk = Call.objects.get_by_identifier(call.call_sid).pk
         locked = Call.objects.select_for_update(no_key=True).get(pk=pk)

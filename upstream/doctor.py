@@ -1,6 +1,6 @@
-"""Examine the set-up at ElevenLabs and here: what is wrong, and how to mend it. It changes nothing.
+"""Examines the set-up at ElevenLabs and of callsite: it says what is wrong and how to mend it, and changes nothing.
 
-It leaves one trace: the signed test delivery, always the same body, is counted on one row of the ignored deliveries.
+It leaves one trace: the signed test delivery always has the same body, so one row of the ignored deliveries counts it.
 """
 
 from __future__ import annotations
@@ -36,16 +36,17 @@ SKEW_SECONDS = 30
 DELIVERY_SECONDS = 10.0
 ANSWER_MAX_BYTES = 100_000
 TOOLS_MAX = 20
-# Of a type that callsite keeps and ignores.
+# A type of event that callsite keeps and ignores.
 TEST_DELIVERY = json.dumps({"type": "agent_qa", "event_timestamp": 0, "data": {"from": "elevenlabs_doctor"}}).encode()
 KEYS_PAGE = "https://elevenlabs.io/app/developers/api-keys"
-type _Read = Generator[Finding, None, dict[str, Any] | None]  # yields what is wrong; returns what was read
+type _Read = Generator[Finding, None, dict[str, Any] | None]  # yields problems; returns the answer
 
 
 def examine(site: str = "") -> list[Finding]:
-    """Everything, in the order in which it is set up. `site` is callsite's public address, as https://calls.example.com.
+    """Return the findings about the whole set-up, in the order in which a user sets it up.
 
-    Without it the address is the trusted origin of the settings, or that of the webhook at ElevenLabs.
+    `site` is callsite's public address, as in https://calls.example.com. Without it, the address is the trusted origin
+    of the settings, or the one of the webhook at ElevenLabs.
     """
     return list(_findings((site or _own_origin()).rstrip("/")))
 
@@ -95,7 +96,7 @@ def _findings(site: str) -> Iterator[Finding]:
 
 
 def _secrets() -> Iterator[Finding]:
-    """The secrets of this side."""
+    """Examine callsite's own secrets."""
     if not secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET):
         yield broken(
             "ELEVENLABS_WEBHOOK_SECRET is empty: callsite cannot check who sends post-call webhooks.",
@@ -134,11 +135,11 @@ def _scope(what: str) -> Finding:
 
 
 class _Reader:
-    """Reads the set-up, and turns what ElevenLabs refuses into findings."""
+    """Reads the set-up at ElevenLabs, and turns errors into findings."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
-        self.unread = set[str]()  # what is there, perhaps, and could not be read
+        self.unread = set[str]()  # parts that may exist, but could not be read
 
     def read(self, path: str, what: str, missing: Finding | None = None, **query: Any) -> _Read:
         try:
@@ -159,7 +160,7 @@ class _Reader:
 
 
 def _clock(client: Client) -> Iterator[Finding]:
-    """ElevenLabs signs with the time, so both clocks have to agree."""
+    """Compare this machine's clock with ElevenLabs', which signs with the time: both clocks have to agree."""
     try:
         skew = time.time() - parsedate_to_datetime(client.date()).timestamp()
     except (UpstreamError, ValueError, TypeError):
@@ -210,13 +211,13 @@ def _tool(reader: _Reader, agent: dict[str, Any], site: str) -> Iterator[Finding
         missing = broken(f"The agent has a tool {tool_id} that is not there.", "Remove it from the agent.")
         tool = yield from reader.read(f"/v1/convai/tools/{quote(tool_id, safe='')}", "tools", missing)
         if "tools" in reader.unread:
-            return  # whether the agent has ours is not known
+            return  # it is not known whether the agent has callsite's tool
         tools.append(mapping((tool or {}).get("tool_config")))
     yield from or_fine(examine_tool(tools, site), "The agent has a tool that tells what is said.")
 
 
 def _deliver(site: str) -> Iterator[Finding]:
-    """A signed delivery to our own address, the way that ElevenLabs goes."""
+    """Send a signed test delivery to callsite's own public address, as ElevenLabs does."""
     secrets = secrets_of(settings.ELEVENLABS_WEBHOOK_SECRET)
     if not site:
         yield warning("callsite's public address is not known.", "Give it: elevenlabs_doctor --url https://YOUR-HOST")

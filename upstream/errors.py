@@ -1,4 +1,4 @@
-"""What ElevenLabs' API can answer instead of what was asked for, and what nobody can know then."""
+"""The errors of requests to ElevenLabs' API. They say whether the request may have been carried out."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ MESSAGE_MAX_LENGTH = 500
 
 
 class UpstreamError(Exception):
-    """The text is for people: it says what is wrong, and never holds the API key."""
+    """A request to ElevenLabs failed. The text is for people: it says what is wrong, and never contains the API key."""
 
 
 class NotConfigured(UpstreamError):
@@ -21,21 +21,21 @@ class Unreachable(UpstreamError):
 
 
 class NoAnswer(UpstreamError):
-    """The request was sent, and no whole answer came: whether ElevenLabs has done what it asks for is unknown."""
+    """The request was sent, and no whole answer came: it is unknown whether ElevenLabs has carried it out."""
 
 
 class TimedOut(NoAnswer):
-    """The answer did not come within the bound."""
+    """The answer did not come within the time limit."""
 
 
 class TooLarge(NoAnswer):
-    """The answer has more bytes than callsite takes: asked again, it has as many."""
+    """The answer has more bytes than callsite accepts. A retry would get as many."""
 
 
 class Refused(UpstreamError):
-    """ElevenLabs answered with an error, or with a redirect, which is not followed: it would carry the key away.
+    """ElevenLabs answered with an error, or with a redirect, which is not followed: it could send the key elsewhere.
 
-    `code` is ElevenLabs' word for the error, the older one where there is no other; it may be empty.
+    `code` is ElevenLabs' code of the error, or its older word where there is no code; it may be empty.
     """
 
     def __init__(self, status: int, code: str, message: str, retry_after_seconds: float | None = None) -> None:
@@ -44,14 +44,15 @@ class Refused(UpstreamError):
 
     @property
     def is_busy(self) -> bool:
-        """Whether the same request may succeed a moment later: rate limits, too many calls at once, a busy system."""
+        """True if the same request may succeed a moment later: rate limits, too many calls at once, a busy system."""
         return self.status == 429 or self.code in ("rate_limit_exceeded", "concurrent_limit_exceeded", "system_busy")
 
 
 def read_error(body: bytes) -> tuple[str, str]:
-    """The code and the message of an error's body: today's shape, the older one, that of validation, or any other.
+    """Return the code and the message of an error's body; "" for a part that it does not have.
 
-    https://elevenlabs.io/docs/eleven-api/resources/errors. `detail` may be an object, a list or a string.
+    It reads today's shape, the older one, and the one of validation errors: `detail` may be an object, a list or a
+    string. https://elevenlabs.io/docs/eleven-api/resources/errors.
     """
     try:
         detail = json.loads(body)["detail"]
@@ -72,6 +73,6 @@ def _fault_of_field(item: dict[str, Any]) -> str:
 
 
 def _printable(value: Any) -> str:
-    """A text on one line, cut to a length that a person reads."""
+    """Return a text on one line, cut to MESSAGE_MAX_LENGTH; "" for any other type."""
     text = value if isinstance(value, str) else ""
     return "".join(character if character.isprintable() else " " for character in text)[:MESSAGE_MAX_LENGTH]

@@ -1,4 +1,4 @@
-"""One HTTP request with a bound over all of it, which follows no redirect and uses no proxy."""
+"""One HTTP request with a time limit for all of it, which follows no redirect and uses no proxy."""
 
 from __future__ import annotations
 
@@ -29,9 +29,10 @@ class Answer(NamedTuple):
 def exchange(
     method: str, url: str, headers: Mapping[str, str], body: bytes | None, seconds: float, max_bytes: int
 ) -> Answer:
-    """`seconds` bound it once the connection is there; `max_bytes` of the body, 0 for any number.
+    """Make one HTTP request, and return its answer.
 
-    Raises Unreachable where nothing was sent, else NoAnswer.
+    `seconds` limit the exchange after the connection is made; `max_bytes` limit the answer's body, 0: without a limit.
+    Raises Unreachable if nothing was sent, else NoAnswer, or its subclasses TimedOut and TooLarge.
     """
     parts = urlsplit(url)
     path = f"{parts.path}?{parts.query}" if parts.query else parts.path
@@ -49,7 +50,7 @@ def exchange(
         raise TimedOut(f"{parts.hostname} did not answer within {seconds:.0f} s.")
     if max_bytes and len(content) > max_bytes:
         raise TooLarge(f"The answer of {parts.hostname} has more than {max_bytes} bytes.")
-    if response.length:  # what is left of its Content-Length: a bounded read does not say that it was cut short
+    if response.length:  # bytes of Content-Length that are missing: a read with a limit does not report them
         raise NoAnswer(f"The connection to {parts.hostname} broke before the whole answer was there.")
     return Answer(response.status, response.headers, content)
 
@@ -69,9 +70,10 @@ def _connected(scheme: str, host: str, port: int | None) -> HTTPConnection:
 
 @contextmanager
 def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[threading.Event]:
-    """Close the connection when the block ends, and end it from outside when it takes longer.
+    """Close the connection when the block ends, and shut it down from another thread after `seconds`.
 
-    A socket's own time-out begins anew with each byte, so a server that drips would hold a thread for ever.
+    The block gets an event that tells whether the time was over. A socket's own time-out starts again with each byte,
+    so a server that sends slowly would hold a thread forever.
     """
     own: socket.socket = connection.sock
     own.settimeout(seconds)
@@ -82,7 +84,7 @@ def _ended_after(seconds: float, connection: HTTPConnection) -> Iterator[threadi
         try:
             socket.socket.shutdown(own, socket.SHUT_RDWR)
         except OSError:
-            pass  # it has ended by itself
+            pass  # the connection has ended already
 
     timer = threading.Timer(seconds, end)
     timer.daemon = True

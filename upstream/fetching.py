@@ -1,7 +1,7 @@
-"""Read a conversation at ElevenLabs and apply it as if its webhooks had come: through their handlers, with their rules.
+"""Reads conversations at ElevenLabs, and applies them with the handlers of webhooks, as if their webhooks had come.
 
-The time of such an event is the end of the conversation, start and duration together. A webhook is made later, after
-the analysis, so it wins over what was fetched, and what is fetched changes nothing that a webhook told.
+The time of such an event is the end of the conversation: start plus duration. A webhook is made later, after the
+analysis, so its data wins over fetched data, and fetched data changes nothing that a webhook has set.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from webhooks.payloads import TRANSCRIPTION, Audio, Transcription, parse_event
 
 logger = logging.getLogger(__name__)
 OVER = ("done", "failed")
-LOOKED_AT = 20  # conversations, in search of one that was dialled
+LOOKED_AT = 20  # at most so many conversations, in search of one that was dialled
 _NOT_COMPARED = {"updated_at", *WRITTEN}
 
 
 class StillRunning(Exception):
-    """The conversation is not over, or not analysed yet. Nothing was changed."""
+    """The conversation is not over, or not yet analysed. Nothing was changed."""
 
 
 class NoConversation(Exception):
-    """ElevenLabs has no such conversation, or callsite does not know which one it is."""
+    """ElevenLabs does not have the call's conversation, or callsite does not know its ID."""
 
 
 class Fetched(NamedTuple):
-    """`changed`: names of the call's fields, and `recording`. `note`: what could not be fetched."""
+    """A fetched call. `changed`: names of its changed fields, and `recording`. `note`: what could not be fetched."""
 
     call: Call
     changed: list[str]
@@ -45,9 +45,9 @@ class Fetched(NamedTuple):
 
 
 def fetch(call: Call, client: Client) -> Fetched:
-    """Fetch a call's conversation and, where it is missing, its recording.
+    """Fetch a call's conversation and, if callsite has none, its recording.
 
-    Raises StillRunning, NoConversation, UpstreamError; nothing is changed then.
+    Raises StillRunning, NoConversation, UpstreamError; then nothing is changed.
     """
     before = _state(call)
     detail = read(call, client)
@@ -66,8 +66,11 @@ def fetch(call: Call, client: Client) -> Fetched:
 
 
 def read(call: Call, client: Client) -> dict[str, Any]:
-    """The conversation of a call, also of one that was dialled and whose answer did not come."""
-    close_old_connections()  # ElevenLabs may take seconds, and the pool is small
+    """Return the conversation of a call, also if the answer to its dial never came.
+
+    Raises NoConversation, UpstreamError.
+    """
+    close_old_connections()  # ElevenLabs may take seconds, and the connection pool is small
     if call.conversation_id is None:
         detail = find_dialled(call, client) if call.dial_state else None
         if detail is None:
@@ -85,7 +88,10 @@ def read(call: Call, client: Client) -> dict[str, Any]:
 
 
 def find_dialled(call: Call, client: Client) -> dict[str, Any] | None:
-    """The conversation that was started with this call's `call_sid` as a variable."""
+    """Return the conversation that was started with this call's `call_sid` as a variable; None if there is none.
+
+    Raises UpstreamError.
+    """
     page = client.conversations(
         agent_id=call.agent_id or None,
         dynamic_variable_params=f"call_sid:eq:{call.call_sid}",
@@ -100,7 +106,7 @@ def find_dialled(call: Call, client: Client) -> dict[str, Any] | None:
 
 
 def items(page: dict[str, Any]) -> list[dict[str, Any]]:
-    """The conversations of a page that have an ID."""
+    """Return the conversations of a page that have an ID."""
     listed = page.get("conversations")
     found = [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
     return [item for item in found if isinstance(item.get("conversation_id"), str) and item["conversation_id"]]
@@ -111,12 +117,15 @@ def variables(detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def is_over(detail: dict[str, Any]) -> bool:
-    """Whether it has ended and is analysed. What ElevenLabs may call it besides counts as running."""
+    """Tell whether a conversation has ended and is analysed. Any unknown status counts as running."""
     return detail.get("status") in OVER
 
 
 def apply(detail: dict[str, Any], *, create: bool = False) -> Call:
-    """Apply a conversation that is over. `create`: make the call where there is none. Raises webhooks' CallNotFound."""
+    """Apply a conversation that is over, and return its call; `create` makes the call if there is none.
+
+    Raises webhooks' CallNotFound, and UpstreamError for a conversation that cannot be read.
+    """
     event = _event(detail)
 
     def work() -> Call:
@@ -129,7 +138,10 @@ def apply(detail: dict[str, Any], *, create: bool = False) -> Call:
 
 
 def link_running(detail: dict[str, Any], *, create: bool = False) -> Call:
-    """Teach a call the conversation that still runs, and who takes part. Raises webhooks' CallNotFound."""
+    """Link a running conversation to its call, and store the parties; `create` makes the call if there is none.
+
+    Raises webhooks' CallNotFound, and UpstreamError for a conversation that cannot be read.
+    """
     event = _event(detail)
 
     def work() -> Call:
@@ -141,12 +153,15 @@ def link_running(detail: dict[str, Any], *, create: bool = False) -> Call:
 
 
 def reference_of(detail: dict[str, Any]) -> Reference:
-    """What a conversation says of its call."""
+    """Return the names by which a conversation refers to its call."""
     return _event(detail).call
 
 
 def fetch_recording(call: Call, detail: dict[str, Any], client: Client) -> Call | None:
-    """Fetch and keep a recording that is missing. None: there is none, or the call has one."""
+    """Fetch and store a missing recording, and return the call; None if ElevenLabs has none, or callsite has it.
+
+    Raises UpstreamError.
+    """
     if detail.get("has_audio") is False or CallRecording.objects.filter(call=call).exists():
         return None
     close_old_connections()
@@ -169,7 +184,7 @@ def fetch_recording(call: Call, detail: dict[str, Any], client: Client) -> Call 
 
 
 def _event(detail: dict[str, Any]) -> Transcription:
-    """The transcription event that this conversation's webhook is, but for its time."""
+    """Return the event that the conversation's webhook would be, except for its time. Raises UpstreamError."""
     metadata = mapping(detail.get("metadata"))
     start, duration = moment(metadata.get("start_time_unix_secs")), number(metadata.get("call_duration_secs"))
     if start is None or duration is None:
@@ -179,12 +194,12 @@ def _event(detail: dict[str, Any]) -> Transcription:
         event = parse_event(body)
     except InvalidPayload as error:
         raise UpstreamError(f"ElevenLabs' conversation cannot be read. {error.details}") from None
-    assert isinstance(event, Transcription)  # noqa: S101  (by its type)
+    assert isinstance(event, Transcription)  # noqa: S101  (a body of this type gives it)
     return event
 
 
 def _state(call: Call) -> dict[str, Any]:
-    """What may change in a call."""
+    """Return the values of a call that a fetch may change."""
     rows = Call.objects.filter(pk=call.pk).values()
     state: dict[str, Any] = {name: value for row in rows for name, value in row.items() if name not in _NOT_COMPARED}
     recording = CallRecording.objects.filter(call=call).values_list("sha256", flat=True).first()

@@ -1,4 +1,4 @@
-"""What an examination finds: a sentence, and how to mend it."""
+"""The findings of an examination: each is a sentence, and says how to mend the problem."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def broken(text: str, mend: str) -> Finding:
 
 
 def or_fine(found: Iterator[Finding], text: str) -> Iterator[Finding]:
-    """What was found; where nothing of it is broken, this too."""
+    """Yield the findings; if none is broken, also yield a fine one with this text."""
     is_broken = False
     for finding in found:
         is_broken |= finding.level == Level.BROKEN

@@ -1,4 +1,4 @@
-"""`Idempotency-Key`: a dial that is sent again gets the first one's answer, and no phone rings twice.
+"""`Idempotency-Key`: a dial that is sent again gets the answer of the first dial, and no phone rings twice.
 
 https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/.
 """
@@ -24,7 +24,10 @@ KEPT = timedelta(hours=24)
 
 
 class KeyMisused(Exception):
-    """`status` is what the answer has: 409 while the first is under way, 422 where the key came with another body."""
+    """A key cannot be used. `status` is the HTTP status to answer with.
+
+    409: the first dial with the key is under way. 422: the key came with another body before.
+    """
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -32,7 +35,7 @@ class KeyMisused(Exception):
 
 
 class Begun(NamedTuple):
-    """The first request with a key and the row of its call; or the row of a request that came before."""
+    """The result of `begin`: the first `request` with a key and its call, or the `former` request that had the key."""
 
     request: DialRequest | None
     call: Call | None
@@ -40,7 +43,7 @@ class Begun(NamedTuple):
 
 
 def begin(user: Any, key: str, asked: Any, register: Callable[[], Call]) -> Begun:
-    """Commit the call together with its key, or find the request that had the key before. Raises KeyMisused."""
+    """Commit the call together with its key, or find the former request with this key. Raises KeyMisused."""
     if not key:
         return Begun(None, register())
     digest = hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
@@ -64,7 +67,7 @@ def begin(user: Any, key: str, asked: Any, register: Callable[[], Call]) -> Begu
 
 
 def end(request: DialRequest | None, status: int, body: Any) -> None:
-    """Keep the answer for whoever sends the same again. Where that fails, they hear that what came of it is unknown."""
+    """Store the answer, for later requests with the same key. If storing fails, they are told that it is unknown."""
     if request is None:
         return
     request.answer_status, request.answer_body = status, body

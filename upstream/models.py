@@ -1,4 +1,4 @@
-"""What is kept of requests to ElevenLabs."""
+"""The tables of dials with a key, of rounds of reconciling, and of recordings that do not exist."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from calls.models import Call
 
 
 class DialRequest(models.Model):
-    """A dial that came with an `Idempotency-Key`, and its answer, kept for a day. No answer yet: it is under way."""
+    """A dial with an `Idempotency-Key`, and its answer, kept for a day. Without an answer, the dial is under way."""
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=255)
@@ -27,7 +27,7 @@ class DialRequest(models.Model):
 
 
 class ReconcileRound(models.Model):
-    """One round of reconciling. `watermark`: what began before it is settled, so the next round begins there."""
+    """One round of reconciling. All conversations before `watermark` are settled, so the next round begins there."""
 
     started_at = models.DateTimeField(db_index=True)
     ended_at = models.DateTimeField(null=True)
@@ -60,12 +60,12 @@ class ReconcileRound(models.Model):
 
     @staticmethod
     def label(name: str) -> str:
-        """A count, in words."""
+        """Return the name of a count in words."""
         return name.replace("_", " ")
 
 
 class MissingRecording(models.Model):
-    """A conversation that has no recording at ElevenLabs either, so that it is not asked for in every round."""
+    """A conversation without a recording at ElevenLabs. The row keeps each round from asking for it again."""
 
     conversation_id = models.CharField(max_length=255, unique=True)
     asked_at = models.DateTimeField(auto_now_add=True)

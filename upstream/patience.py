@@ -1,4 +1,4 @@
-"""Asking ElevenLabs again: only what reads, with pauses that grow, and not for ever."""
+"""Retries of requests to ElevenLabs: only of requests that read, with growing pauses, and up to a limit."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from collections.abc import Callable
 
 from upstream.errors import NoAnswer, NotConfigured, Refused, TooLarge, Unreachable, UpstreamError
 
-GAP_SECONDS = 0.05  # between two requests, so that a round leaves room for others under the rate limit
+GAP_SECONDS = 0.05  # between two requests, so that a round leaves some of the rate limit to others
 FIRST_PAUSE_SECONDS, LONGEST_PAUSE_SECONDS = 1.0, 30.0
-PAUSES_SECONDS = 180.0  # in one round of reconciling, all together
-KEEP_SECONDS = 20.0  # at most between two calls of `keep`, but for the time that a request takes
-TRIES = 3  # of one request that fails otherwise than by a rate limit
+PAUSES_SECONDS = 180.0  # the sum of all pauses in one round of reconciling
+KEEP_SECONDS = 20.0  # the longest time between two calls of `keep`, apart from the time of a request
+TRIES = 3  # of one request that fails, but not by a rate limit
 
 
 class GiveUp(Exception):
-    """Nothing more can be asked in this round."""
+    """The round has to end: further requests would fail, it has paused for too long, or it was stopped."""
 
 
 class Patience:
-    """The way in which a round asks: one request at a time. `keep` is called before each; `stop` ends it early."""
+    """Makes the requests of a round, one by one, with retries. It calls `keep` before each; `stop` ends the round."""
 
     def __init__(self, keep: Callable[[], None], stop: threading.Event, pauses_seconds: float | None = None) -> None:
         self.requests = 0
@@ -29,7 +29,10 @@ class Patience:
     def ask[**Given, Result](
         self, request: Callable[Given, Result], *args: Given.args, **kwargs: Given.kwargs
     ) -> Result:
-        """Raises UpstreamError where this request fails for good, GiveUp where every other would fail too."""
+        """Make a request until it succeeds, and return its result.
+
+        Raises UpstreamError if this request fails finally, GiveUp if every other request would fail too.
+        """
         pause, tries = FIRST_PAUSE_SECONDS, 0
         while True:
             self._wait(GAP_SECONDS)

@@ -1,4 +1,4 @@
-"""Who may ask ElevenLabs, and what they get to see of a call."""
+"""The permissions of requests to ElevenLabs, and the part of a call that a user gets to see."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class MayChange(BasePermission):
 
 
 def registered(request: Any, order: Order) -> Call:
-    """The row of a call that is about to be placed; the access log has it too. Raises NotLogged."""
+    """Store the row of a call that is about to be placed, and a row of the access log. Raises NotLogged."""
     return access_log.noted_change(request, lambda: register(order), "dialled")
 
 
 def shown(call: Call, user: Any) -> dict[str, Any]:
-    """The call; to somebody who may not view calls its identifiers, and how the dial went."""
+    """Return a call's JSON; for a user who may not view calls, only its identifiers and its dial state."""
     return for_viewers(user, CallSerializer(with_recording(call)).data, "dial_state")

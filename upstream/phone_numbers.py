@@ -1,4 +1,4 @@
-"""Phone numbers as people write them, as E.164, and where calls may go."""
+"""Phone numbers: it turns numbers as people write them into E.164, and says which ones may be dialled."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import phonenumbers
 from django.conf import settings
 
 REGIONS: frozenset[str] = frozenset(phonenumbers.SUPPORTED_REGIONS)
-# The library finds a number inside other text, and makes digits of letters; neither is meant here.
+# The library also finds a number inside other text, and reads letters as digits; callsite accepts neither.
 _WRITTEN = re.compile(r"\+?[0-9 ()./\u00a0\u2010\u2011-]+")
 
 
 class BadNumber(ValueError):
-    """The text says what is wrong, and does not repeat the number."""
+    """A text is no phone number. The error says what is wrong, and does not repeat the number."""
 
 
 class NotAllowed(PermissionError):
@@ -21,9 +21,9 @@ class NotAllowed(PermissionError):
 
 
 def e164(written: str) -> str:
-    """The number with + and its country. A number without is one of DIAL_DEFAULT_REGION. Raises BadNumber.
+    """Return the number in E.164. A number without + is one of DIAL_DEFAULT_REGION. Raises BadNumber.
 
-    It need not be in use: a number of the right length is enough, as lists of those in use grow old.
+    The number need not be in use: the right length is enough, because lists of used numbers grow old.
     """
     text = written.strip()
     if not _WRITTEN.fullmatch(text):
@@ -41,7 +41,7 @@ def e164(written: str) -> str:
 
 
 def expect_allowed(number: str | None) -> None:
-    """Raise NotAllowed unless a prefix allows the number. None: one that is not known yet, so any prefix will do."""
+    """Raise NotAllowed unless a prefix allows the number. None: it is not known yet, so any prefix is enough."""
     prefixes = settings.DIAL_ALLOWED_PREFIXES
     if not prefixes:
         raise NotAllowed("No number may be dialled: DIAL_ALLOWED_PREFIXES is empty.")

@@ -1,7 +1,7 @@
-"""One round of reconciling: what ElevenLabs knows of its conversations is compared with our calls, and made good.
+"""One round of reconciling: it compares ElevenLabs' conversations with callsite's calls, and repairs the calls.
 
-Each step is idempotent and commits by itself, and the watermark moves at the end alone. So a round that is killed
-half-way leaves nothing to undo: the next one begins where it began, and ends in the same state.
+Each step is idempotent and commits by itself, and only the end of a round moves the watermark. So a round that is
+killed half-way leaves nothing to undo: the next round begins at the same place, and ends in the same state.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ from webhooks.fields import moment
 
 logger = logging.getLogger(__name__)
 FIRST_LOOK_BACK = timedelta(days=7)  # of the first round, and for recordings
-LIST_LAG = timedelta(minutes=10)  # a conversation may be listed so long after it began
-HELD_BACK = timedelta(hours=24)  # how long one that cannot be fetched keeps the watermark from moving
+LIST_LAG = timedelta(minutes=10)  # a conversation may be listed so late after its beginning
+HELD_BACK = timedelta(hours=24)  # how long a conversation that cannot be fetched holds the watermark back
 NEVER_DIALLED_AFTER = timedelta(minutes=10)
 NEVER_DIALLED = "ElevenLabs has no conversation of this dial."
 RECORDING_COMES_WITHIN = timedelta(minutes=10)
 ROUNDS_KEPT = timedelta(days=30)
 PAGE_SIZE, PAGES_MAX, RUNNING_PAGES_MAX = 100, 1_000, 20
-CALLS_MAX, RECORDINGS_MAX = 500, 200  # of one round; the next goes on
-LARGE = ("final_transcript", "analysis_data", "metadata_json")  # not read: a round looks at hundreds of calls
+CALLS_MAX, RECORDINGS_MAX = 500, 200  # per round; the next round continues
+LARGE = ("final_transcript", "analysis_data", "metadata_json")  # not read, because a round reads hundreds of calls
 OVER, DialState = fetching.OVER, Call.DialState
 
 
 def reconcile(client: Client, since: datetime | None = None, stop: threading.Event | None = None) -> ReconcileRound:
-    """Do one round. Raises Taken while another process does one; what goes wrong at ElevenLabs stands in the round."""
+    """Do one round. Raises Taken while another process does one; an error of ElevenLabs is stored in the round."""
     with alone() as keep:
         started = timezone.now()
         ReconcileRound.objects.filter(started_at__lt=started - ROUNDS_KEPT).delete()
@@ -76,7 +76,7 @@ class _Round:
     def __init__(self, client: Client, result: ReconcileRound, patience: Patience, *, all_recordings: bool) -> None:
         self.client, self.result, self.patience = client, result, patience
         self._recordings_since = result.since if all_recordings else result.started_at - FIRST_LOOK_BACK
-        self._seen = set[str]()  # conversations that are settled, or known to run
+        self._seen = set[str]()  # conversations that this round has listed
         self._held_back: list[datetime] = []
         self._agents = dict[str, bool]()
 
@@ -90,7 +90,7 @@ class _Round:
             not_listed = f"Conversations cannot be listed. {error}"
         with self._tolerant():
             self._list(RUNNING_PAGES_MAX, exclude_statuses=list(OVER))
-        # one that began meanwhile may not be listed yet, and one that failed is to be tried again
+        # the next round lists again the conversations that may not be listed yet, and those that failed
         day_ago = self.result.started_at - HELD_BACK
         watermark = min([self.result.started_at - LIST_LAG, *(max(start, day_ago) for start in self._held_back)])
         self._ask_for_calls_in_progress()
@@ -104,7 +104,7 @@ class _Round:
     # --- conversations that ElevenLabs lists ----------------------------------------------------------------
 
     def _list(self, pages: int, **query: Any) -> bool:
-        """Compare what ElevenLabs lists, page by page; whether that was all."""
+        """Compare the conversations that ElevenLabs lists, page by page; return whether that was the whole list."""
         cursor: str | None = None
         for _ in range(pages):
             page = self.patience.ask(self.client.conversations, cursor=cursor, page_size=PAGE_SIZE, **query)
@@ -122,7 +122,7 @@ class _Round:
         return False
 
     def _compare(self, item: dict[str, Any], call: Call | None) -> None:
-        """Make good what differs between a listed conversation and its call."""
+        """Compare a listed conversation with its call, and repair the call."""
         is_over = fetching.is_over(item)
         self.result.running += not is_over
         if call is None:
@@ -131,7 +131,7 @@ class _Round:
             self._end(self._detail(item["conversation_id"]))
 
     def _missing(self, item: dict[str, Any]) -> None:
-        """No call has this conversation: it is read where it may be of ours, and a call is made for our agents."""
+        """Handle a conversation without a call: read it if it may be ours, and make a call if its agent is ours."""
         create = self._is_ours(str(item.get("agent_id") or ""))
         if not create and not _calls_without_conversation().exists():
             self.result.of_others += 1
@@ -150,7 +150,7 @@ class _Round:
         self.result.created_calls += is_new
 
     def _is_ours(self, agent_id: str) -> bool:
-        """Other agents may share the workspace."""
+        """Tell whether callsite takes calls of this agent: other agents may share the workspace."""
         if settings.ELEVENLABS_CREATE_UNKNOWN_CALLS or agent_id == settings.ELEVENLABS_AGENT_ID != "":
             return True
         if agent_id not in self._agents:
@@ -160,7 +160,7 @@ class _Round:
     # --- calls that should have ended -----------------------------------------------------------------------
 
     def _ask_for_calls_in_progress(self) -> None:
-        """Those that no list had: each is over, or not of this workspace."""
+        """Ask for calls in progress whose conversation was not listed: each is over, or of another workspace."""
         calls = Call.objects.filter(status=Call.Status.IN_PROGRESS, conversation_id__isnull=False).order_by("-pk")
         names = calls.values_list("pk", "conversation_id")
         asked = [pk for pk, conversation_id in names if conversation_id not in self._seen]
@@ -173,7 +173,7 @@ class _Round:
                     self.result.running += 1
 
     def _settle_dials(self) -> None:
-        """Dials without an answer: the conversation tells, or that there is none."""
+        """Settle dials without an answer: by their conversation, or because there is none."""
         now = timezone.now()
         left = Q(dial_state=DialState.ASKING, created_at__lt=now - timedelta(seconds=LONGEST_SECONDS))
         without_answer = Q(dial_state__in=(DialState.UNKNOWN, DialState.PLACED)) | left
@@ -185,7 +185,7 @@ class _Round:
                     call = fetching.apply(detail)
                 elif detail is not None:
                     call = fetching.link_running(detail)
-                elif now - call.created_at >= NEVER_DIALLED_AFTER:  # before, it may not be listed yet
+                elif now - call.created_at >= NEVER_DIALLED_AFTER:  # earlier, it may not be listed yet
                     call = persistently(lambda call=call: fail(call, NEVER_DIALLED))  # type: ignore[misc]
                 self.result.dials_settled += call.ended or call.conversation_id is not None
 
@@ -211,7 +211,7 @@ class _Round:
                 elif call.call_end_time and timezone.now() - call.call_end_time > RECORDING_COMES_WITHIN:
                     MissingRecording.objects.get_or_create(conversation_id=call.conversation_id)
 
-    # --- what all of them need ------------------------------------------------------------------------------
+    # --- used by all steps ----------------------------------------------------------------------------------
 
     def _detail(self, conversation_id: str) -> dict[str, Any]:
         return self.patience.ask(self.client.conversation, conversation_id)
@@ -223,7 +223,10 @@ class _Round:
 
     @contextmanager
     def _tolerant(self, item: dict[str, Any] | None = None) -> Iterator[None]:
-        """One conversation never costs another."""
+        """Log and count an error of the block, so that the other conversations are still compared.
+
+        A failed `item` holds the watermark back.
+        """
         try:
             yield
         except (UpstreamError, NoConversation, WebhookError, OSError, DataError, IntegrityError) as error:
@@ -235,7 +238,7 @@ class _Round:
 
 
 def _calls_of(conversation_ids: list[str]) -> dict[str, Call]:
-    """The calls of conversations, also by an ID that a call had before."""
+    """Return the calls of conversations, by conversation ID, which may also be a call's former one."""
     known = look_up(conversation_ids)
     calls = Call.objects.defer(*LARGE).in_bulk(list(known.calls))
     owners = {one: known.of_conversation(one) for one in conversation_ids}
@@ -243,5 +246,5 @@ def _calls_of(conversation_ids: list[str]) -> dict[str, Call]:
 
 
 def _calls_without_conversation() -> QuerySet[Call]:
-    """Calls in progress that any conversation may be of."""
+    """Return the calls in progress without a conversation: an unknown conversation may be of one of them."""
     return Call.objects.filter(status=Call.Status.IN_PROGRESS, conversation_id=None)

@@ -1,4 +1,4 @@
-"""Examine what is registered at ElevenLabs: the post-call webhook, conversation-init, and the agent's tool.
+"""Examines what is registered at ElevenLabs: the post-call webhook, conversation-init, and the agent's tool.
 
 Shapes: the official SDK's `WorkspaceWebhookResponseModel`, `GetConvAiSettingsResponseModel`, `GetAgentResponseModel`.
 """
@@ -32,12 +32,12 @@ AUTHORIZATION = 'the header {"Authorization": {"secret_id": "…"}}, whose secre
 
 
 def is_ours(url: Any, path: str) -> bool:
-    """Whether an address is of this route, on whatever host."""
+    """Tell whether a URL has the path of this route, on any host."""
     return isinstance(url, str) and urlsplit(url).path.rstrip("/").endswith(path)
 
 
 def webhook_of(webhooks: dict[str, Any], site: str) -> dict[str, Any]:
-    """The post-call webhook among those of the workspace: that of this site, else one of another callsite."""
+    """Return the post-call webhook of the workspace: the one of this site, else of another callsite; {} if none."""
     listed = webhooks.get("webhooks")
     found = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     found = [one for one in found if is_ours(one.get("webhook_url"), POST_CALL)]
@@ -46,7 +46,7 @@ def webhook_of(webhooks: dict[str, Any], site: str) -> dict[str, Any]:
 
 
 def examine_webhook(webhook: dict[str, Any], site: str) -> Iterator[Finding]:
-    """The post-call webhook of the workspace; `site` may be unknown, ""."""
+    """Examine the post-call webhook of the workspace; `site` is "" if it is not known."""
     url = site + POST_CALL if site else f"https://YOUR-HOST{POST_CALL}"
     if not webhook:
         body = {"settings": {"auth_type": "hmac", "name": "callsite", "webhook_url": url}}
@@ -82,7 +82,7 @@ def examine_webhook(webhook: dict[str, Any], site: str) -> Iterator[Finding]:
 
 
 def examine_events(webhook: dict[str, Any], workspace: dict[str, Any], agent: dict[str, Any]) -> Iterator[Finding]:
-    """Whether the agents' events go to that webhook, by the workspace or by the agent's own settings."""
+    """Examine whether the agent's events go to this webhook, by the workspace's settings or the agent's own."""
     own = mapping(mapping(mapping(agent.get("platform_settings")).get("workspace_overrides")).get("webhooks"))
     given = own if own.get("post_call_webhook_id") else mapping(workspace.get("webhooks"))
     where = "the agent's" if given is own else "the workspace's"
@@ -107,7 +107,7 @@ def examine_events(webhook: dict[str, Any], workspace: dict[str, Any], agent: di
 
 
 def examine_init(workspace: dict[str, Any], agent: dict[str, Any], site: str) -> Iterator[Finding]:
-    """The conversation-initiation webhook, for calls that others place."""
+    """Examine the conversation-initiation webhook, which calls that callsite did not place need."""
     platform = mapping(agent.get("platform_settings"))
     name = "conversation_initiation_client_data_webhook"
     given = mapping(mapping(platform.get("workspace_overrides")).get(name)) or mapping(workspace.get(name))
@@ -128,7 +128,7 @@ def examine_init(workspace: dict[str, Any], agent: dict[str, Any], site: str) ->
 
 
 def tool_ids_of(agent: Any) -> list[str]:
-    """Of the agent and of the nodes of its workflow, wherever they stand."""
+    """Return the IDs of the agent's tools, and of the tools of the nodes of its workflow, at any depth."""
     if isinstance(agent, list):
         return [one for item in agent for one in tool_ids_of(item)]
     if not isinstance(agent, dict):
@@ -145,7 +145,7 @@ def tool_ids_of(agent: Any) -> list[str]:
 
 
 def examine_tool(tools: list[dict[str, Any]], site: str) -> Iterator[Finding]:
-    """The agent's tool that tells what is said; `tools` are its `tool_config`s."""
+    """Examine the agent's tool that reports turns; `tools` are the `tool_config`s of the agent's tools."""
     found = [tool for tool in tools if is_ours(mapping(tool.get("api_schema")).get("url"), TURN)]
     url = site + TURN if site else f"https://YOUR-HOST{TURN}"
     if not found:
@@ -175,7 +175,7 @@ def examine_tool(tools: list[dict[str, Any]], site: str) -> Iterator[Finding]:
 
 
 def _examine_authorization(whose: str, headers: Any) -> Iterator[Finding]:
-    """A header that ElevenLabs keeps as a secret cannot be read, so there it is enough that it is there."""
+    """Examine the header Authorization. If it is a secret at ElevenLabs, it cannot be read: its presence is enough."""
     given = {name.lower(): value for name, value in mapping(headers).items()}.get("authorization")
     if given is None:
         yield broken(f"{whose} sends no Authorization, so callsite answers 401.", f"Give it {AUTHORIZATION}.")

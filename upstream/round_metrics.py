@@ -1,4 +1,4 @@
-"""The last round of reconciling in `/metrics`, read from its row: rounds run in a process of their own."""
+"""Metrics of the last round of reconciling, read from its row, because rounds run in another process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from upstream.models import ReconcileRound
 
-KEPT_SECONDS = 15.0  # strangers may ask for /metrics as often as they like
+KEPT_SECONDS = 15.0  # so that many requests for /metrics cost few queries
 
 
 class LastRound(Collector):
@@ -21,7 +21,7 @@ class LastRound(Collector):
         self._round: ReconcileRound | None = None
 
     def describe(self) -> list[Metric]:
-        """Nothing: the registry would read the database when this module is imported."""
+        """Return nothing: else the registry would read the database when this module is imported."""
         return []
 
     def collect(self) -> Iterator[Metric]:
@@ -31,7 +31,7 @@ class LastRound(Collector):
             try:
                 self._round = ReconcileRound.objects.exclude(ended_at=None).order_by("-id").first()
             except Error:
-                return  # the other metrics are wanted most now
+                return  # without the database, the other metrics are needed most
         done = self._round
         if done is None or done.ended_at is None:
             return

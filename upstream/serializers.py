@@ -14,7 +14,7 @@ OWN_VARIABLE = "call_sid"
 
 
 class DialSerializer(serializers.Serializer[Order]):
-    """`save()` gives an Order. An agent or number that is not named is the one of the settings."""
+    """A call to place. The settings' agent and phone number are used where none is named. `save()` returns an Order."""
 
     driver_id = serializers.CharField(max_length=255)
     to_number = serializers.CharField(max_length=64, help_text="E.164, or a number of DIAL_DEFAULT_REGION.")

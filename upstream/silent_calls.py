@@ -1,7 +1,7 @@
-"""Before `calls.silence` ends a silent call, ElevenLabs is asked: it may go on, or its webhook did not come.
+"""Asks ElevenLabs about silent calls, before `calls.silence` ends them: a call may go on, or its webhook was lost.
 
-The conversation is read and applied as in a round of reconciling. One that ElevenLabs does not have, and a call whose
-conversation nobody knows, is ended as it is without a key.
+The conversation is read and applied as in a round of reconciling. A call whose conversation ElevenLabs does not have,
+or callsite does not know, is ended as if there were no API key.
 """
 
 from __future__ import annotations
@@ -26,17 +26,20 @@ from upstream.patience import GiveUp, Patience
 from webhooks.errors import WebhookError
 
 logger = logging.getLogger(__name__)
-ASKING_SECONDS = 60.0  # of one step, up to the last question; what is not asked by then is asked in another round
-PAUSES_SECONDS = 20.0  # of one step, where ElevenLabs is away or busy
+ASKING_SECONDS = 60.0  # after this time a step begins no request; another round asks about the other calls
+PAUSES_SECONDS = 20.0  # the sum of a step's pauses, while ElevenLabs is away or busy
 LARGE = ("final_transcript", "analysis_data", "metadata_json")
 
 
 def ask_of(keys: Sequence[int]) -> dict[int, Known]:
-    """Which of these calls are to be left; those that are over are over then. Empty without a key."""
+    """Apply the ends of these calls that were missed, and return the calls that must not be ended, with the reason.
+
+    Without an API key, it asks nothing and returns {}.
+    """
     if not settings.ELEVENLABS_API_KEY:
         return {}
     calls = [call for call in Call.objects.defer(*LARGE).filter(pk__in=keys) if call.conversation_id or call.dial_state]
-    random.shuffle(calls)  # where there is not the time for all, another round asks of others
+    random.shuffle(calls)  # if the time is too short for all, another round asks about others
     left = dict.fromkeys((call.pk for call in calls), Known.UNSURE)
     try:
         client = Client.from_settings()
@@ -65,7 +68,7 @@ def ask_of(keys: Sequence[int]) -> dict[int, Known]:
 
 
 def _ask(call: Call, client: Client, patience: Patience) -> tuple[str, Known | None]:
-    """What came of it, in a word, and whether the call is left. Raises GiveUp."""
+    """Ask about one call. Return the result in a word, and why the call must not be ended, or None. Raises GiveUp."""
     try:
         detail = patience.ask(fetching.read, call, client)
         if not fetching.is_over(detail):

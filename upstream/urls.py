@@ -1,4 +1,4 @@
-"""The routes of REST that ask ElevenLabs. Each takes POST alone; anything else means a call that is named so."""
+"""The REST routes that ask ElevenLabs. Each takes only POST; another method means a call that has this name."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from upstream.views import Dial, Fetch
 _dial, _fetch = Dial.as_view(), Fetch.as_view()
 
 
-@functools.wraps(_dial)  # with what the schema is made from
+@functools.wraps(_dial)  # copies the attributes from which the schema is made
 def dial(request: HttpRequest) -> HttpResponseBase:
     return _dial(request) if request.method == "POST" else call(request, identifier="dial")
 

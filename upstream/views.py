@@ -1,4 +1,4 @@
-"""REST: place a call, and fetch what ElevenLabs has of one."""
+"""The REST API's requests to ElevenLabs: place a call, and fetch a call's conversation."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ class Dial(APIView):
         ],
     )
     def post(self, request: Request) -> Response:
-        """Place a call: 201. 202: ElevenLabs did not answer, and `dial_state` will tell. Else the call is a failed one.
+        """Place a call. 201: it is placed. 202: ElevenLabs did not answer, `dial_state` will tell. Else it has failed.
 
         With an Idempotency-Key the same request gets the same answer for 24 hours, and dials once.
         """
@@ -122,7 +122,7 @@ class Fetch(APIView):
         examples=[answer("A call whose webhook never came", ENDED | {"changed": ["status", "recording"], "note": ""})],
     )
     def post(self, request: Request, identifier: str) -> Response:
-        """Apply the conversation and its recording as if their webhooks had come. 409: it is not over."""
+        """Apply the conversation and its recording as if their webhooks had come. 409: the conversation is not over."""
         call = visible(Call.objects.all(), agents_of(request.user)).named(identifier.replace("\x00", "\ufffd"))
         if call is None:
             raise Http404("There is no call with this call_sid or conversation_id.")

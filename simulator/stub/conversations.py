@@ -1,4 +1,4 @@
-"""Pretended conversations: they ask conversation-init, run the agent's tool, end, and tell callsite, or fail to."""
+"""Simulated conversations: they ask conversation-init, run the agent's tool, end, and post webhooks, or fail to."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from simulator.server import CONVERSATION_INIT, TURN, Refused, Server, Simulatio
 
 TELLINGS = {"once": 1, "late": 1, "twice": 2, "never": 0}
 RINGING_PACES = 2
-# Who hears what happens: the call, a word for what it is, a sentence.
+# A function that is called with each event of a conversation: the call, a word for the event, a sentence.
 Happened = Callable[[SimulatedCall, str, str], None]
 _scenarios = cycle(SCENARIOS)
 
 
 @dataclass(slots=True, kw_only=True)
 class Behaviour:
-    """How conversations go. `outcome`: the post-call webhooks come once, late, twice or never.
+    """The behaviour of conversations. `outcome`: the post-call webhooks come "once", "late", "twice" or "never".
 
-    `overtakes`: they come before the dial is answered. `unanswered`: nobody takes the call, and it fails with `failure`
-    ("busy", "no-answer", "unknown"). `endless`: it never ends.
-    `hangs_up`: a conversation that is stopped ends as if the driver had hung up; else it breaks off without a word.
+    `overtakes`: the webhooks come before the dial is answered. `unanswered`: nobody takes the call, which fails with
+    `failure` ("busy", "no-answer", "unknown"). `endless`: the conversation never ends. `hangs_up`: a conversation that
+    is stopped ends as if the driver had hung up; else it stops without a webhook.
     """
 
     pace_seconds: float = 0.0
@@ -52,10 +52,10 @@ def _unheard(call: SimulatedCall, word: str, text: str) -> None:
 
 @dataclass(slots=True)
 class Conversation:
-    """One conversation at ElevenLabs. `client_data` is what the dial sent along; None: conversation-init is asked.
+    """One conversation at ElevenLabs. `client_data` came with the dial; None: the conversation asks conversation-init.
 
-    `lines`: what is said, if not all of the scenario. What callsite refuses is its own affair, as it is for ElevenLabs:
-    the conversation goes on, and `happened` hears an "error". `over` is set in the end.
+    `lines`: the sentences, if not all of the scenario. When callsite refuses a request, the conversation goes on, as at
+    ElevenLabs, and `happened` gets an "error". `over` is set at the end.
     """
 
     call: SimulatedCall
@@ -65,8 +65,8 @@ class Conversation:
     lines: Sequence[Line] | None = None
     happened: Happened = _unheard
     status: str = "initiated"
-    data: dict[str, Any] = field(default_factory=dict)  # once it is over
-    events: list[dict[str, Any]] = field(default_factory=list)  # the webhooks that tell its end
+    data: dict[str, Any] = field(default_factory=dict)  # the API's answer, after the end
+    events: list[dict[str, Any]] = field(default_factory=list)  # the post-call webhooks
     over: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -75,7 +75,7 @@ class Conversation:
         return {**told, "system__conversation_id": self.call.conversation_id, "system__agent_id": self.agent_id}
 
     def detail(self) -> dict[str, Any]:
-        """The answer of GET /v1/convai/conversations/{id}."""
+        """Return the answer of GET /v1/convai/conversations/{id}."""
         if self.data:
             return self.data
         metadata = metadata_of(self.call, 0, cut_short=False) | {"cost": None, "cost_fiat": None, "charging": None}
@@ -93,7 +93,7 @@ class Conversation:
         }
 
     def summary(self) -> dict[str, Any]:
-        """Its item in a list of conversations."""
+        """Return the conversation's item in a list of conversations."""
         detail = self.detail()
         metadata, analysis = detail["metadata"], detail["analysis"] or {}
         return {
@@ -118,14 +118,14 @@ class Conversation:
         return beeps([(line.role, 0.2) for line, _ in self.call.said])
 
     def run(self, server: Server, stop: threading.Event) -> None:
-        """Live it to its end."""
+        """Run the conversation to its end, and post its webhooks."""
         try:
             self._live(server, stop)
         finally:
             self.over.set()
 
     def tell(self, server: Server, times: int = 1) -> None:
-        """Post its webhooks, each so many times."""
+        """Post the conversation's post-call webhooks, each `times` times."""
         for event in self.events:
             for number in range(times):
                 try:
@@ -172,7 +172,10 @@ class Conversation:
         stop.wait(self.behaviour.pace_seconds)
 
     def _tool(self, server: Server, path: str, body: dict[str, Any]) -> dict[str, Any]:
-        """404 is no failure: a busy server may know the call a moment later, and keeps the turn for it."""
+        """Send a tool's request, and return the reply, {} if callsite refuses.
+
+        404 is no error: a busy server may know the call a moment later, and keeps the turn for it.
+        """
         try:
             return server.tool(path, body)
         except SimulationError as error:
@@ -212,7 +215,7 @@ class Conversation:
         self.events, self.status = [event], "failed"
 
     def _news(self, event: dict[str, Any], answer: dict[str, Any]) -> tuple[str, str]:
-        """What a webhook that was taken tells: a word, and a sentence."""
+        """Return the word and the sentence about a webhook that callsite took."""
         seconds = seconds_of(self.call)
         if event["type"] == "post_call_audio":
             return "recording", f"{seconds} s of MP3 stored"
@@ -225,7 +228,7 @@ class Conversation:
 
 
 def dialled(body: dict[str, Any], provider: str, behaviour: Behaviour) -> Conversation:
-    """The conversation that a dial begins."""
+    """Return the conversation that a dial begins, from the body of the dial."""
     call = new_call(next(_scenarios))
     call.by_sip = provider == "sip-trunk"
     call.provider_sid = f"SCL_{secrets.token_hex(6)}" if call.by_sip else f"CA{secrets.token_hex(16)}"
@@ -234,7 +237,7 @@ def dialled(body: dict[str, Any], provider: str, behaviour: Behaviour) -> Conver
 
 
 def called(agent_id: str, behaviour: Behaviour) -> Conversation:
-    """One that somebody begins who calls the agent."""
+    """Return a conversation that begins with a driver's call to the agent."""
     call = new_call(next(_scenarios))
     call.direction = "inbound"
     return Conversation(call, agent_id, None, behaviour)

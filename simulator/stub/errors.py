@@ -1,6 +1,6 @@
-"""What ElevenLabs' API answers when it refuses, in its three shapes, and other ways to let a client down.
+"""The errors of ElevenLabs' API, in its three shapes, and other faults that a client can meet.
 
-https://elevenlabs.io/docs/eleven-api/resources/errors; the older shapes as in `webhooks/tests/payloads/other`.
+https://elevenlabs.io/docs/eleven-api/resources/errors; `webhooks/tests/payloads/other` has the older shapes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One way to go wrong. `status` 0: no answer at all. `acts`: what was asked for is done all the same."""
+    """One fault of the stub. `status` 0: there is no answer at all. `acts`: the request is carried out all the same."""
 
     status: int
     body: Any = None
@@ -21,7 +21,7 @@ class Fault:
 
 
 def current(kind: str, code: str, message: str, status: str = "") -> dict[str, Any]:
-    """Today's shape; `status` is the older word for the same."""
+    """Return an error in today's shape; `status` is the older word for `code`."""
     detail = {"type": kind, "code": code, "message": message, "status": status or code}
     return {"detail": {**detail, "request_id": secrets.token_hex(16), "param": None}}
 
@@ -36,7 +36,7 @@ def validation(*fields: str) -> dict[str, Any]:
 
 
 BAD_KEY = Fault(401, legacy("invalid_api_key", "Invalid API key"))
-# By the words of `manage.py elevenlabs_stub --fault`.
+# The faults, by their names in `manage.py elevenlabs_stub --fault`.
 FAULTS = {
     "401": BAD_KEY,
     "402": Fault(402, current("payment_required", "insufficient_credits", "You have no credits left.")),

@@ -1,4 +1,4 @@
-"""The stub's HTTP server: the endpoints that callsite uses, and the faults that it is told to have."""
+"""The stub's HTTP server: the endpoints of ElevenLabs' API that callsite uses, and faults on demand."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ PAGE_SIZE, PAGE_SIZE_MAX = 30, 100
 
 @dataclass
 class Stub:
-    """ElevenLabs' API on a port of this machine, which tells callsite about its conversations.
+    """A stub of ElevenLabs' API on a port of this machine, which sends callsite the webhooks of its conversations.
 
-    `faults`: for each the part of a path, what goes wrong there, and how often still (None: always).
+    `faults`: each is a part of a path, the fault there, and how many times it is left (None: always).
     """
 
     callsite: Server
@@ -37,14 +37,14 @@ class Stub:
     requests: list[tuple[str, str, Any]] = field(default_factory=list)  # method, path with query, body
     headers: list[dict[str, str]] = field(default_factory=list)  # of each request
     stop: threading.Event = field(default_factory=threading.Event)
-    answers_dial: Callable[[dict[str, Any], str, Behaviour], Conversation] = dialled  # body and provider of the dial
+    answers_dial: Callable[[dict[str, Any], str, Behaviour], Conversation] = dialled  # from body, provider
 
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._http: ThreadingHTTPServer | None = None
 
     def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
-        """Serve in a thread; the address."""
+        """Serve in a thread, and return the address. Raises OSError if the port is taken."""
         stub = self
 
         class Handler(_Handler):
@@ -62,24 +62,24 @@ class Stub:
             self._http.server_close()
 
     def fail(self, path: str, fault: str, times: int | None = 1, **changes: Any) -> None:
-        """Go wrong at paths that contain this; `changes` are of the fault's fields."""
+        """Have a fault at paths that contain `path`; `changes` replace fields of the fault."""
         with self._lock:
             self.faults.append((path, replace(FAULTS[fault], **changes), times))
 
     def place(self, conversation: Conversation) -> Conversation:
-        """Let a conversation begin."""
+        """Add a conversation to those that the API knows, and return it."""
         with self._lock:
             self.conversations[conversation.call.conversation_id] = conversation
         return conversation
 
     def call_agent(self) -> Conversation:
-        """Somebody calls the agent; the whole conversation is lived before this returns."""
+        """Run a conversation that begins with a driver's call to the agent; return it after its end."""
         conversation = self.place(self.new_conversation())
         conversation.run(self.callsite, self.stop)
         return conversation
 
     def new_conversation(self) -> Conversation:
-        """One that somebody is about to begin who calls the agent."""
+        """Return a conversation that will begin with a driver's call to the agent."""
         return called(self.workspace.agent_id, replace(self.behaviour))
 
     def next_fault(self, path: str) -> Fault | None:
@@ -94,7 +94,7 @@ class Stub:
         return None
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
-        """What a request with the right key gets."""
+        """Return the status and the content that answer a request with the right key."""
         conversation = self.conversations.get(unquote(path.removeprefix("/v1/convai/conversations/")).split("/")[0])
         if method == "POST" and path.endswith("/outbound-call"):
             return self._dial(path.split("/")[3], body)
@@ -133,7 +133,7 @@ class Stub:
         with self._lock:
             found = list(self.conversations.values())
         wanted = [one for one in found if _matches(one, query)]
-        wanted.sort(key=lambda one: (-one.call.started_at, one.call.conversation_id))  # the newest first
+        wanted.sort(key=lambda one: (-one.call.started_at, one.call.conversation_id))  # newest first
         size = min(int(query.get("page_size", [str(PAGE_SIZE)])[0]), PAGE_SIZE_MAX)
         start = int(query.get("cursor", ["0"])[0])
         more = start + size < len(wanted)
@@ -157,7 +157,7 @@ def _matches(conversation: Conversation, query: dict[str, list[str]]) -> bool:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request: count it, wait, go wrong if that is wanted, else answer."""
+    """Handles a request: record it, wait, then answer with the fault that its path should have, or as ElevenLabs."""
 
     protocol_version = "HTTP/1.1"
     api: Stub
@@ -192,7 +192,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if fault.acts:
             api.stop.wait(api.hang_seconds)
-        self.close_connection = True  # without a word
+        self.close_connection = True  # without an answer
 
     def _send(self, status: int, content: Any, headers: dict[str, str] | None = None) -> None:
         is_json = not isinstance(content, bytes)
@@ -208,5 +208,5 @@ class _Handler(BaseHTTPRequestHandler):
         except ConnectionError:
             self.close_connection = True  # the client did not wait
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (its name there)
-        """Nothing: the command says what happens."""
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  (the base class's name)
+        """Log nothing: the command prints the events."""

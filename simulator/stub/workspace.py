@@ -1,6 +1,6 @@
-"""What is set up at ElevenLabs: the key, the agent with its tool, the number and the webhooks. All of it can be broken.
+"""The set-up at ElevenLabs: the key, the agent with its tool, the phone number and the webhooks. Tests can break it.
 
-Answers have the fields that callsite reads; simulator/tests/test_stub.py holds them to the official SDK's types.
+Answers have the fields that callsite reads; simulator/tests/test_stub.py compares them with the official SDK's types.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ EVENTS = ("transcript", "audio", "call_initiation_failure")
 
 @dataclass(slots=True)
 class Workspace:
-    """One that is set up as the README says, for the callsite at `callsite_url`."""
+    """A workspace that is configured as the README says, whose webhooks go to the callsite at `callsite_url`."""
 
     callsite_url: str
     key: str = KEY
@@ -79,7 +79,7 @@ class Workspace:
         }
 
     def environment(self, url: str) -> dict[str, str]:
-        """What a callsite needs that is to ask the stub at `url`."""
+        """Return the environment variables of a callsite that uses the stub at `url`."""
         return {
             "ELEVENLABS_API_URL": url,
             "ELEVENLABS_API_KEY": self.key,
@@ -89,7 +89,7 @@ class Workspace:
         }
 
     def read(self, path: str) -> dict[str, Any] | None:
-        """The answer to a GET of the set-up; None: there is no such thing."""
+        """Return the answer to a GET of a part of the set-up; None if the workspace has no such part."""
         phone_number = {
             "provider": "twilio",
             "phone_number": AGENT_NUMBER,

@@ -1,5 +1,5 @@
 /**
- * Callsite's live calls in a web page: the turns of a call as they are spoken, and the list of calls.
+ * Callsite's client for web pages: it receives the turns of a call as they are spoken, and the list of calls.
  *
  *     import { CallsiteClient } from "https://callsite.example/static/realtime/callsite-client.js";
  *
@@ -10,9 +10,9 @@
  *       onCompleted: (message) => finish(message.call_data),
  *     });
  *
- * Both classes keep one WebSocket and bring it back by themselves. A subscription survives that: it goes on behind the
- * last turn it saw, every turn comes once and in order. Messages are passed on as the server sends them.
- * The protocol underneath is in docs/websocket.md. What a call says is text from strangers: show it with `textContent`.
+ * Both classes keep one WebSocket and reconnect by themselves. A subscription survives a reconnection: it continues
+ * after its last turn, so every turn comes once and in order. Handlers get messages as the server sends them.
+ * docs/websocket.md describes the protocol. The text of a call comes from strangers: show it with `textContent`.
  *
  * @module
  */
@@ -20,24 +20,25 @@
 const PROTOCOL = "callsite.v1";
 const FIRST_DELAY_MS = 500; // before reconnecting: a random time up to 0.5 s, then up to 1 s, 2 s, ... 30 s
 const MAX_DELAY_MS = 30_000;
-const STEADY_MS = 10_000; // a connection that lived this long was a good one: the delays begin anew
+const STEADY_MS = 10_000; // after a connection that lived this long, the delays start again from the first one
 const CONNECT_MS = 15_000; // longest wait for a connection to open
-const SILENCE_MS = 45_000; // the server sends a heartbeat every 20 s; two missing: the connection is dead
-const PONG_MS = 5_000; // longest wait for an answer after waking up
-const TICK_MS = 5_000; // how often the clock is looked at
-const ASLEEP_MS = 10_000; // a tick that comes this much late: the computer slept
-const RETRY_REQUEST_MS = 1_000; // before a request is sent again that the server could not serve just now
+const SILENCE_MS = 45_000; // the server sends a heartbeat every 20 s; after two missing ones the connection is dead
+const PONG_MS = 5_000; // longest wait for a pong after the computer woke up
+const TICK_MS = 5_000; // time between two looks at the clock
+const ASLEEP_MS = 10_000; // if a tick is this late, the computer was asleep
+const RETRY_REQUEST_MS = 1_000; // before a retry of a request that the server could not serve
 const TERMINAL_CODES = [1008, 4403];
 const AUTHENTICATION_CODE = 4401;
 const PERMISSION_CODE = 4403;
-const ASKING_MS = 5_000; // longest wait for the answer why a connection was refused
+const ASKING_MS = 5_000; // longest wait for the HTTP response that tells why a connection was refused
 
 /**
- * `waiting`: the connection is lost and comes back in `retryInMs`. `closed`: for good, by `close()`, because the server
- * refuses this user (`code` 4401, 4403, 1008), or because `getToken` gave no token; `connect()` starts again.
+ * The state of a connection. `waiting`: the connection is lost, the next attempt is in `retryInMs`. `closed`: there are
+ * no more attempts, because `close()` was called, the server refuses this user (`code` 4401, 4403, 1008), or `getToken`
+ * gave no token; `connect()` starts again.
  *
- * `refused` says why the server let nobody in: `signed_out`: it does not know the token or session (any more), or there
- * is none; `not_permitted`: it knows the user, who may not view calls (any more).
+ * `refused` says why the server refuses. `signed_out`: there is no token or session, or the server does not accept it
+ * (any more). `not_permitted`: the server knows the user, but the user may not view calls (any more).
  *
  * @typedef {"connecting" | "open" | "waiting" | "closed"} State
  * @typedef {"signed_out" | "not_permitted"} Refusal
@@ -45,7 +46,8 @@ const ASKING_MS = 5_000; // longest wait for the answer why a connection was ref
  */
 
 /**
- * What the client needs of a WebSocket class: the browser's, that of Node 22 and newer, or the package `ws`.
+ * The part of a WebSocket class that the client needs: the browser's class, the one of Node 22 and newer, or of the
+ * package `ws`.
  *
  * @typedef {{ readonly readyState: number, onopen: any, onmessage: any, onclose: any, onerror: any,
  *   send(data: string): void, close(): void }} Socket
@@ -64,13 +66,13 @@ const ASKING_MS = 5_000; // longest wait for the answer why a connection was ref
 /**
  * @typedef {object} ConnectionOptions
  * @property {string} [url] Callsite's address (`https://callsite.example`). Default: the server this page came from.
- * @property {() => string | null | Promise<string | null>} [getToken] Gives a JWT access token. Asked before every
- *   connection and again shortly before the token expires. If it fails it is asked again later; `null` means signed
- *   out: the client stops.
- * @property {string} [token] A JWT, when there is no `getToken`: the client stops when the token expires.
- *   With neither, the browser's session cookie speaks for the user (pages of callsite's own site only).
- * @property {(change: StateChange) => void} [onState] Hears the `state` events.
- * @property {SocketClass} [WebSocket] The class of sockets. Default: the global one, which Node has from 22 on.
+ * @property {() => string | null | Promise<string | null>} [getToken] Returns a JWT access token. The client calls it
+ *   before every connection and again shortly before the token expires. If it throws, the client calls it again later;
+ *   `null` means signed out: the client stops.
+ * @property {string} [token] A JWT, where there is no `getToken`: the client stops when the token expires.
+ *   Without both, the browser's session cookie identifies the user (only on pages of callsite's own site).
+ * @property {(change: StateChange) => void} [onState] Gets the details of `state` events.
+ * @property {SocketClass} [WebSocket] The WebSocket class. Default: the global one, which Node has from version 22 on.
  */
 
 /**
@@ -92,23 +94,25 @@ const ASKING_MS = 5_000; // longest wait for the answer why a connection was ref
 
 /**
  * @typedef {object} SubscribeOptions
- * @property {number} [after] The last `sequence_number` you have; 0 for everything from the start. Without it only
- *   what is said from now on comes, and for a call that has ended nothing but `onSubscribed`.
+ * @property {number} [after] The last `sequence_number` that you have; 0 for all turns from the start. Without it, only
+ *   new turns come, and for a call that has ended nothing but `onSubscribed`.
  * @property {(message: Confirmation) => void} [onSubscribed] The server has found the call; once per `subscribe`.
  * @property {(turn: Turn) => void} [onTurn]
  * @property {(message: CallStatus) => void} [onStatus] The call has ended.
- * @property {(message: CallCompleted) => void} [onCompleted] Its result, right behind. The subscription is over.
- * @property {(caughtUp: { identifier: string, missed: number }) => void} [onCaughtUp] After a reconnection, when
- *   every turn missed meanwhile (perhaps 0) has come through `onTurn`.
- * @property {(message: Reset) => void} [onReset] The turns were numbered anew (two records became one call) or are fewer
- *   than were seen: forget them, all come again.
+ * @property {(message: CallCompleted) => void} [onCompleted] The result of the call, right after `onStatus`. The
+ *   subscription is over.
+ * @property {(caughtUp: { identifier: string, missed: number }) => void} [onCaughtUp] Called after a reconnection, when
+ *   every missed turn (perhaps 0) has come through `onTurn`.
+ * @property {(message: Reset) => void} [onReset] The turns were renumbered (two records became one call), or the call
+ *   has fewer turns than you got: forget them, all turns come again.
  * @property {(error: SubscriptionError) => void} [onError] The subscription is over: CALL_NOT_FOUND,
- *   INVALID_IDENTIFIER, SUBSCRIPTION_LIMIT. What passes (RATE_LIMITED, SUBSCRIPTION_FAILED) is tried again instead.
+ *   INVALID_IDENTIFIER, SUBSCRIPTION_LIMIT. The client retries after temporary errors (RATE_LIMITED,
+ *   SUBSCRIPTION_FAILED) instead of calling this.
  */
 
 /**
- * One WebSocket that comes back by itself. Emits `state` events (a CustomEvent, its `detail` a StateChange).
- * Those who extend it hear `_opened` for every new connection and `_received` for every message.
+ * One WebSocket that reconnects by itself. It emits `state` events (a CustomEvent whose `detail` is a StateChange).
+ * A subclass implements `_opened`, which is called for every new connection, and `_received`, for every message.
  */
 class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
   /** @type {State} */
@@ -117,9 +121,9 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
   #options;
   /** @type {Socket | null} */
   #socket = null;
-  #attempt = 0; // tells what comes late, for an attempt given up, from what is for the present one
+  #attempt = 0; // counts the attempts, so that results of a former attempt can be ignored
   #failures = 0; // in a row
-  #renewed = false; // one new token has been tried since the server refused one
+  #renewed = false; // true: a new token was tried since the server refused one
   #openedAt = 0;
   #heardAt = 0;
   #tickedAt = 0;
@@ -145,7 +149,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
     return this.#state;
   }
 
-  /** Connects again after `closed`; subscriptions go on where they were. The constructor has done it once. */
+  /** Connects again after `closed`; subscriptions continue where they were. The constructor calls it once. */
   connect() {
     if (this.#ticking) return;
     this.#failures = 0;
@@ -157,7 +161,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
     this.#open();
   }
 
-  /** Closes for good. */
+  /** Closes the connection without reconnecting. */
   close() {
     this.#stop();
   }
@@ -201,7 +205,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
     try {
       socket = new SocketClass(this.#url, token ? [PROTOCOL, `bearer.${token}`] : [PROTOCOL]);
     } catch (error) {
-      return this.#stop(undefined, String(error)); // the page may not open it, or the token is none: no use to retry
+      return this.#stop(undefined, String(error)); // the page may not open the URL, or the token is malformed: a retry would fail too
     }
     this.#socket = socket;
     socket.onopen = () => {
@@ -214,7 +218,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
       clearTimeout(this.#pongTimer);
       this._received(JSON.parse(event.data));
     };
-    socket.onerror = () => {}; // a close event follows; the package `ws` throws where nobody listens
+    socket.onerror = () => {}; // a close event follows; without this handler the package `ws` throws
     socket.onclose = (/** @type {{ code: number, reason: string }} */ event) => {
       const refusedAtOnce = !this.#openedAt;
       this.#lost(event.code, event.reason, token);
@@ -223,8 +227,9 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
   }
 
   /**
-   * A refused handshake (HTTP 403) looks like a network failure in a browser, code 1006. So both are tried again, each
-   * time with what `getToken` gives then, and the server is asked over HTTP whether it refuses: then that is the end.
+   * Stops the client if the server refuses it. In a browser, a refused handshake (HTTP 403) looks like a network
+   * failure (code 1006). So the client retries after both, each time with a token from `getToken`, and asks the server
+   * over HTTP whether it refuses.
    *
    * @param {string | null | undefined} token
    */
@@ -233,17 +238,18 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
     const refused = await this.#refusal(token);
     if (!refused || attempt !== this.#attempt) return;
     if (refused === "signed_out" && this.#options.getToken && !this.#renewed) {
-      this.#renewed = true; // the next attempt, which is due already, asks for another token
+      this.#renewed = true; // the next attempt is already planned, and calls `getToken` again
     } else {
       this.#refuse(refused);
     }
   }
 
   /**
-   * Asks for the shortest list of calls, as the same user. Who may not listen may not read it.
+   * Asks the server why it refuses, by a request for the shortest list of calls as the same user: a user who may not
+   * listen may not read the list either.
    *
    * @param {string | null | undefined} token
-   * @returns {Promise<Refusal | null>} null: not refused, or nobody answered
+   * @returns {Promise<Refusal | null>} null: the server does not refuse, or did not answer
    */
   async #refusal(token) {
     const url = this.#url.replace(/^ws/, "http").replace(/\/ws\/calls(\/transcriptions)?$/, "/api/calls/?page_size=1");
@@ -256,7 +262,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
         redirect: "error",
         signal: AbortSignal.timeout(ASKING_MS),
       });
-      if (!answer.headers.get("content-type")?.startsWith("application/json")) return null; // of a proxy in between
+      if (!answer.headers.get("content-type")?.startsWith("application/json")) return null; // a proxy answered
       if (answer.status === 401) return "signed_out";
       return answer.status === 403 ? "not_permitted" : null;
     } catch {
@@ -265,7 +271,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
   }
 
   /**
-   * The server has closed with 4401, which means either.
+   * Handles a close with 4401, which means either refusal: it asks the server which one, then stops.
    *
    * @param {string | undefined} reason
    * @param {string | null | undefined} token
@@ -278,7 +284,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
     if (attempt === this.#attempt) this.#refuse(refused ?? "signed_out", reason);
   }
 
-  /** @param {Refusal} refused @param {string} [reason] the server's own */
+  /** @param {Refusal} refused @param {string} [reason] the server's text */
   #refuse(refused, reason) {
     if (refused === "signed_out") this.#stop(AUTHENTICATION_CODE, reason || "The token or session is not good.", refused);
     else this.#stop(PERMISSION_CODE, reason || "The user may not view calls.", refused);
@@ -287,7 +293,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
   /**
    * @param {number} [code]
    * @param {string} [reason]
-   * @param {string | null} [token] the one in use
+   * @param {string | null} [token] the token in use
    */
   #lost(code, reason, token) {
     if (this.#openedAt && Date.now() - this.#openedAt > STEADY_MS) {
@@ -325,7 +331,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
     this.#setState({ state: "closed", code, reason, ...(refused && { refused }) });
   }
 
-  /** Lets the present socket go at once: the close event of a dead one can take minutes. */
+  /** Abandons the present socket at once: the close event of a dead socket can take minutes. */
   #drop() {
     this.#attempt += 1;
     this.#openedAt = 0;
@@ -349,7 +355,7 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
     else if (late > ASLEEP_MS) this.#wake();
   }
 
-  /** The network or the computer is back, or someone looks at the page again: connect now, or see if the server answers. */
+  /** Connects now, or checks the connection by a ping: the network, the computer or the reader of the page is back. */
   #wake = (/** @type {Event | undefined} */ event = undefined) => {
     if (event?.type === "visibilitychange" && document.hidden) return;
     if (this.#state === "waiting") {
@@ -361,22 +367,22 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
     }
   };
 
-  /** @param {string | null | undefined} token the one in use */
+  /** @param {string | null | undefined} token the token in use */
   #refreshLater(token) {
     const lifeMs = expiresAtMs(token) - Date.now();
-    if (!this.#options.getToken || !(lifeMs > 0)) return; // no expiry, or this clock is wrong: 4401 will tell
+    if (!this.#options.getToken || !(lifeMs > 0)) return; // no expiry, or a wrong local clock: a close with 4401 will tell
     const delay = Math.max(5_000, lifeMs / 2, lifeMs - 60_000);
-    this.#refreshTimer = setTimeout(() => this.#refresh(token), Math.min(delay, 2 ** 31 - 1)); // more fires at once
+    this.#refreshTimer = setTimeout(() => this.#refresh(token), Math.min(delay, 2 ** 31 - 1)); // setTimeout fires at once for more
   }
 
-  /** @param {string | null | undefined} token the one in use */
+  /** @param {string | null | undefined} token the token in use */
   async #refresh(token) {
     const attempt = this.#attempt;
     let fresh = token;
     try {
       fresh = await this.#options.getToken?.();
     } catch {
-      // asked again while the old one lasts
+      // try again while the old token is valid
     }
     if (attempt !== this.#attempt) return;
     if (!fresh) return this.#stop(undefined, "signed out", "signed_out");
@@ -393,26 +399,27 @@ class Connection extends /** @type {new () => StateTarget} */ (EventTarget) {
   }
 }
 
-/** The turns of calls, live. */
+/** Receives the turns of calls, live. */
 export class CallsiteClient extends Connection {
   /**
    * @typedef {object} Subscription
    * @property {string} identifier
    * @property {SubscribeOptions} handlers
-   * @property {number | null} last the last turn seen; null: none asked for, so the confirmation tells where it begins
-   * @property {boolean} asked its request waits to be sent or answered
-   * @property {string} [callSid] known once confirmed; the call may get another one later
+   * @property {number | null} last the number of the last turn received; null: subscribed without `after`, so the
+   *   confirmation gives the number
+   * @property {boolean} asked true while its request waits to be sent or answered
+   * @property {string} [callSid] known after the confirmation; the call may get another one later
    * @property {string | null} [conversationId] likewise
-   * @property {number} [gapAt] the place of a gap that was asked for already
-   * @property {boolean} [ended] its call_status was told
-   * @property {{ from: number, to: number | null }} [catchUp] what was missed; `to` is known once confirmed
+   * @property {number} [gapAt] the turn below a gap that was requested already
+   * @property {boolean} [ended] true when `onStatus` was called
+   * @property {{ from: number, to: number | null }} [catchUp] the missed turns; `to` is known after the confirmation
    *
    * @typedef {{ verb: "subscribe" | "unsubscribe", subscription: Subscription }} Request
    */
 
   /** @type {Map<string, Subscription>} */
   #subscriptions = new Map();
-  // An error that answers a request names no call. One request at a time, so that each answer is the answer to `#outstanding`.
+  // An error that answers a request names no call. So one request is sent at a time: answers are to `#outstanding`.
   /** @type {Request[]} */
   #requests = [];
   /** @type {Request | null} */
@@ -424,7 +431,7 @@ export class CallsiteClient extends Connection {
   }
 
   /**
-   * Listens to a call until it completes. Subscribing to the same identifier again replaces the first one.
+   * Listens to a call until it completes. A second subscription to the same identifier replaces the first.
    *
    * @param {string} identifier call_sid or conversation_id
    * @param {SubscribeOptions} options
@@ -479,14 +486,14 @@ export class CallsiteClient extends Connection {
   /** @param {Subscription} subscription @param {any} message */
   #heard(subscription, message) {
     const { handlers, last } = subscription;
-    if (last === null) return; // what comes before the confirmation was not asked for
+    if (last === null) return; // before the confirmation, messages are not for this subscription
     if (message.type === "transcription") {
       if (message.sequence_number === last + 1) {
         subscription.last = message.sequence_number;
         tell(handlers.onTurn, message);
         this.#tellCaughtUp(subscription);
       } else if (message.sequence_number > last && subscription.gapAt !== last) {
-        subscription.gapAt = last; // once for a gap: what comes behind the answer is all that there is
+        subscription.gapAt = last; // one request per gap: after its answer come all turns that exist
         this.#ask(subscription);
       } else if (message.sequence_number > last && !subscription.asked) {
         subscription.last = message.sequence_number; // the turns between were deleted
@@ -498,7 +505,7 @@ export class CallsiteClient extends Connection {
       subscription.catchUp = undefined;
       tell(handlers.onReset, message);
     } else if (subscription.asked) {
-      return; // turns are missing, and the end comes again behind them
+      return; // turns are missing; the server sends the end again after them
     } else if (message.type === "call_status") {
       if (!subscription.ended) tell(handlers.onStatus, message);
       subscription.ended = true;
@@ -527,7 +534,7 @@ export class CallsiteClient extends Connection {
     this.#answered();
   }
 
-  /** Nobody asked: the call has another name now, or became one with another call. @param {Confirmation} message */
+  /** Handles an unrequested confirmation: the call was renamed or merged. @param {Confirmation} message */
   #renamed(message) {
     const subscription = this.#subscriptions.get(message.identifier);
     if (!subscription?.callSid) return;
@@ -543,7 +550,7 @@ export class CallsiteClient extends Connection {
     tell(handlers.onCaughtUp, { identifier, missed: catchUp.to - catchUp.from });
   }
 
-  /** The server ends a subscription by itself: the call was deleted. @param {SubscriptionError} error */
+  /** Handles an error that ends a subscription: for example, the call was deleted. @param {SubscriptionError} error */
   #ended(error) {
     for (const subscription of [...this.#subscriptions.values()]) {
       const { identifier, conversationId, callSid, handlers } = subscription;
@@ -556,7 +563,7 @@ export class CallsiteClient extends Connection {
   /** @param {{ type: "error", code: string, message: string }} error */
   #refused(error) {
     const request = this.#outstanding;
-    if (!request || error.code === "AUTHENTICATION_FAILED") return; // that one is for the connection, close 4401 follows
+    if (!request || error.code === "AUTHENTICATION_FAILED") return; // it concerns the connection; a close with 4401 follows
     if (error.code === "RATE_LIMITED" || error.code === "SUBSCRIPTION_FAILED") {
       setTimeout(() => {
         if (request !== this.#outstanding) return; // the connection was lost meanwhile
@@ -595,9 +602,9 @@ export class CallsiteClient extends Connection {
       if (!this.#isCurrent(subscription)) return this.#sendNext();
       this._send({ subscribe: identifier, after: last ?? undefined });
     } else {
-      // To the server both identifiers of a call are one subscription: it stays while the other one is listened to.
+      // For the server, both identifiers of a call are one subscription: keep it while the other identifier needs it.
       const needed = [...this.#subscriptions.values()].some((other) => other.callSid === callSid);
-      if (!callSid || needed) return this.#sendNext(); // (never confirmed: the server has none)
+      if (!callSid || needed) return this.#sendNext(); // without callSid: never confirmed, so the server has none
       this._send({ unsubscribe: identifier });
     }
     this.#outstanding = request;
@@ -608,7 +615,7 @@ export class CallsiteClient extends Connection {
     return this.#subscriptions.get(subscription.identifier) === subscription;
   }
 
-  /** Ends a subscription here; its handlers hear nothing more. @param {Subscription} subscription */
+  /** Ends a subscription on this side; its handlers are not called any more. @param {Subscription} subscription */
   #forget(subscription) {
     if (this.#isCurrent(subscription)) this.#subscriptions.delete(subscription.identifier);
     subscription.handlers = {};
@@ -623,11 +630,11 @@ export class CallsiteClient extends Connection {
  *   last_turn: { speaker_type: "agent" | "driver", message_text: string, timestamp: string } | null,
  *   call_successful: boolean | null, transcript_summary: string, cost: number | null, failure_reason: string,
  *   created_at: string }} Call
- * @typedef {{ in_progress: number, ended: number, counted_up_to: number }} Totals A number that equals `counted_up_to`
- *   means that many or more.
+ * @typedef {{ in_progress: number, ended: number, counted_up_to: number }} Totals The numbers of calls. A number that
+ *   equals `counted_up_to` means that many or more.
  */
 
-/** The list of calls, live: those in progress and the latest that ended. */
+/** Receives the list of calls, live: the calls in progress, and the latest calls that ended. */
 export class CallsFeed extends Connection {
   #onSnapshot;
   #onChange;
@@ -640,9 +647,9 @@ export class CallsFeed extends Connection {
    *   onSnapshot: (calls: Call[]) => void,
    *   onChange: (call: Call) => void,
    *   onTotals?: (totals: Totals) => void,
-   * }} options `onSnapshot`: the whole list, which replaces what was there; it comes first, and again after a
-   *   reconnection. `onChange`: one call began, went on or ended.
-   *   `onTotals`: how many calls there are, in the list or not; after each snapshot and every 20 seconds.
+   * }} options `onSnapshot` gets the whole list, which replaces the former list; it is called first, and again after a
+   *   reconnection. `onChange` gets a call that began, went on or ended.
+   *   `onTotals` gets the numbers of all calls, in the list or not; after each snapshot and every 20 seconds.
    */
   constructor({ onSnapshot, onChange, onTotals, ...options }) {
     super("/ws/calls", options);
@@ -653,7 +660,7 @@ export class CallsFeed extends Connection {
 
   /** @protected */
   _opened() {
-    this.#asked = true; // the server begins with a snapshot by itself
+    this.#asked = true; // the server sends a first snapshot without a request
   }
 
   /**
@@ -666,7 +673,7 @@ export class CallsFeed extends Connection {
       this.#number = message.number;
       tell(this.#onSnapshot, message.calls);
     } else if (this.#asked) {
-      return; // the snapshot on its way knows it
+      return; // the snapshot that is on its way contains this change
     } else if (message.type === "call_changed" && message.number === this.#number + 1) {
       this.#number = message.number;
       tell(this.#onChange, message.call);
@@ -679,7 +686,7 @@ export class CallsFeed extends Connection {
 }
 
 /**
- * By the name that was subscribed to, or by one that the call has by now.
+ * Tells whether a message is about a subscription: by its identifier, or by a name that the call has now.
  *
  * @param {{ identifier?: string, call_sid: string, conversation_id: string | null }} message
  * @param {{ identifier: string, callSid?: string, conversationId?: string | null }} subscription
@@ -690,7 +697,7 @@ function isAbout({ identifier, call_sid, conversation_id }, subscription) {
 }
 
 /**
- * A handler that throws is reported like any error of the page, and costs no other handler its message.
+ * Calls a handler. If it throws, the error is reported like any error of the page, and other handlers are still called.
  *
  * @template T
  * @param {((argument: T) => void) | undefined} handler
@@ -705,7 +712,7 @@ function tell(handler, argument) {
 }
 
 /**
- * @param {string | undefined} address callsite's, as http(s) or ws(s); what it has of `/ws/calls...` is replaced
+ * @param {string | undefined} address of callsite, as http(s) or ws(s); a path `/ws/calls...` in it is replaced
  * @param {string} path
  */
 function socketUrl(address, path) {
@@ -717,7 +724,7 @@ function socketUrl(address, path) {
 
 /**
  * @param {string | null | undefined} token
- * @returns {number} when a JWT expires; NaN if it does not say
+ * @returns {number} the time when a JWT expires, in milliseconds; NaN if it has none
  */
 function expiresAtMs(token) {
   try {

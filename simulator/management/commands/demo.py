@@ -1,4 +1,4 @@
-"""`manage.py demo`: callsite with life in it, in one command."""
+"""`manage.py demo`: runs callsite with simulated calls, in one command."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Command(BaseCommand):
                 "The demo makes users and invents calls, so it runs only where DJANGO_DEBUG is on: in development."
             )
         for number in (signal.SIGTERM, signal.SIGHUP):
-            signal.signal(number, signal.default_int_handler)  # they end it as Ctrl-C does
+            signal.signal(number, signal.default_int_handler)  # these signals end the demo as Ctrl-C does
         try:
             self.run_demo(options["port"], options["calls"], options["rounds"], options["pace"])
         except SimulationError as error:
@@ -73,11 +73,11 @@ class Command(BaseCommand):
             raise SimulationError(f"The database cannot be used: {error}") from None
 
     def show(self, port: int, logins: dict[str, str], calls: int, rounds: int | None, pace_seconds: float) -> None:
-        # Where `.env` has no secrets, the demo and its server agree on some.
+        # Where `.env` has no secrets, the demo makes secrets for itself and its server.
         env = {name: getattr(settings, name) or secrets.token_hex(32) for name in SECRETS}
         server = Server(f"http://{HOST}:{port}", *map(first_secret, env.values()))
         stub = Stub(server, Workspace(server.url), Behaviour(pace_seconds=pace_seconds, hangs_up=True))
-        env |= stub.workspace.environment(stub.start())  # also where `.env` has a real key: no phone rings
+        env |= stub.workspace.environment(stub.start())  # replaces a real key of `.env` too: no phone rings
         terminal = Terminal(self.stdout, coloured=self.style.SUCCESS("x") != "x")
         admin, dispatcher = demo_admin(), (DISPATCHER, logins[DISPATCHER])
         with closing(stub), running(server, port, env):
@@ -87,7 +87,7 @@ class Command(BaseCommand):
 
 
 def programme(url: str, logins: dict[str, str]) -> list[str]:
-    """What to open, and who can sign in there."""
+    """Return the lines that say which pages to open, and with which logins."""
     return [
         "OPEN",
         f"{url}/live/      the calls, as they happen",

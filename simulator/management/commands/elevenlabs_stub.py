@@ -1,4 +1,4 @@
-"""`manage.py elevenlabs_stub`: an ElevenLabs to try callsite with, without an account and without ringing a phone."""
+"""`manage.py elevenlabs_stub`: a stub of ElevenLabs, to try callsite without an account and without ringing a phone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,10 @@ NUMBER = "+15550100003"  # nobody has it
 
 
 def fault(text: str) -> tuple[str, str, int | None]:
-    """PATH=FAULT or PATH=FAULTxTIMES: the part of a path, what goes wrong there, and how often (None: always)."""
+    """Read PATH=FAULT or PATH=FAULTxTIMES: a part of a path, the fault there, and how often (None: always).
+
+    Raises ArgumentTypeError.
+    """
     match = re.fullmatch(r"([^=]+)=([a-z0-9-]+?)(?:x(\d{1,6}))?", text)
     if match is None or match[2] not in FAULTS:
         raise ArgumentTypeError(f"{text!r} is not PATH=FAULT, where FAULT is one of {', '.join(FAULTS)}")

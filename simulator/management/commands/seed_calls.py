@@ -1,7 +1,7 @@
-"""`manage.py seed_calls --calls N`: a PostgreSQL as it is after years, for measuring; minutes for a million calls.
+"""`manage.py seed_calls --calls N`: fills PostgreSQL as after years of use, to measure; minutes for a million calls.
 
-Calls over the year past, of ever more drivers, with turns, outcome and deliveries, written with COPY: no signal is
-sent and nobody hears of them. Call number i (its id) is `CA{i:032}` and `conv_{i}`, and its number is said in it.
+It writes calls of the past year, of ever more drivers, with turns, outcome and deliveries, by COPY: it sends no signal,
+so nobody hears of them. The call with the id i has the names `CA{i:032}` and `conv_{i}`, and its turns say its number.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from webhooks.models import WebhookDelivery
 CALLS_A_TRANSACTION = 10_000
 CALLS_A_DRIVER = 100
 YEAR = timedelta(days=365)
-# None of this has to be escaped, in JSON or for COPY.
+# These texts need no escaping, in JSON or for COPY.
 OPENINGS = ["Good morning", "Hello", "Hi there", "Good afternoon", "Thanks for calling", "One moment please"]
 SUBJECTS = [
     "the pallet",
@@ -84,7 +84,7 @@ class Command(BaseCommand):
 
 
 class Seeding:
-    """Makes the rows of calls `first` … `first + count - 1`."""
+    """Makes the rows of the calls with the ids `first` … `first + count - 1`."""
 
     def __init__(self, first: int, count: int, turns: int, seed: int) -> None:
         self.first, self.count, self.turns = first, count, turns
@@ -94,7 +94,7 @@ class Seeding:
         self.tables = {model: Columns(model) for model in (Call, CallTranscription, WebhookDelivery)}
 
     def write(self, numbers: range) -> None:
-        """One transaction."""
+        """Write the calls with these ids in one transaction."""
         calls, turns, deliveries = [], [], []
         for number in numbers:
             call, spoken, delivery = self._call(number)
@@ -201,7 +201,7 @@ class Seeding:
         return self._kept(number, body, kind, "applied", over, number, 200)
 
     def _stray_delivery(self, number: int, over: str) -> str:
-        """One that belongs to no call: of another product, of an unknown call, or broken."""
+        """Return a delivery that belongs to no call: of another product, of an unknown call, or broken."""
         outcome, kind, answer = self.random.choice(
             [
                 ("ignored", "voice_removed", 200),
@@ -234,11 +234,11 @@ class Seeding:
 
 
 class Columns:
-    """The columns of a model's table, and its rows for COPY; what is not said is the field's default."""
+    """The columns of a model's table. It makes rows for COPY; a value that is not given is the field's default."""
 
     def __init__(self, model: type[models.Model]) -> None:
         fields = [f for f in model._meta.concrete_fields if not f.generated]
-        if model is not Call:  # their ids are the database's to give
+        if model is not Call:  # the database gives the ids of the other models
             fields = [field for field in fields if not field.primary_key]
         self.defaults: dict[str, Any] = {
             str(f.column): None if f.null or f.primary_key else f.get_default() for f in fields
@@ -251,7 +251,7 @@ class Columns:
 
 
 def _reserve(cursor: CursorWrapper, model: type[models.Model], count: int) -> int:
-    """The first of `count` ids that nobody else gets."""
+    """Reserve `count` ids of the table, and return the first."""
     cursor.execute("SELECT pg_get_serial_sequence(%s, 'id')", [model._meta.db_table])
     sequence = cursor.fetchone()[0]
     cursor.execute("SELECT nextval(%s)", [sequence])

@@ -1,4 +1,4 @@
-"""`manage.py simulate_call`: play realistic calls into a running server."""
+"""`manage.py simulate_call`: plays realistic calls into a running server."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class Command(BaseCommand):
 
 
 def tasks(player: Player, calls: int, turns: int, fail: bool, live: str) -> list[Callable[[], None]]:
-    """What to run at once, a task a call: the scenarios and the reasons to fail take turns."""
+    """Return one task per call, to run at the same time. Scenarios, or the reasons to fail, take turns."""
     if fail:
         reasons = islice(cycle(FAILURES), calls)
         return [partial(player.fail, new_call(SCENARIOS[0]), reason) for reason in reasons]

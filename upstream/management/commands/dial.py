@@ -1,4 +1,4 @@
-"""`manage.py dial`: place a call from the terminal."""
+"""`manage.py dial`: places a call from the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py elevenlabs_doctor`: what is wrong with the set-up, and how to mend it."""
+"""`manage.py elevenlabs_doctor`: says what is wrong with the set-up, and how to mend it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`manage.py fetch_call`: read a conversation at ElevenLabs, and apply it."""
+"""`manage.py fetch_call`: reads conversations at ElevenLabs, and applies them."""
 
 from __future__ import annotations
 

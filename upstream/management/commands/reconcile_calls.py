@@ -1,4 +1,4 @@
-"""`manage.py reconcile_calls`: repair what webhooks missed."""
+"""`manage.py reconcile_calls`: repairs what webhooks missed."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ UNITS = {"m": "minutes", "h": "hours", "d": "days"}
 
 
 def moment(text: str) -> datetime:
-    """ISO 8601, or so long ago: 90m, 12h, 7d."""
+    """Read a time: ISO 8601, or an age such as 90m, 12h, 7d. Raises ArgumentTypeError."""
     if match := re.fullmatch(r"(\d{1,5})([mhd])", text):
         return timezone.now() - timedelta(**{UNITS[match[2]]: int(match[1])})
     try:

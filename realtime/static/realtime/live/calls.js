@@ -1,5 +1,5 @@
 /**
- * What a call is to the page: its names, order, outcome, and what changed between two lists. All pure.
+ * The page's view of a call: its names, order and outcome, and the changes between two lists. All functions are pure.
  *
  * @typedef {import("../callsite-client.js").Call} Call
  * @module
@@ -7,7 +7,7 @@
 
 import { moment } from "./time.js";
 
-/** @param {Call} call the number of whoever is not the agent */
+/** @param {Call} call @returns {string} the number of the other party, not of the agent */
 export function number(call) {
   const raw = (call.direction === "inbound" ? call.from_number : call.to_number) || call.from_number || call.to_number;
   return raw.replace(/^\+1(\d{3})(\d{3})(\d{4})$/, "+1 $1 $2 $3");
@@ -18,7 +18,7 @@ export function driver(call) {
   return /^\d+$/.test(call.driver_id) ? `Driver ${call.driver_id}` : call.driver_id;
 }
 
-/** @param {Call} call what a dispatcher calls it */
+/** @param {Call} call @returns {string} the name of the call for a dispatcher */
 export function title(call) {
   return driver(call) || number(call) || call.call_sid;
 }
@@ -52,24 +52,24 @@ export function outcome({ status, call_successful }) {
   return { name: "ended", text: "Completed" };
 }
 
-/** @param {string} id as ElevenLabs keeps it @returns {string} `goods_received` → `Goods received` */
+/** @param {string} id from ElevenLabs @returns {string} a readable text: `goods_received` → `Goods received` */
 export function named(id) {
   const words = id.replaceAll(/[_-]+/g, " ").trim();
   return words.charAt(0).toUpperCase() + words.slice(1);
 }
 
-/** @param {Call} call @returns {string} why it failed: ElevenLabs' code (`no-answer`) or sentence */
+/** @param {Call} call @returns {string} the reason why the call failed: ElevenLabs' code (`no-answer`) or sentence */
 export function failure(call) {
   return /^[\w-]+$/.test(call.failure_reason) ? named(call.failure_reason) : call.failure_reason;
 }
 
-/** Newest first; ended ones by their end. @param {Call} a @param {Call} b */
+/** Compares two calls: the newest first; an ended call counts by its end. @param {Call} a @param {Call} b */
 export function newestFirst(a, b) {
   const [left, right] = [a, b].map((call) => (call.status === "in_progress" ? startedAt(call) : moment(call.call_end_time)));
   return (right || 0) - (left || 0) || (a.call_sid < b.call_sid ? 1 : -1);
 }
 
-/** @param {Call} call @returns {string} what the filter looks through */
+/** @param {Call} call @returns {string} the text that the filter searches */
 export function searchText(call) {
   const texts = [title(call), number(call), agent(call), call.from_number, call.to_number, call.call_sid, call.conversation_id];
   texts.push(call.last_turn?.message_text ?? "", call.transcript_summary, call.failure_reason);
@@ -77,7 +77,7 @@ export function searchText(call) {
   return texts.join("\n").toLowerCase();
 }
 
-/** Every word has to occur. @param {string} text @param {string} query */
+/** Tells whether every word of the query occurs in the text. @param {string} text @param {string} query */
 export function matches(text, query) {
   return query.toLowerCase().split(/\s+/).every((word) => text.includes(word));
 }
@@ -85,7 +85,7 @@ export function matches(text, query) {
 /**
  * @param {Iterable<Call>} before
  * @param {Iterable<Call>} after
- * @returns {{ turns: number, begun: number, ended: number }} what was missed in between
+ * @returns {{ turns: number, begun: number, ended: number }} the numbers of changes between the two lists
  */
 export function missed(before, after) {
   const known = new Map([...before].map((call) => [call.call_sid, call]));
@@ -100,10 +100,10 @@ export function missed(before, after) {
 }
 
 /**
- * @param {number} listed how many calls the list has
- * @param {number} limit how many it may have
- * @param {number} total how many there are
- * @param {number} countedUpTo a total that equals it may be more
+ * @param {number} listed the number of calls in the list
+ * @param {number} limit the number of calls that the list may have
+ * @param {number} total the number of calls in callsite
+ * @param {number} countedUpTo a total that equals this number means that many or more
  * @returns {{ listed: string, all: string }} `12` and nothing, `latest 50` and `383`, `latest 50` and `10,000+`
  */
 export function countOf(listed, limit, total, countedUpTo) {
@@ -112,12 +112,12 @@ export function countOf(listed, limit, total, countedUpTo) {
   return { listed: `latest ${shown}`, all: total.toLocaleString("en") + (total >= countedUpTo ? "+" : "") };
 }
 
-/** @param {any} call as the REST API has it @returns {Call} as the list has it */
+/** @param {any} call in the form of the REST API @returns {Call} in the form of the list */
 export function fromApi(call) {
   return { ...call, duration_seconds: call.call_duration_seconds, last_turn: null };
 }
 
-/** @param {Call} call in progress @returns {string} what was said last, as far as it is known */
+/** @param {Call} call in progress @returns {string} the last turn's text, or the number of turns if the text is not known */
 export function lastWords({ last_turn, last_sequence_number }) {
   if (last_turn) return last_turn.message_text;
   return last_sequence_number ? counted(last_sequence_number, "turn") : "Nothing said yet";

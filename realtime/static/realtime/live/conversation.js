@@ -1,5 +1,5 @@
 /**
- * The open call: who speaks, every turn from the first, and the result. One object for each time a call is opened.
+ * The open call: its speakers, all its turns, and its result. The page makes one object each time it opens a call.
  *
  * @typedef {import("../callsite-client.js").Call} Call
  * @typedef {import("../callsite-client.js").CallData} CallData
@@ -27,16 +27,16 @@ export class Conversation {
   /** @type {CallData | undefined} */
   #data;
   #heardAt = NaN;
-  #level = Infinity; // the number up to which everything was said before
+  #level = Infinity; // the number of the last turn that was spoken before the subscription
   /** @type {Recording | undefined} */
   #recording;
-  #live = false; // it was in progress when it was opened
-  listens = true; // more may come over the connection
+  #live = false; // true: the call was in progress when it was opened
+  listens = true; // true while more messages may come over the connection
 
   /**
    * @param {string} identifier
    * @param {{ client: CallsiteClient, now: () => number, staff: boolean, hears: boolean, close: () => void, say: (text: string) => void,
-   *   live: () => void }} page `live`: all that was said has come
+   *   live: () => void }} page `live` is called when all turns so far have come
    */
   constructor(identifier, page) {
     this.identifier = identifier;
@@ -156,14 +156,14 @@ export class Conversation {
     this.turns.draw();
   }
 
-  /** A call that is not in the list: it ended longer ago. */
+  /** Fetches a call that is not in the list because it ended longer ago. */
   async #fetch() {
     try {
       const response = await fetch(`/api/calls/${encodeURIComponent(this.identifier)}/`, { headers: { Accept: "application/json" } });
       const call = await response.json();
       if (response.ok && !this.#call) this.show(calls.fromApi(call));
     } catch {
-      // its turns and its result come over the socket all the same
+      // the turns and the result come over the socket, also without this
     }
   }
 

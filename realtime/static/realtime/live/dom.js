@@ -1,5 +1,5 @@
 /**
- * Elements and their text. What calls say is set as text and never read as HTML.
+ * Elements and their text. The text of calls is set as text, and never parsed as HTML.
  *
  * @module
  */
@@ -21,7 +21,7 @@ export function element(tag, className = "", ...children) {
 }
 
 /**
- * An element for text from strangers: it has its own direction, and cannot change that of its surroundings.
+ * Makes an element for text from strangers: it has its own direction, and cannot change that of its surroundings.
  *
  * @template {keyof HTMLElementTagNameMap} Tag
  * @param {Tag} tag
@@ -36,12 +36,12 @@ export function spoken(tag, className = "", text = "") {
   return made;
 }
 
-/** Touches the page only where the text is another. @param {Element} where @param {string} text */
+/** Sets the text of an element, only if it differs. @param {Element} where @param {string} text */
 export function setText(where, text) {
   if (where.textContent !== text) where.textContent = text;
 }
 
-/** The same for text from strangers. @param {Element} where @param {string} text */
+/** Sets text from strangers, only if it differs; marks controls. @param {Element} where @param {string} text */
 export function setWords(where, text) {
   const found = pieces(text);
   if (found.length === 1 && found[0] === text) return setText(where, text);
@@ -63,7 +63,7 @@ export function byId(id) {
 }
 
 /**
- * Puts children into this order, and moves only those that are not at their place.
+ * Puts children into this order; it moves only children that are not in their place, and removes all others.
  *
  * @param {Element} parent
  * @param {Element[]} children

@@ -1,5 +1,5 @@
 /**
- * The search through all calls, by the words that stand in the filter: the lists have only the latest.
+ * The search through all calls, by the words in the filter: the lists have only the latest calls.
  *
  * @typedef {import("../callsite-client.js").Call} Call
  * @module
@@ -24,7 +24,7 @@ export class Found {
   /** @type {AbortController | null} */
   #asking = null;
 
-  /** @param {() => number} now @param {() => void} refused the server does not know this session any more */
+  /** @param {() => number} now @param {() => void} refused called when the server refuses this session */
   constructor(now, refused) {
     this.#now = now;
     this.#refused = refused;
@@ -32,7 +32,7 @@ export class Found {
     byId("found-more").addEventListener("click", () => this.#next && this.#load(this.#next));
   }
 
-  /** Offers to search for these words, and forgets what was found for others. @param {string} query */
+  /** Offers a search for these words, and hides the results of the former search. @param {string} query */
   offer(query) {
     this.#query = query.trim();
     this.#asking?.abort();
@@ -51,7 +51,7 @@ export class Found {
     this.#load(`/api/calls/?${new URLSearchParams({ search: this.#query, page_size: String(PAGE) })}`);
   }
 
-  /** @param {Call} call that is in the list too, and changed there */
+  /** Updates a found call that changed in the list. @param {Call} call */
   change(call) {
     const row = this.#rows.get(call.call_sid);
     row?.update(call, this.#now());
@@ -112,7 +112,7 @@ export class Found {
   }
 }
 
-/** @param {string} address behind a proxy it may name another scheme or host @returns {string} */
+/** @param {string} address its scheme or host may be wrong behind a proxy @returns {string} its path and query */
 function sameSite(address) {
   const { pathname, search } = new URL(address);
   return pathname + search;

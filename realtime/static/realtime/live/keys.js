@@ -1,5 +1,5 @@
 /**
- * The keyboard: arrows move through the calls, Enter opens, Escape closes, a slash goes to the filter.
+ * The keyboard: arrows move through the calls, Enter opens a call, Escape closes it, a slash goes to the filter.
  *
  * @typedef {import("./conversation.js").Conversation} Conversation
  * @typedef {import("./found.js").Found} Found
@@ -38,7 +38,7 @@ export class Keys {
     else if (event.key === "Escape" && typing) this.#leaveFilter();
     else if (event.key === "Enter" && typing) this.#found.search();
     else if (event.key === "Escape" && this.#page.opened()) this.#page.close();
-    else if (target.closest("#conversation")) return; // there the arrows scroll
+    else if (target.closest("#conversation")) return; // in the open call, the arrows scroll
     else if (event.key === "ArrowDown") this.#move(1);
     else if (event.key === "ArrowUp" && !typing) this.#move(-1);
     else return;

@@ -1,5 +1,5 @@
 /**
- * The two lists, kept by key: a change touches its own row, and a row moves only when its place changes.
+ * The two lists of calls, by `call_sid`: a change touches only its own row, and a row moves only if its place changes.
  *
  * @typedef {import("../callsite-client.js").Call} Call
  * @typedef {import("../callsite-client.js").Totals} Totals
@@ -10,7 +10,7 @@ import { countOf, newestFirst } from "./calls.js";
 import { arrange, byId, setText } from "./dom.js";
 import { Row } from "./row.js";
 
-const SHOWN = { "in-progress": 1_000, ended: 50 }; // as many as the server lists
+const SHOWN = { "in-progress": 1_000, ended: 50 }; // the server's limits
 
 export class CallList {
   /** @type {Map<string, Row>} */
@@ -30,7 +30,7 @@ export class CallList {
     this.#now = now;
   }
 
-  /** @param {Call[]} calls all there are */
+  /** Replaces the list. @param {Call[]} calls all calls of the new list */
   replace(calls) {
     this.#known = true;
     const kept = new Set(calls.map((call) => call.call_sid));
@@ -51,13 +51,13 @@ export class CallList {
     this.#draw();
   }
 
-  /** @param {Totals} totals of all calls, in the list or not; until the next ones the list counts on from them */
+  /** @param {Totals} totals of all calls, in the list or not; the list adjusts them until the next totals come */
   count(totals) {
     this.#totals = { ...totals };
     this.#draw();
   }
 
-  /** No call is shown, whatever the filter says. */
+  /** True if there is no call, even without the filter. */
   get isEmpty() {
     return this.#known && this.#rows.size === 0 && this.#changed.size === 0;
   }
@@ -92,7 +92,7 @@ export class CallList {
     for (const row of this.#rows.values()) row.tick(now);
   }
 
-  /** The links that can be seen, from the top. @returns {HTMLAnchorElement[]} */
+  /** Returns the visible links, from the top. @returns {HTMLAnchorElement[]} */
   links() {
     return [...document.querySelectorAll(".calls > li:not([hidden]) > a")].map((link) => /** @type {any} */ (link));
   }
@@ -102,7 +102,7 @@ export class CallList {
     return this.#rows.get(sid)?.link;
   }
 
-  /** At most once a frame, however many changes come. */
+  /** Draws the lists, at most once per frame. */
   #draw() {
     if (this.#drawing) return;
     this.#drawing = true;
@@ -112,7 +112,7 @@ export class CallList {
     });
   }
 
-  /** A row that moves keeps the focus. Where it is gone, the focus goes to the row that took its place. @param {() => void} work */
+  /** Keeps the focus on a row that moves; if the row is gone, on the row in its place. @param {() => void} work */
   #keepFocus(work) {
     const focused = /** @type {HTMLElement | null} */ (document.activeElement);
     const place = focused?.closest(".calls") ? this.links().indexOf(/** @type {any} */ (focused)) : -1;

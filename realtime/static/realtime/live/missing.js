@@ -1,5 +1,5 @@
 /**
- * What keeps calls from being shown, as callsite's rooms notice it.
+ * Notices about problems that keep calls from being shown, as callsite reports them.
  *
  * @typedef {import("./status.js").Notice} Notice
  * @module

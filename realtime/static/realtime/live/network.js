@@ -1,6 +1,6 @@
 /**
- * Whether the page is live: a lamp, and a banner that says why not. There are two connections, the list's and the open
- * call's; the page is live when each has all that it missed.
+ * Shows whether the page is live: a lamp, and a banner that says why not. There are two connections, one for the list
+ * and one for the open call; the page is live when both have received everything that they missed.
  *
  * @typedef {import("../callsite-client.js").StateChange} StateChange
  * @typedef {import("./status.js").Status} Status
@@ -11,10 +11,10 @@
 import { counted } from "./calls.js";
 import { byId, setText } from "./dom.js";
 
-const PATIENCE_MS = 700; // a blink needs no banner
+const PATIENCE_MS = 700; // a shorter loss shows no banner
 const GOOD_NEWS_MS = 12_000;
-const ASK_MS = 5_000; // between two questions to the server, while it does not answer
-const ASK_REFUSED_MS = 30_000; // and while it refuses the session
+const ASK_MS = 5_000; // between two status requests, while the server does not answer
+const ASK_REFUSED_MS = 30_000; // between two status requests, while the server refuses the session
 const LOST = { list: "Connection lost. What you see may be out of date.", call: "Connection to the open call lost." };
 const REFUSED = {
   "signed-out": { text: "You are signed out.", act: "Sign in again" },
@@ -33,13 +33,13 @@ export function caughtUp({ turns, begun, ended }) {
 export class Network {
   #page;
   /** @type {Map<Part, number>} */
-  #lost = new Map(); // to the time of the next try
+  #lost = new Map(); // the time of the next attempt, by lost connection
   /** @type {{ turns: number, begun: number, ended: number } | null} */
   #missed = null;
-  #shown = false; // the banner tells of a loss
+  #shown = false; // true: the banner shows a loss
   #refused = false;
   #asking = false;
-  #askAgain = false; // what is being answered was asked before somebody looked
+  #askAgain = false; // true: the running request began before the user looked at the page
   #askedAt = -Infinity;
   /** @typedef {ReturnType<typeof setTimeout> | undefined} Timer */
   /** @type {Timer} */ #lossTimer;
@@ -47,7 +47,7 @@ export class Network {
 
   /**
    * @param {{ user: string, retry: () => void, stop: () => void, reload: () => void, say: (text: string) => void,
-   *   askStatus: () => Promise<Status> }} page `retry`: both connections try now; `stop`: neither tries any more
+   *   askStatus: () => Promise<Status> }} page `retry`: both connections connect now; `stop`: both stop trying
    */
   constructor(page) {
     this.#page = page;
@@ -67,7 +67,12 @@ export class Network {
     this.tick();
   }
 
-  /** A connection has all that there is. @param {Part} part @param {{ turns: number, begun: number, ended: number } | null} [missed] */
+  /**
+   * Notes that a connection has received everything that it missed.
+   *
+   * @param {Part} part
+   * @param {{ turns: number, begun: number, ended: number } | null} [missed]
+   */
   live(part, missed = null) {
     const wasLost = this.#lost.delete(part);
     this.#missed = missed ?? this.#missed;
@@ -85,7 +90,7 @@ export class Network {
     this.#newsTimer = setTimeout(() => (byId("banner").hidden = true), GOOD_NEWS_MS);
   }
 
-  /** No call is open, or nothing more comes of it. */
+  /** Forgets the open call's connection: no call is open, or no more messages of it come. */
   forgetCall() {
     if (this.#lost.has("call")) this.live("call");
   }
@@ -98,12 +103,12 @@ export class Network {
     this.#banner("lost", `${LOST[this.#lost.has("list") ? "list" : "call"]} ${next}`, "Try now", this.#page.retry);
   }
 
-  /** Somebody looks at the page, or signed in elsewhere meanwhile. */
+  /** Asks again, because the user looks at the page and may have signed in elsewhere. */
   looked() {
     if (this.#refused) this.#ask(true);
   }
 
-  /** What the server said of the session, whoever asked. @param {Status} status */
+  /** Handles the server's answer about the session. @param {Status} status */
   heard(status) {
     if (status.standing === "unknown") return;
     if (status.standing !== "good") return this.#refuse(status.standing);
@@ -124,7 +129,7 @@ export class Network {
     this.tick();
   }
 
-  /** @param {boolean} [now] whether or not it was asked just before @returns {Promise<void>} */
+  /** Asks for the status. @param {boolean} [now] ask even if it was asked just before @returns {Promise<void>} */
   async #ask(now = false) {
     const lately = Date.now() - this.#askedAt < ASK_MS;
     if (this.#asking) this.#askAgain ||= now;
@@ -137,7 +142,7 @@ export class Network {
     const again = this.#askAgain && this.#refused;
     this.#askAgain = false;
     if (again) return this.#ask(true);
-    // the server ended a connection, and the session is good after all
+    // the server ended a connection, but the session is valid
     if (now && !this.#refused) setTimeout(() => this.#refused || this.#page.retry(), lately ? ASK_MS : 0);
   }
 

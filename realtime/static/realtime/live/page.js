@@ -1,5 +1,5 @@
 /**
- * The live page: the list from the calls feed, the open call from the client, and one clock for all.
+ * The live page: it shows the list from CallsFeed and the open call from CallsiteClient, with one clock for both.
  *
  * @module
  */
@@ -20,7 +20,7 @@ const [navigation] = performance.getEntriesByType("navigation");
 const answeredAt = performance.timeOrigin + (/** @type {any} */ (navigation)?.responseStart ?? 0);
 const offset = servedAt ? Number(servedAt) - answeredAt : 0;
 const now = () => Date.now() + offset; // by the server's clock
-const MISSING_MS = { empty: 15_000, staff: 60_000 }; // how often the page asks what is missing
+const MISSING_MS = { empty: 15_000, staff: 60_000 }; // between two requests for notices
 
 const list = new CallList(now);
 const found = new Found(now, lookForMissing);
@@ -34,7 +34,7 @@ let lookedAt = -Infinity;
 /** @param {string} text to a screen reader */
 const say = (text) => setText(byId("announcer"), text);
 
-/** @param {CallsFeed | CallsiteClient | null} connection if it is lost, it tries now */
+/** Reconnects a lost connection now. @param {CallsFeed | CallsiteClient | null} connection */
 function again(connection) {
   if (connection?.state !== "waiting" && connection?.state !== "closed") return;
   connection.close();
@@ -81,7 +81,7 @@ function clientOfTurns() {
   return client;
 }
 
-/** Shows the open call as the list now knows it. */
+/** Shows the open call with the data of the list. */
 function refresh() {
   const call = opened && list.find(opened.identifier);
   if (call) opened?.show(call);
@@ -90,7 +90,7 @@ function refresh() {
   found.mark(sid);
 }
 
-/** The address names the open call, so that a reload, a bookmark and the back button find it. */
+/** Opens the call that the address names, so that a reload, a bookmark and the back button work. */
 function route() {
   const identifier = decoded(location.hash.slice(1));
   if (identifier === (opened?.identifier ?? "")) return;
@@ -146,7 +146,7 @@ function tickMissing() {
 new Keys(list, found, { opened: () => opened, close });
 byId("lists").addEventListener("click", (event) => {
   const link = /** @type {HTMLElement} */ (event.target).closest("a");
-  if (link?.hasAttribute("aria-current")) opened?.heading.focus(); // enter on the open call goes to it
+  if (link?.hasAttribute("aria-current")) opened?.heading.focus(); // Enter on the open call moves the focus to it
 });
 addEventListener("hashchange", route);
 addEventListener("popstate", route);
@@ -154,7 +154,7 @@ addEventListener("focus", () => network.looked());
 document.addEventListener("visibilitychange", () => document.hidden || network.looked());
 setInterval(() => {
   network.tick();
-  if (document.body.dataset.network === "lost") return; // nobody knows who is silent
+  if (document.body.dataset.network === "lost") return; // without a connection, the page cannot tell which calls are silent
   list.tick();
   found.tick();
   opened?.tick();

@@ -1,5 +1,5 @@
 /**
- * The recording of the open call, for those who may hear it. It comes some time after the result, so the page asks.
+ * The recording of the open call, for users who may hear it. It comes some time after the result, so the page polls.
  *
  * @module
  */
@@ -19,8 +19,8 @@ export class Recording {
 
   /**
    * @param {string} identifier of the call
-   * @param {Element} turns the list of its turns
-   * @param {string | null} start when the call began, which is second 0 of its recording
+   * @param {Element} turns the list of the call's turns
+   * @param {string | null} start the time when the call began, which is second 0 of its recording
    */
   constructor(identifier, turns, start) {
     this.#url = `/api/calls/${encodeURIComponent(identifier)}/`;
@@ -47,7 +47,7 @@ export class Recording {
       const response = await fetch(this.#url, { headers: { Accept: "application/json" } });
       return response.ok && (await response.json()).has_recording === true;
     } catch {
-      return false; // the network is away: the next try may find it
+      return false; // the network is away: the next attempt may find it
     }
   }
 

@@ -1,5 +1,6 @@
 /**
- * What a call came to: outcome, summary, figures, evaluation. ElevenLabs' analysis is read with care: it may hold anything.
+ * The result of a call: outcome, summary, figures, evaluation. ElevenLabs' analysis may hold anything, so every value
+ * in it is checked.
  *
  * @typedef {import("../callsite-client.js").Call} Call
  * @typedef {import("../callsite-client.js").CallData} CallData
@@ -13,8 +14,8 @@ import { clock, moment, timeOfDay } from "./time.js";
 const RESULTS = { success: ["good", "Met"], failure: ["bad", "Not met"] };
 
 /**
- * @param {any} value what may be an object of objects, by their id
- * @returns {[string, Record<string, any>][]}
+ * @param {any} value perhaps an object of objects, by id
+ * @returns {[string, Record<string, any>][]} the ids and objects; none if the value has another type
  */
 export function entries(value) {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return [];

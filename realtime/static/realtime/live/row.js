@@ -1,5 +1,5 @@
 /**
- * One call in the list: built once, then only what changed is touched.
+ * One call in the list. Its elements are built once; an update touches only the elements that changed.
  *
  * @typedef {import("../callsite-client.js").Call} Call
  * @module
@@ -38,7 +38,7 @@ export class Row {
     this.#show(null);
   }
 
-  /** @param {Call} call @param {number | null} arrived milliseconds when it came live; null from a snapshot */
+  /** @param {Call} call @param {number | null} arrived time of a live change, in milliseconds; null from a snapshot */
   update(call, arrived) {
     const spoke = call.last_sequence_number > this.call.last_sequence_number;
     this.call = call;
@@ -58,7 +58,7 @@ export class Row {
     else this.link.removeAttribute("aria-current");
   }
 
-  /** What grows with the clock. @param {number} now milliseconds */
+  /** Updates the times that grow with the clock. @param {number} now milliseconds */
   tick(now) {
     const { call } = this;
     if (call.status !== "in_progress") return;

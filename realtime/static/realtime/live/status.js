@@ -1,5 +1,5 @@
 /**
- * How the session stands. A browser does not tell a refused socket from a lost one, so the page asks over HTTP.
+ * The status of the session. To a browser, a refused socket looks like a lost connection, so the page asks over HTTP.
  *
  * @module
  */
@@ -9,7 +9,7 @@ const PATIENCE_MS = 8_000;
 /**
  * @typedef {{ text: string, fix: string, url: string }} Notice
  * @typedef {{ standing: "good", user: string, notices: Notice[] }
- *   | { standing: "signed-out" | "not-permitted" | "unknown" }} Status `unknown`: there was no answer of callsite's own
+ *   | { standing: "signed-out" | "not-permitted" | "unknown" }} Status `unknown`: callsite itself did not answer
  */
 
 /** @returns {Promise<Status>} */
@@ -17,12 +17,12 @@ export async function askStatus() {
   try {
     const signal = AbortSignal.timeout(PATIENCE_MS);
     const response = await fetch("status/", { cache: "no-store", headers: { Accept: "application/json" }, signal });
-    const body = await response.json(); // a proxy's own page is no JSON
+    const body = await response.json(); // throws for a proxy's page, which is no JSON
     if (response.ok) return { standing: "good", user: body.user, notices: body.notices };
     if (response.status === 401) return { standing: "signed-out" };
     if (response.status === 403) return { standing: "not-permitted" };
   } catch {
-    // it is the network, or what stands in between
+    // the network failed, or a proxy answered
   }
   return { standing: "unknown" };
 }

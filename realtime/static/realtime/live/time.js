@@ -1,10 +1,10 @@
 /**
- * Times as the page shows them. Everything here is pure, `now` is always given.
+ * The formats of times on the page. All functions are pure: the caller passes `now`.
  *
  * @module
  */
 
-/** After this long without a turn a call in progress has gone silent. */
+/** A call in progress counts as silent after this time without a turn. */
 export const SILENT_SECONDS = 30;
 
 /** @param {number} seconds @returns {string} `0:07`, `12:31`, `1:02:09` */
@@ -36,7 +36,7 @@ export function moment(text) {
  * @param {number} at milliseconds
  * @param {number} now milliseconds
  * @param {{ seconds?: boolean }} [options]
- * @returns {string} `14:32`, and with its date where that is another day
+ * @returns {string} `14:32`; with the date if it is another day
  */
 export function timeOfDay(at, now, { seconds = false } = {}) {
   if (Number.isNaN(at)) return "";
@@ -48,11 +48,11 @@ export function timeOfDay(at, now, { seconds = false } = {}) {
 }
 
 /**
- * When a call was last heard. A turn that came live was heard when it came, unless its own time says nearly the same:
- * times are the agent's, and may be anything.
+ * Returns the time of a turn. For a live turn that is its arrival, unless its own timestamp is close to it: the agent
+ * sets timestamps, and they may be wrong.
  *
- * @param {string | null | undefined} timestamp the turn's
- * @param {number | null} arrived milliseconds; null for a turn that was there before the page
+ * @param {string | null | undefined} timestamp of the turn
+ * @param {number | null} arrived milliseconds; null for a turn that was spoken before the page opened
  */
 export function heardAt(timestamp, arrived) {
   const said = moment(timestamp);

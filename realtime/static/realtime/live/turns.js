@@ -1,5 +1,5 @@
 /**
- * A call's turns as a conversation that grows: at the bottom while the reader is there, untouched while they read above.
+ * The turns of a call as a growing conversation. It scrolls down with new turns only while the reader is at the bottom.
  *
  * @typedef {import("../callsite-client.js").Turn} Turn
  * @module
@@ -12,7 +12,7 @@ import { age, moment, timeOfDay } from "./time.js";
 
 const PAUSE_SECONDS = 30;
 const NEAR_PX = 48;
-const IN_A_FRAME = 30; // turns; a long call takes several frames, so that the page answers meanwhile
+const IN_A_FRAME = 30; // turns; a long call takes several frames, so that the page stays responsive
 
 export class Turns {
   list = element("ol", "turns");
@@ -25,7 +25,7 @@ export class Turns {
   /** @type {Turn | null} */
   #last = null;
   /** @type {Map<number, Element>} */
-  #marks = new Map(); // by the number of the turn that comes behind
+  #marks = new Map(); // by the number of the turn after the mark
   #unread = 0;
   #drawing = false;
   #level = false;
@@ -36,7 +36,7 @@ export class Turns {
     this.scroll.tabIndex = 0;
     this.scroll.role = "log";
     this.scroll.ariaLabel = "Turns";
-    this.scroll.ariaLive = "off"; // until what was said before has come: nobody wants that read out
+    this.scroll.ariaLive = "off"; // until the earlier turns have come: a screen reader should not read them out
     this.newer.hidden = true;
     this.newer.addEventListener("click", () => this.#toBottom());
     this.scroll.addEventListener("scroll", () => this.#isAtBottom() && this.#read(), { passive: true });
@@ -52,13 +52,13 @@ export class Turns {
     this.draw();
   }
 
-  /** Everything that was said before has come. */
+  /** Notes that all earlier turns have come. */
   level() {
     this.#level = true;
     this.draw();
   }
 
-  /** @param {number} missed how many of the newest turns came late */
+  /** @param {number} missed the number of newest turns that came late */
   markCaughtUp(missed) {
     const behind = (this.last?.sequence_number ?? 0) - missed + 1;
     const mark = element("li", "mark", `Connection was lost here. ${counted(missed, "missed turn")} caught up.`);
@@ -76,7 +76,7 @@ export class Turns {
     this.#read();
   }
 
-  /** Shows what waits, some of it in each frame, and keeps to the bottom if the reader is there. */
+  /** Shows the waiting turns, some in each frame, and stays at the bottom if the reader is there. */
   draw() {
     if (this.#drawing) return;
     this.#drawing = true;
@@ -107,7 +107,7 @@ export class Turns {
     this.newer.hidden = this.#unread === 0;
   }
 
-  /** @param {Turn} turn @param {boolean} goesOn by the same speaker */
+  /** @param {Turn} turn @param {boolean} goesOn true: the same speaker goes on */
   #turn(turn, goesOn) {
     const time = timeOfDay(moment(turn.timestamp), this.#now(), { seconds: true });
     const { turn: made, text } = bubble({ speaker: turn.speaker_type, time, timestamp: turn.timestamp, goesOn });

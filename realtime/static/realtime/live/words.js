@@ -1,11 +1,11 @@
 /**
- * Text from strangers. Characters that change the direction of what stands around them are not obeyed: each is shown as
- * a mark. Everything here is pure; `dom.js` makes elements of it.
+ * Text from strangers. Characters that would change the direction of the text around them have no effect: each is shown
+ * as a mark. All functions are pure; `dom.js` makes the elements.
  *
  * @module
  */
 
-/** What a direction control is called in Unicode. */
+/** The Unicode names of direction controls. */
 const CONTROLS = /** @type {Record<string, string>} */ ({
   "\u061c": "Arabic letter mark",
   "\u200e": "Left-to-right mark",
@@ -27,7 +27,7 @@ const code = (control) => `U+${control.charCodeAt(0).toString(16).toUpperCase().
 
 /**
  * @param {string} text
- * @returns {(string | { code: string, name: string })[]} the text in pieces, with a piece for each control in it
+ * @returns {(string | { code: string, name: string })[]} the text in pieces, with one piece for each control
  */
 export function pieces(text) {
   if (!CONTROL.test(text)) return [text];
