@@ -8,9 +8,8 @@ elsewhere, and on SQLite, the inbox takes every turn.
 
 It buys: a turn costs 21 µs of CPU in a batch of 64, and 2.4 ms through the inbox in one thread; PostgreSQL's CPU is 36
 µs and 0.8 ms (`python -m lab.bench.batching`, without HTTP). With HTTP and 64 posters it is 0.17 ms in all, and 3.5 ms
-through the inbox (docs/performance/ablation.md). A pooled connection in a thread costs 1.4 times
-the CPU with 64 posters; for a turn that comes alone it costs 1.8 times the CPU and 1.5 times the time from POST to
-receipt.
+through the inbox (docs/performance/ablation.md). A pooled connection in a thread costs 1.4 times the CPU
+with 64 posters; for a turn that comes alone it costs 1.8 times the CPU and 1.5 times the time from POST to receipt.
 """
 
 from __future__ import annotations
