@@ -54,7 +54,7 @@ class Program:
 
 
 class Subject:
-    """What is measured: one server, or two servers of callsite side by side."""
+    """One server that is measured, or two servers of callsite side by side."""
 
     def __init__(self, *servers: Program | WebServer, by_id: bool = True, token: Callable[[], str] = str) -> None:
         self.http = ",".join(server.url for server in servers)

@@ -163,7 +163,7 @@ def answered_slowly(attempts: Iterable[Attempt], bound_seconds: float) -> list[F
 
 @dataclass(slots=True)
 class _Transcript:
-    """What one subscriber got of one call, over all its connections."""
+    """The messages that one subscriber got of one call, over all its connections."""
 
     base: int | None = None
     numbers: list[int] = field(default_factory=list)
