@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share: callsite served for real in this process, and ElevenLabs as its client."""
+"""Fixtures that several rooms share: callsite on a real server in this process, and ElevenLabs as its client."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ INIT = "/webhooks/elevenlabs/conversation-init"
 
 
 def server_env(database_url: str, **more: str) -> dict[str, str]:
-    """The environment of a callsite of its own, with the secrets of these tests and without Redis."""
+    """Return the environment of a separate callsite process, with the secrets of these tests and without Redis."""
     secrets = {"ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET, "ELEVENLABS_TOOL_SECRET": TOOL_SECRET}
     return {"DATABASE_URL": database_url, "REDIS_URL": "", "DJANGO_ALLOWED_HOSTS": "127.0.0.1", **secrets, **more}
 
@@ -63,14 +63,14 @@ def pytest_configure() -> None:
 
 
 def empty_written_tables(test: TransactionTestCase) -> None:
-    """Delete the rows of every table that has some, but for what migrations put there."""
+    """Delete the rows of every table that has some, except the rows that migrations wrote."""
     kept = {"django_migrations", "django_content_type", "auth_permission", "auth_group", "auth_group_permissions"}
     tables = sorted(set(connection.introspection.django_table_names(only_existing=True)) - kept)
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(" UNION ALL ".join(f"SELECT '{table}' WHERE EXISTS (SELECT 1 FROM {table})" for table in tables))
         written = [table for (table,) in cursor.fetchall()]
         if connection.vendor == "postgresql":
-            cursor.execute("SET LOCAL callsite.purge = 'on'")  # else the access log keeps its rows
+            cursor.execute("SET LOCAL callsite.purge = 'on'")  # otherwise the access log keeps its rows
         for table in written:
             cursor.execute(f"DELETE FROM {table}")
         ours = (DISPATCHERS, SUPERVISORS, AUDITORS)
@@ -78,19 +78,19 @@ def empty_written_tables(test: TransactionTestCase) -> None:
             group.delete()
 
 
-# Django's flush costs each test that commits a TRUNCATE of all tables, and all permissions anew.
+# Django's flush would cost each test that commits a TRUNCATE of all tables, and create all permissions again.
 TransactionTestCase._fixture_teardown = empty_written_tables
 
 
 def _end_as_ctrl_c_does(*_: object) -> None:
-    """Fixtures and `with` blocks take down what they started; a second SIGTERM does not cut that short."""
+    """Raise KeyboardInterrupt, so that fixtures and `with` blocks stop what they started; ignore a second SIGTERM."""
     signal.signal(signal.SIGTERM, lambda *_: None)
     raise KeyboardInterrupt
 
 
 @pytest.fixture(autouse=True)
 def secrets_and_storage(settings: Any, tmp_path: Path) -> None:
-    """Production's strictness, with secrets of the tests' own and recordings in a folder of the test's own."""
+    """Set production's strict settings, with secrets of the tests and a recordings folder for each test."""
     settings.ELEVENLABS_WEBHOOK_SECRET = WEBHOOK_SECRET
     settings.ELEVENLABS_TOOL_SECRET = TOOL_SECRET
     settings.MEDIA_ROOT = tmp_path / "media"
@@ -99,7 +99,7 @@ def secrets_and_storage(settings: Any, tmp_path: Path) -> None:
 
 
 def payload(name: str, conversation_id: str | None = None) -> dict[str, Any]:
-    """A sample body, its conversation id replaced wherever it stands."""
+    """Return a sample body. If `conversation_id` is given, it replaces the sample's everywhere."""
     text = (PAYLOADS / f"{name}.json").read_text()
     body: dict[str, Any] = json.loads(text)
     if conversation_id is None:
@@ -110,12 +110,12 @@ def payload(name: str, conversation_id: str | None = None) -> dict[str, Any]:
 
 
 def sign(body: bytes, secret: str = WEBHOOK_SECRET, at: float | None = None) -> str:
-    """The header that ElevenLabs sends with a body."""
+    """Return the signature header that ElevenLabs sends with a body."""
     return signature(secret, body, at)
 
 
 class ElevenLabs:
-    """Posts what ElevenLabs posts, signed for real, to a server at `url`."""
+    """A client that posts what ElevenLabs posts, with real signatures, to a server at `url`."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -134,7 +134,7 @@ class ElevenLabs:
 
 
 class Site(ElevenLabs):
-    """callsite under uvicorn in a thread of this process: real sockets, and settings and code can be changed."""
+    """callsite under uvicorn in a thread of this process: real sockets, but tests can change settings and code."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -168,12 +168,12 @@ class Site(ElevenLabs):
         return self.client.request(method, path, headers={"Authorization": f"Bearer {token}"}, **kwargs)
 
     def socket(self, token: str) -> Any:
-        """A WebSocket connection, to be used with `async with`."""
+        """Open a WebSocket connection, to be used with `async with`."""
         return Socket.connect(self.ws_url, token)
 
 
 class Socket:
-    """A dispatcher's browser."""
+    """A WebSocket client that listens as a dispatcher's browser does."""
 
     def __init__(self, connection: Any) -> None:
         self.connection = connection
@@ -190,7 +190,7 @@ class Socket:
         await self.connection.send(json.dumps(message))
 
     async def next(self, timeout: float = 5) -> dict[str, Any]:
-        """The next message but heartbeats; TimeoutError when there is none."""
+        """Return the next message that is no heartbeat. Raises TimeoutError if there is none."""
         async with asyncio.timeout(timeout):
             while True:
                 message: dict[str, Any] = json.loads(await self.connection.recv())
@@ -213,12 +213,12 @@ class Socket:
 
 @pytest.fixture
 def on_postgresql(only_postgresql: None, db: None) -> None:
-    """For tests of what PostgreSQL does, and SQLite does otherwise."""
+    """Mark a test of something that PostgreSQL does and SQLite does differently."""
 
 
 @pytest.fixture(scope="session")
 def only_postgresql() -> None:
-    """The same for fixtures of any scope; it gives no access to the database."""
+    """Skip without PostgreSQL, like `on_postgresql`, but for fixtures of any scope; gives no access to the database."""
     if connection.vendor != "postgresql":
         pytest.skip("this is about PostgreSQL: python -m lab.stack -- python -m pytest")
 
@@ -233,7 +233,7 @@ def _server(django_db_setup: None) -> Iterator[Site]:
 
 @pytest.fixture
 def site(_server: Site, transactional_db: None) -> Iterator[Site]:
-    """callsite, served for real."""
+    """Yield callsite on a real server."""
     yield _server
     server = publisher._publisher
     if server is not None and server.loop.is_running():
@@ -241,18 +241,18 @@ def site(_server: Site, transactional_db: None) -> Iterator[Site]:
 
 
 async def _forget_what_is_written_later() -> None:
-    """Counts and log rows of one test must not reach the database between two tests, where nothing may."""
+    """Drop waiting counts and log rows: nothing may write to the database between two tests."""
     counts, rows = current_refusals(), current_subscription_log()
     counts._counts.clear()
     rows._waiting.clear()
     for task, threads in ((counts._task, refusals._threads), (rows._task, subscription_log._thread)):
         if task is not None:
             task.cancel()
-        await threads.run(lambda: None)  # behind what has begun
+        await threads.run(lambda: None)  # wait for work that has begun
 
 
 def staff(*codenames: str) -> Client:
-    """A browser's session of somebody who works in the admin and may do what the code names say."""
+    """Return the browser session of a staff user who has these permissions."""
     user = get_user_model().objects.create_user("staff", password="staff", is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client = Client()
@@ -262,7 +262,7 @@ def staff(*codenames: str) -> Client:
 
 @pytest.fixture
 def dispatcher(transactional_db: None) -> Any:
-    """A user who may view calls and nothing else."""
+    """Return a user who may only view calls."""
     user = get_user_model().objects.create_user(f"dispatcher-{uuid.uuid4().hex[:6]}", password="dispatcher")
     user.user_permissions.add(Permission.objects.get(codename="view_call"))
     return user
@@ -275,7 +275,7 @@ def token(dispatcher: Any) -> str:
 
 @pytest.fixture
 def supervisor_token(transactional_db: None) -> str:
-    """Of a user who may play recordings, too."""
+    """Return the token of a user who may also play recordings."""
     user = get_user_model().objects.create_user(f"supervisor-{uuid.uuid4().hex[:6]}", password="supervisor")
     user.groups.add(Group.objects.get(name=SUPERVISORS))
     return str(AccessToken.for_user(user))
@@ -283,26 +283,26 @@ def supervisor_token(transactional_db: None) -> str:
 
 @pytest.fixture
 def call(transactional_db: None) -> Call:
-    """A call in progress."""
+    """Return a call in progress."""
     return register_call()
 
 
 def register_call() -> Call:
-    """A call that no other test knows: processes remember calls over tests."""
+    """Register a call that no other test knows, because processes remember calls across tests."""
     mark = uuid.uuid4().hex[:12]
     return Call.register(call_sid=f"EL_{mark}", conversation_id=f"conv_{mark}", driver_id="DRV_1")
 
 
 @pytest.fixture
 def stub(site: Site, settings: Any) -> Iterator[Stub]:
-    """ElevenLabs' API, whose webhooks reach `site`."""
+    """Yield the stub of ElevenLabs' API; its webhooks reach `site`."""
     with _stub(Server(site.url, WEBHOOK_SECRET, TOOL_SECRET), settings) as stub:
         yield stub
 
 
 @pytest.fixture
 def lonely_stub(settings: Any) -> Iterator[Stub]:
-    """ElevenLabs' API, whose webhooks reach nobody."""
+    """Yield the stub of ElevenLabs' API; its webhooks reach no server."""
     with _stub(Server("http://127.0.0.1:9"), settings) as stub:
         yield stub
 
@@ -319,7 +319,7 @@ def _stub(callsite: Server, settings: Any) -> Iterator[Stub]:
 
 
 def until(done: Any, seconds: float = 10.0) -> None:
-    """Wait until something is so."""
+    """Wait until `done()` is true. Fails after so many seconds."""
     deadline = time.monotonic() + seconds
     while not done():
         assert time.monotonic() < deadline, "it did not happen"

@@ -1,1 +1,1 @@
-"""The workshop, apart from the product's rooms: servers for tests (`stack`), promises under `faults`, the `bench`."""
+"""The workshop, apart from the product: real servers for tests (`stack`), tests under faults (`faults`), `bench`."""

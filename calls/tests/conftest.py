@@ -14,13 +14,13 @@ from conftest import register_call, staff
 
 @pytest.fixture
 def call(db):
-    """A call in progress; its test commits only where it uses `site` or `transactional_db` as well."""
+    """Return a call in progress; the test commits only if it uses `site` or `transactional_db` as well."""
     return register_call()
 
 
 @pytest.fixture
 def api(db):
-    """A client that may do with calls what the code names say; `api("view_call", "add_call")`."""
+    """Return a function that makes an API client with these permissions: `api("view_call", "add_call")`."""
 
     def client(*codenames):
         user = get_user_model().objects.create_user(f"user{'-'.join(codenames)}", password="secret")
@@ -44,7 +44,7 @@ def writer(api):
 
 @pytest.fixture
 def page(admin_client):
-    """Called with a call, it gives its page in the admin."""
+    """Return a function that gets a call's page in the admin."""
 
     def text(call, filters="", client=admin_client):
         response = client.get(address(call, filters))
@@ -61,17 +61,17 @@ def reviewer(db):
 
 @pytest.fixture
 def user(transactional_db):
-    """Ada, of the staff, who may export calls."""
+    """Return Ada, a staff user who may export calls."""
     return someone()
 
 
 @pytest.fixture
 def export(site, user):
-    """What Ada exports."""
+    """Return a function that exports calls as Ada."""
     return exporter(site, user)
 
 
 @pytest.fixture
 def pages(monkeypatch):
-    """An export reads one call at a time."""
+    """Let an export read one call at a time."""
     one_call_a_page(monkeypatch)

@@ -1,4 +1,4 @@
-"""Who exports, how, and how a file is read back."""
+"""Users who export calls, the request for an export, and functions that read the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ LIST, EXPORT = "/admin/calls/call/", "/admin/calls/call/export/"
 
 
 def someone(name="ada", *codenames):
-    """Staff who may export."""
+    """Create a staff user who may export, or who has the given permissions."""
     user = get_user_model().objects.create_user(name, is_staff=True)
     may = codenames or ("view_call", "export_call")
     user.user_permissions.set(Permission.objects.filter(codename__in=may))
@@ -29,7 +29,7 @@ def cookie(user):
 
 
 def exporter(site, user):
-    """Called with filters of the list, it gives the response to the export of these calls."""
+    """Return a function that takes filters of the list and returns the response to the export of these calls."""
 
     def get(filters="", rows="calls", user=user):
         return site.client.get(f"{EXPORT}?rows={rows}&{filters}", headers=cookie(user))

@@ -28,7 +28,7 @@ def utc(*parts):
 
 
 def counted_by_hand():
-    """Nine calls around 10 March 2026, and what is known of them. Half past 23 in UTC is the next day in Berlin."""
+    """Store nine calls around 10 March 2026. 23:30 in UTC is the next day in Berlin."""
     known = {"call_duration_seconds": 60, "cost": 100, "cost_usd": Decimal("0.25")}
     made(0, utc(2026, 3, 10, 12), call_successful=True, heard=3, **known)
     made(1, utc(2026, 3, 10, 12), call_successful=False, call_duration_seconds=31, cost=-5)

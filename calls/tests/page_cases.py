@@ -1,4 +1,4 @@
-"""Calls for the tests of a call's page, and how its parts are read back."""
+"""Calls for the tests of a call's page, and functions that read the page's parts."""
 
 from __future__ import annotations
 

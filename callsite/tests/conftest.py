@@ -1,4 +1,4 @@
-"""Servers of their own for what a real process writes and sends; the lines of this one's log."""
+"""Separate servers for tests of what a real process writes and sends, and the lines of this process's log."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PASSWORD = "a-password-0123456789"
 
 
 def sqlite_env_in(folder):
-    """The environment of a server with a database of its own and the user `admin`."""
+    """Return the environment of a server with a SQLite database of its own and the user `admin`."""
     env = server_env(f"sqlite:///{folder}/db.sqlite3", DJANGO_SUPERUSER_PASSWORD=PASSWORD)
     manage(env, "migrate", "--verbosity", "0")
     manage(env, "createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.example")
@@ -42,19 +42,19 @@ def staff_token(transactional_db):
 
 @pytest.fixture
 def visitor():
-    """Called with a URL, and an address of this machine, it gives somebody who knocks at the doors there."""
+    """Return a function that makes a visitor for a URL, from an address of this machine."""
     with contextlib.ExitStack() as visitors:
         yield lambda *who, **headers: visitors.enter_context(Visitor(*who, **headers))
 
 
 @pytest.fixture
 def log():
-    """Called, it gives the lines so far, as production writes them: all, or those of one logger."""
-    clear_contextvars()  # what a test bound that gave webhooks to the inbox in its own thread
+    """Yield a function that returns one logger's lines so far, as production writes them."""
+    clear_contextvars()  # ids that a test bound when it gave webhooks to the inbox in this thread
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(Formatter(readable=False))
-    handler.addFilter(lambda record: record.name != "httpx")  # the tests' own
+    handler.addFilter(lambda record: record.name != "httpx")  # the tests' own requests
     logging.getLogger().addHandler(handler)
 
     def lines(logger="webhooks.journal"):
@@ -67,7 +67,7 @@ def log():
 
 
 def told(log):
-    """The one line, without what differs each time."""
+    """Return the log's only line, without the values that differ each time."""
     (line,) = log()
     assert line.pop("time").endswith("Z")
     assert line.pop("ms") >= 0

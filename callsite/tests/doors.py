@@ -1,4 +1,4 @@
-"""Visitors at the three doors of the site, for tests of signing in."""
+"""Visitors at the site's three sign-in routes, for tests of signing in."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ numbers = count(1)
 
 
 class Visitor(contextlib.AbstractContextManager):
-    """Somebody at an address of this machine, who knocks at the doors."""
+    """A visitor at an address of this machine, who tries to sign in."""
 
     def __init__(self, url, address="127.0.0.1", **headers):
         transport = httpx.HTTPTransport(local_address=address)
         self.http = httpx.Client(base_url=url, transport=transport, headers=headers, timeout=30)
 
     def knock(self, door, name, password="wrong"):
-        # each time as another program
+        # Each attempt comes from another program.
         headers = {"User-Agent": f"program {next(numbers)}", "Referer": str(self.http.base_url)}
         form = {"username": name, "password": password}
         if door == "/api/token/":
@@ -30,7 +30,7 @@ class Visitor(contextlib.AbstractContextManager):
         return self.http.post(door, data=form, headers=headers)
 
     def lock(self, door, name):
-        """Fail as often as it takes, and give what each attempt was answered."""
+        """Fail as often as it takes to lock the name, and return the statuses."""
         return [self.knock(door, name).status_code for _ in range(LIMIT)]
 
     def __exit__(self, *_):

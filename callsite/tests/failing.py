@@ -1,7 +1,7 @@
-"""callsite with faults of ours, for servers of tests: `WebServer(application="callsite.tests.failing:application")`.
+"""callsite with deliberate faults, for tests' servers: `WebServer(application="callsite.tests.failing:application")`.
 
-What fails says words, a phone number and a token, as real exceptions quote what they choked on. Tests do not import it:
-it breaks the process that does.
+The errors quote words, a phone number and a token, as real exceptions quote the values that caused them. Tests do not
+import this module, because it breaks the process that does.
 """
 
 from __future__ import annotations
@@ -27,7 +27,10 @@ async def die() -> None:
 
 
 async def application(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """`/die`: a task dies and nobody looks; `/say`: a careless line; after a socket, whether it could be cut."""
+    """Serve callsite with faults. `/die` ends a task with an unread error, `/say` logs private words.
+
+    After a socket, log whether the server offers a way to cut it.
+    """
     if scope["type"] == "http" and scope["path"] == "/say":
         logging.getLogger("realtime.hub").error("It choked on %s", QUOTED)
         scope["path"] = "/healthz"

@@ -1,7 +1,7 @@
-"""Requests as no browser sends them: each parameter of each route, with values that no column holds.
+"""Requests that no browser sends: each parameter of each route, with values that no column can hold.
 
-The routes are those of the URLconf, the parameters of a list in the admin those of its model. The same seed gives the
-same requests.
+The routes are those of the URLconf; the parameters of a list in the admin are those of its model. The same seed gives
+the same requests.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ HEADERS = {
 
 @dataclass
 class Visitor:
-    """Somebody with a session of the site. What must not come of a request is kept in `faults`."""
+    """A visitor with a session of the site. `faults` keeps requests whose outcome is forbidden."""
 
     client: httpx.Client
     headers: dict[str, str]
@@ -76,13 +76,13 @@ class Visitor:
 
 
 def routes() -> list[str]:
-    """Each address of the site, with `<name>` where a value stands."""
+    """Return each address of the site, with `<name>` where a value stands."""
     patterns = extract_views_from_urlpatterns(get_resolver().url_patterns)
     return sorted({re.sub(r"<\w+:", "<", simplify_regex(regex)) for _, regex, _, _ in patterns})
 
 
 def parameters(route: str) -> list[str]:
-    """Query keys that the route knows, and some that it does not."""
+    """Return query keys that the route knows, and some that it does not know."""
     if route.startswith("/api/calls/"):
         return OF_API
     for model, model_admin in admin.site._registry.items():
@@ -98,7 +98,7 @@ def parameters(route: str) -> list[str]:
 
 
 def visit(visitor: Visitor, call_sid: str, *, seed: int, each: int, under: str = "/") -> None:
-    """Ask for each parameter `each` times, for each place in a path four times as often, and with each header."""
+    """Send each parameter `each` times, each place in a path four times as often, and each header."""
     chance = random.Random(seed)
     for route in routes():
         if not route.startswith(under):

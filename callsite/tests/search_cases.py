@@ -1,8 +1,8 @@
-"""What is said, and what finds it or does not: the same on every database, while a call runs and afterwards."""
+"""Texts, and searches that find them or do not: the same on every database, while a call runs and afterwards."""
 
 from __future__ import annotations
 
-# what was said: searches that find it, searches that do not
+# text: (searches that find it, searches that do not)
 CASES = {
     "Hello.How much is the DEMURRAGE charge?": (
         ["demurrage", "Demurrage CHARGE", "demurr", "hello", "charge hello", "ＤＥＭＵＲＲＡＧＥ", "dem\u00adurrage"],
@@ -47,7 +47,7 @@ CASES = {
         ["+45 20 7946 0018", "020 7946 0019"],
     ),
 }
-# a number that a call is registered with: how it may be typed, and what is another
+# registered number: (ways to type it, other numbers)
 NUMBERS = {
     "+4915123456789": (
         ["+49 151 23456789", "004915123456789", "0151/234 567 89", "(0151) 23456789", "151-2345", "+49 (0)151 2345"],

@@ -1,6 +1,6 @@
-"""`python -m lab.bench`: the comparison. `… flat`: a database that grows. `… ablate`: what each piece of speed buys.
+"""`python -m lab.bench` compares; `… flat` measures a growing database; `… ablate` what each piece of speed buys.
 
-`--help` says more.
+`--help` lists the options.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def main() -> int:
         print("The rivals are not installed: run `make bench`.", file=sys.stderr)
         return 1
     raise_limit()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are taken down
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # an exit, unlike a kill, stops the servers
     if command == ["flat"]:
         flat.run(args.sizes, args.turns, explain=not args.no_explain, write=not args.no_write)
     elif command == ["ablate"]:
@@ -68,7 +68,7 @@ def main() -> int:
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Every figure on every subject, round after round; then the table."""
+    """Measure every figure on every subject, round after round; then print and write the table."""
     samples = Samples()
     chosen = args.only or list(FIGURES)
     with Infrastructure() as infrastructure:

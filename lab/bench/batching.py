@@ -1,7 +1,7 @@
-"""`python -m lab.bench.batching`: what the batches buy, in CPU per webhook.
+"""`python -m lab.bench.batching`: measures what the batches buy, in CPU per webhook.
 
 The same bodies go, in turns, to a batch, to a batch that stores by the ORM, and one by one to the inbox in one thread.
-There is no HTTP: the door and the view cost each way the same.
+There is no HTTP, because the door and the view cost the same each way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Take = Callable[[Sequence[bytes]], Awaitable[None]]
 
 
 async def measure(title: str, ways: dict[str, Take], bodies: Callable[[random.Random], list[bytes]]) -> None:
-    """Print what each way costs callsite's process, and PostgreSQL; the first round is a warm-up."""
+    """Print the CPU of each way, in callsite's process and in PostgreSQL; the first round is a warm-up."""
     spent = {way: [0.0, 0.0] for way in ways}
     count = 0
     for number in range(ROUNDS + 1):
@@ -34,7 +34,7 @@ async def measure(title: str, ways: dict[str, Take], bodies: Callable[[random.Ra
             backends = await asyncio.to_thread(fill)
             before = time.process_time(), cpu_seconds(backends)
             await ways[way](given)
-            await asyncio.sleep(0.1)  # what it published is sent
+            await asyncio.sleep(0.1)  # time to send what it published
             cost = time.process_time() - before[0], cpu_seconds(backends) - before[1]
             if number:
                 spent[way] = [one + more for one, more in zip(spent[way], cost, strict=True)]
@@ -45,7 +45,7 @@ async def measure(title: str, ways: dict[str, Take], bodies: Callable[[random.Ra
 
 
 def fill() -> list[int]:
-    """Register the calls in empty tables; the pids of PostgreSQL's backends."""
+    """Register the calls in empty tables, and return the process IDs of PostgreSQL's backends."""
     from django.db import connection
 
     from calls.models import Call
@@ -80,7 +80,7 @@ def one_by_one(route: str) -> Take:
 
 
 def outcomes_by_orm(bodies: Sequence[bytes]) -> Awaitable[None]:
-    """The batch with `save()` per call and `bulk_create()` for the deliveries."""
+    """Take outcomes in batches, with `save()` per call and `bulk_create()` for the deliveries."""
     from calls.models import Call
     from webhooks.batching import deliveries, outcomes
     from webhooks.models import WebhookDelivery
@@ -103,7 +103,7 @@ def outcomes_by_orm(bodies: Sequence[bytes]) -> Awaitable[None]:
 
 
 def turns_by_orm(bodies: Sequence[bytes]) -> Awaitable[None]:
-    """The batch through a thread, by `calls.turns.record_turns`."""
+    """Take turns in batches through a thread, by `calls.turns.record_turns`."""
     from calls.turns import record_turns
     from webhooks.strict_json import decode
     from webhooks.tool_payloads import parse_turn

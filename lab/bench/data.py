@@ -1,4 +1,4 @@
-"""The calls that the load is about, in every database the same: number i has `CA{i:032}` and `conv_{i}`."""
+"""The calls of the load, the same in every database: call number i is `CA{i:032}` and `conv_{i}`."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from typing import Any
 from lab.bench.servers import RIVALS_PYTHON, Infrastructure
 
 CALLS = 60_000
-FIRST_POST_CALL = 10_001  # post-call webhooks end calls: not those that the turns are about
+FIRST_POST_CALL = 10_001  # post-call webhooks end calls, so they use other calls than the turns
 
 
 def prepare(infrastructure: Infrastructure) -> None:
-    """Tables, once."""
+    """Create the tables of callsite and its rivals, once."""
     prepare_callsite(infrastructure)
     infrastructure.run("lab.bench.rivals.fastapi_sqlalchemy", database="rival", python=RIVALS_PYTHON)
     infrastructure.run("lab.bench.rivals.plain_channels", database="plain")
 
 
 def prepare_callsite(infrastructure: Infrastructure) -> None:
-    """callsite's own tables. From here on this process is a Django of the bench's own settings."""
+    """Create callsite's tables. From here on this process runs Django with the bench's settings."""
     os.environ.update(infrastructure.settings())
     os.environ["DJANGO_SETTINGS_MODULE"] = "callsite.settings"
     import django
@@ -32,7 +32,7 @@ def prepare_callsite(infrastructure: Infrastructure) -> None:
 
 
 def fill(infrastructure: Infrastructure) -> None:
-    """Empty all tables and register the calls: every round begins alike."""
+    """Empty all tables and register the calls, so that every round begins alike."""
     fill_callsite(infrastructure)
     infrastructure.sql("TRUNCATE rival_turn, rival_call RESTART IDENTITY", "rival")
     infrastructure.sql(
@@ -53,7 +53,7 @@ def fill(infrastructure: Infrastructure) -> None:
 
 
 def fill_callsite(infrastructure: Infrastructure) -> None:
-    """The same for callsite's tables alone."""
+    """Empty only callsite's tables and register the calls."""
     from calls.models import Call
 
     infrastructure.sql("TRUNCATE calls_call, webhooks_webhookdelivery RESTART IDENTITY CASCADE")
@@ -62,7 +62,7 @@ def fill_callsite(infrastructure: Infrastructure) -> None:
 
 
 def _insert_calls(model: Any) -> str:
-    """Calls in progress; what a new field needs is its default."""
+    """Return the statement that inserts calls in progress; a field without a value here gets its default."""
     values = {
         "call_sid": "'CA' || lpad(i::text, 32, '0')",
         "conversation_id": "'conv_' || i",
@@ -81,7 +81,7 @@ def _insert_calls(model: Any) -> str:
 
 
 def listener_token(name: str = "bench-listener") -> str:
-    """A JWT of a user who may view calls and nothing else, good for hours."""
+    """Return a JWT that is valid for hours, of a user who may only view calls."""
     from django.contrib.auth import get_user_model
     from django.contrib.auth.models import Permission
     from rest_framework_simplejwt.tokens import AccessToken

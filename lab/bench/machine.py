@@ -1,4 +1,4 @@
-"""On what a run was made: figures mean nothing without it."""
+"""The machine and the versions of a run, without which its figures mean nothing."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _VERSIONS = "import importlib.metadata as m, json, sys; print(json.dumps({n: m.v
 
 
 def facts(infrastructure: Infrastructure) -> dict[str, str]:
-    """Name and value of each, in the order to be read."""
+    """Return the name and value of each fact, in reading order."""
     cpu = [line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     settings = {

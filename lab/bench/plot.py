@@ -1,4 +1,4 @@
-"""`python -m lab.bench.plot IN.json OUT.png`: a panel of bars for each row. Runs where matplotlib is installed."""
+"""`python -m lab.bench.plot IN.json OUT.png`: draws a panel of bars per row. Needs matplotlib."""
 # mypy: ignore-errors
 
 from __future__ import annotations

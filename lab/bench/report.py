@@ -1,4 +1,4 @@
-"""The table: on the terminal and in Markdown; and the plot."""
+"""Formats the table for the terminal and in Markdown, and makes the plot."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HEAD = ("figure", "unit", "callsite", "rival", "limit", "÷ rival", "÷ limit", 
 
 
 def lines(rows: Sequence[Row], samples: Samples) -> list[tuple[str, ...]]:
-    """The table's cells."""
+    """Return the table's cells."""
     return [_line(row, samples) for row in rows]
 
 
@@ -65,7 +65,7 @@ def number(value: float) -> str:
 
 
 def text(table: Sequence[tuple[str, ...]]) -> str:
-    """For a terminal."""
+    """Format the table for a terminal."""
     widths = [max(len(line[i]) for line in [HEAD, *table]) for i in range(len(HEAD))]
 
     def padded(line: tuple[str, ...]) -> str:
@@ -84,7 +84,7 @@ def markdown(table: Sequence[tuple[str, ...]]) -> str:
 
 
 def write(rows: Sequence[Row], samples: Samples, facts: dict[str, str], faults: Sequence[str]) -> Path:
-    """results.md and results.png; what they are made of is kept in build/bench/."""
+    """Write results.md and results.png, and keep their data in build/bench/."""
     table = lines(rows, samples)
     FOLDER.mkdir(parents=True, exist_ok=True)
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -112,7 +112,7 @@ def write(rows: Sequence[Row], samples: Samples, facts: dict[str, str], faults: 
 
 
 def _panels(rows: Sequence[Row], samples: Samples) -> list[dict[str, object]]:
-    """What the plot shows: rows about the same value of callsite's share a panel."""
+    """Return the plot's panels: rows about the same value of callsite's share one panel."""
     panels: dict[Key, list[Row]] = {}
     for row in rows:
         if row.plotted:

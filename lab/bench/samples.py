@@ -1,4 +1,4 @@
-"""What a run measures, and what the table makes of it."""
+"""The values that a run measures, and the rows of the table that compare them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Value = float | None
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One series: figure, whose it is, and of what."""
+    """The name of one series: the figure, the subject that was measured, and the metric."""
 
     figure: str
     subject: str
@@ -25,7 +25,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class Spread:
-    """Of several rounds: the median, the least and the most."""
+    """The median, the lowest and the highest value of several rounds."""
 
     median: float
     low: float
@@ -37,7 +37,7 @@ class Spread:
 
 
 class Samples:
-    """A value a round of each series. A round in which something went wrong may have none."""
+    """One value per round and series. A round in which something went wrong may have no value."""
 
     def __init__(self) -> None:
         self.series: dict[str, dict[int, float]] = defaultdict(dict)
@@ -49,7 +49,7 @@ class Samples:
                 self.series[str(Key(figure, subject, metric))][self.round] = value
 
     def best(self, key: Key, value: float | None) -> None:
-        """Keep the highest of a round."""
+        """Keep the highest value of a round."""
         held = self.series[str(key)].get(self.round)
         if value is not None and (held is None or value > held):
             self.series[str(key)][self.round] = value
@@ -59,7 +59,7 @@ class Samples:
         return Spread.of(values) if values else None
 
     def ratio(self, key: Key, other: Key) -> Spread | None:
-        """Round by round, then the median: only what ran side by side is compared."""
+        """Return the spread of the ratios of each round: only values that were measured side by side are compared."""
         mine, theirs = self.series.get(str(key), {}), self.series.get(str(other), {})
         ratios = [mine[number] / theirs[number] for number in mine if theirs.get(number)]
         return Spread.of(ratios) if ratios else None
@@ -67,7 +67,7 @@ class Samples:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A bound for callsite's value, or where `of` is given for its ratio to that."""
+    """A bound for callsite's value or, if `of` is given, for its ratio to that subject's value."""
 
     at: Literal["least", "most"]
     bound: float

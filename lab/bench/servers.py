@@ -20,14 +20,14 @@ from lab.stack.process import Process
 from lab.stack.redis import Redis
 from lab.stack.webserver import CHECKOUT, WebServer
 
-# FastAPI and its companions have an environment of their own: callsite runs with what production has.
+# FastAPI and its dependencies have an environment of their own, so callsite runs with production's packages alone.
 RIVALS_PYTHON = CHECKOUT / ".venv" / "bench" / "bin" / "python"
 SECRET = "bench-secret"
 DATABASES = ("callsite", "rival", "plain", "limits")
 
 
 class Program:
-    """A rival or a limit under uvicorn, with the options that callsite's production command has."""
+    """A rival or a limit under uvicorn, with the options of callsite's production command."""
 
     def __init__(self, name: str, application: str, python: Path | str, env: dict[str, str]) -> None:
         self.port = free_port()
@@ -54,7 +54,7 @@ class Program:
 
 
 class Subject:
-    """What is measured: one server, or two of callsite's side by side."""
+    """One server that is measured, or two servers of callsite side by side."""
 
     def __init__(self, *servers: Program | WebServer, by_id: bool = True, token: Callable[[], str] = str) -> None:
         self.http = ",".join(server.url for server in servers)
@@ -64,12 +64,12 @@ class Subject:
 
     @property
     def posts(self) -> list[str]:
-        """Arguments of the load generator that name the server, for webhooks."""
+        """The load generator's arguments that name the server, for webhooks."""
         return ["--http", self.http, "--pid", self.pids, "--secret", SECRET]
 
     @property
     def listens(self) -> list[str]:
-        """The same, for sockets."""
+        """The load generator's arguments that name the server, for sockets."""
         arguments = ["--ws", self.ws]
         if self._by_id:
             arguments += ["--by-id"]
@@ -79,7 +79,7 @@ class Subject:
 
 
 class Infrastructure:
-    """PostgreSQL, durable, with a database each, and Redis. Used with `with`; afterwards nothing is left."""
+    """A durable PostgreSQL with one database per program, and Redis. The end of a `with` block removes both."""
 
     def __init__(self) -> None:
         self._stack = ExitStack()
@@ -105,7 +105,7 @@ class Infrastructure:
             return cursor.fetchall() if cursor.description else []
 
     def settings(self) -> dict[str, str]:
-        """callsite's environment: production's, with this run's servers and secrets and without limits a user."""
+        """Return production's environment, with this run's servers and secrets and without limits per user."""
         return {
             "DJANGO_DEBUG": "false",
             "DJANGO_SECRET_KEY": "only-for-the-bench-" * 4,
@@ -146,7 +146,7 @@ class Infrastructure:
         return Program("bare ASGI loop", "lab.bench.limits.bare_asgi:application", sys.executable, {})
 
     def run(self, module: str, *arguments: str, database: str, python: Path | str = sys.executable) -> str:
-        """The output of `python -m module` on one of the databases."""
+        """Run `python -m module` on one of the databases, and return its output."""
         command = [os.fspath(python), "-m", module, *arguments]
         env = {**os.environ, **self.rival_env(database)}
         done = subprocess.run(command, cwd=CHECKOUT, env=env, capture_output=True, text=True, check=False, timeout=600)

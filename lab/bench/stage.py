@@ -1,4 +1,4 @@
-"""Where the figures are measured: every server is up, the load generator is at hand, nothing else runs."""
+"""The stage on which figures are measured: every server runs, and nothing else but the load generator."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from lab.stack.webserver import CHECKOUT
 
 @dataclass(frozen=True, slots=True)
 class Lengths:
-    """How long and how much: the full run's, or the quick one's."""
+    """The lengths and sizes of the full run, or of the quick one."""
 
     ingest_seconds: float
     warmup_seconds: float
@@ -35,7 +35,7 @@ QUICK = Lengths(2, 0.5, 15, 4, 1000, 1000)
 
 
 class Stage:
-    """One round's servers. `order` turns round by round, so that nobody always comes first."""
+    """The servers of one round. `order` alternates from round to round, so that no subject always comes first."""
 
     def __init__(self, infrastructure: Infrastructure, samples: Samples, lengths: Lengths) -> None:
         self.infrastructure, self.samples, self.lengths = infrastructure, samples, lengths
@@ -70,13 +70,13 @@ class Stage:
         return names if self.samples.round % 2 == 0 else reversed(names)
 
     def load(self, subject: str | Subject, command: str, *arguments: str | float) -> dict[str, Any]:
-        """One run of the load generator against a subject."""
+        """Run the load generator once against a subject, and return its result."""
         server = subject if isinstance(subject, Subject) else self.subjects[subject]
         words = [command, *server.posts, *(server.listens if command == "fanout" else ())]
         if command in ("idle", "coming-in"):
             words = [command, *server.listens, "--pid", server.pids]
         words += ["--database", str(self.infrastructure.postgres.pid), *(str(argument) for argument in arguments)]
-        time.sleep(0.2)  # what the last one left is done
+        time.sleep(0.2)  # until the previous load is finished
         done = subprocess.run(
             [sys.executable, "-m", "lab.bench.load", *words],
             cwd=CHECKOUT, env=os.environ, capture_output=True, text=True, check=False, timeout=300,

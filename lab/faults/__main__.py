@@ -26,7 +26,7 @@ Scenario = Callable[[Site, Path], Awaitable[list[Row]]]
 
 
 def all_scenarios() -> dict[str, Scenario]:
-    """Each module of lab.faults.scenarios is one: its `run`, in the order of its `ORDER`."""
+    """Return the `run` of each module of lab.faults.scenarios, sorted by the module's `ORDER`."""
     names = [module.name for module in pkgutil.iter_modules(scenarios.__path__)]
     modules = [importlib.import_module(f"lab.faults.scenarios.{name}") for name in names]
     modules.sort(key=lambda module: int(module.ORDER))
@@ -58,11 +58,11 @@ def arguments(known: list[str]) -> argparse.Namespace:
 
 
 async def run(chosen: dict[str, Scenario], size: Size, folder: Path, without: str) -> list[Row]:
-    """In their order; those of the same number run side by side, as they mostly wait."""
+    """Run the scenarios in their order. Those with the same number run side by side, because they mostly wait."""
     rows: list[Row] = []
     main_task = asyncio.current_task()
     assert main_task is not None
-    # Ctrl-C does so already: whatever ends the run, the servers go down with it.
+    # Ctrl-C cancels the task already; SIGTERM has to do the same, so that the servers always stop with the run.
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, main_task.cancel)
     async with Site(size, folder, broken=without) as site:
         for _, together in itertools.groupby(chosen.items(), key=lambda item: order_of(item[1])):

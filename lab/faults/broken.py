@@ -16,7 +16,7 @@ from lab.faults.failpoint import VARIABLE
 
 
 def no_sweep() -> None:
-    """Hubs trust the channel layer: they never compare themselves with the database."""
+    """Make hubs trust the channel layer: they never compare themselves with the database."""
     from realtime.hub import Hub
 
     async def nothing(_hub: Hub) -> None: ...
@@ -25,7 +25,7 @@ def no_sweep() -> None:
 
 
 def no_gap_fill() -> None:
-    """A turn above a gap is served as if it were the next."""
+    """Make a hub serve a turn above a gap as if it were the next turn."""
     from realtime.subscriptions import Topic
 
     advance = Topic.advance
@@ -38,7 +38,7 @@ def no_gap_fill() -> None:
 
 
 def no_dedupe() -> None:
-    """A turn that is sent again is stored again."""
+    """Make callsite store a turn again that is sent again."""
     from webhooks import tool_payloads
 
     parse = tool_payloads.parse_turn
@@ -46,7 +46,7 @@ def no_dedupe() -> None:
 
 
 def no_row_lock() -> None:
-    """The next number is read without holding the call."""
+    """Read the next number without locking the call's row."""
     from calls.models import CallQuerySet
     from calls.postgres import turns
 
@@ -55,14 +55,14 @@ def no_row_lock() -> None:
 
 
 def wait_in_batch() -> None:
-    """A batch of turns waits for a call that somebody holds."""
+    """Make a batch of turns wait for a call whose row is locked."""
     from calls.postgres import turns
 
     _replace(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("SKIP LOCKED", ""))
 
 
 def answer_first() -> None:
-    """A post-call webhook is answered when it has been read, and stored a moment later."""
+    """Answer a post-call webhook as soon as it is read, and store it a moment later."""
     from webhooks import inbox
     from webhooks.answers import Answer
     from webhooks.batching import outcomes
@@ -76,7 +76,7 @@ def answer_first() -> None:
 
 
 def no_bound() -> None:
-    """Whatever waits for a socket is kept for it."""
+    """Keep everything that waits for a socket, without a bound."""
     from realtime import doorkeeper, send_queue
 
     _replace(send_queue, "LIMIT_BYTES", 2**40)
@@ -84,7 +84,7 @@ def no_bound() -> None:
 
 
 def no_watch() -> None:
-    """Who was let in stays in."""
+    """Never check a connected user again."""
     from realtime.consumers import TranscriptionConsumer
     from realtime.doorkeeper import Doorkeeper
 
@@ -109,7 +109,7 @@ MECHANISMS: dict[str, Callable[[], None]] = {
 
 
 def _replace(owner: Any, name: str, value: Any) -> None:
-    """A mechanism that went elsewhere is an error here, so that none seems to be switched off and is not."""
+    """Replace `owner.name`. Raises AttributeError if a mechanism moved, so that none only seems to be switched off."""
     if not hasattr(owner, name):
         raise AttributeError(f"{owner} has no {name}: switch it off where it is now")
     setattr(owner, name, value)

@@ -1,8 +1,8 @@
-"""The control: the same webhooks and the same database, but what Channels' tutorial does in place of `realtime`.
+"""The control: the same webhooks and database as callsite, but Channels' tutorial in place of `realtime`.
 
-`uvicorn lab.faults.control:application`. Each socket joins its call's group, a saved turn is sent to the group, and
-that is all: no numbers, no catching up, nothing read back. It answers the same messages, so that the same subscribers
-run on it.
+Start it with `uvicorn lab.faults.control:application`. Each socket joins its call's group, a saved turn is sent to the
+group, and that is all: no numbers, no catching up, nothing read back. It takes the same messages as callsite, so the
+same subscribers can use it.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _server: asyncio.AbstractEventLoop | None = None
 
 
 def send_to_group(call_id: int, text: str) -> None:
-    """What `async_to_sync(group_send)` does in a view: the server's loop sends, and this thread waits for it."""
+    """Send as `async_to_sync(group_send)` does in a view: the server's loop sends, and this thread waits for it."""
     assert _server is not None
     message = {"type": "push", "text": text}
     asyncio.run_coroutine_threadsafe(get_channel_layer().group_send(group_of(call_id), message), _server).result()
@@ -69,7 +69,7 @@ def publish_end(instance: Call, update_fields: frozenset[str] | None, **_: Any) 
 
 
 class PlainConsumer(AsyncJsonWebsocketConsumer):
-    """One group_add a subscription."""
+    """A consumer that joins one group per subscription."""
 
     async def receive_json(self, content: dict[str, Any], **_: Any) -> None:
         call = await database_sync_to_async(Call.objects.get_by_identifier)(content["subscribe"])

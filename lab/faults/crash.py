@@ -1,4 +1,4 @@
-"""callsite with the fail point: `uvicorn lab.faults.crash:application`."""
+"""callsite with the fail point between commit and push: `uvicorn lab.faults.crash:application`."""
 
 from __future__ import annotations
 

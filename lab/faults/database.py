@@ -1,6 +1,7 @@
-"""What a run needs of the database: calls and users to begin with, and at the end what is stored.
+"""Database work of a run: make calls and users before it, read what is stored after it.
 
-Blocking; called through `in_database`. Models are imported late: settings are read when the servers' ports are known.
+The functions block; call them through `in_database`. They import models late, because Django reads the settings only
+when the servers' ports are known.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from lab.faults.journal import Journal
 
 @dataclass(frozen=True, slots=True)
 class CallIds:
-    """Both identifiers of a call."""
+    """The two identifiers of a call."""
 
     call_sid: str
     conversation_id: str
 
 
 async def in_database[Result](work: Callable[[], Result]) -> Result:
-    """Run it in a thread, and leave no connection behind."""
+    """Run the function in a thread, and leave no database connection open."""
 
     def working() -> Result:
         try:
@@ -42,18 +43,18 @@ async def in_database[Result](work: Callable[[], Result]) -> Result:
 
 
 def prepare() -> None:
-    """The schema, as a deployment makes it."""
+    """Create the schema, as a deployment does."""
     django.setup()
-    logging.disable(logging.INFO)  # every request of a sender
+    logging.disable(logging.INFO)  # httpx logs every request of a sender
     from django.core.management import call_command
 
-    connections.settings["default"]["OPTIONS"].pop("pool")  # this process asks seldom, and owes nobody an answer
+    connections.settings["default"]["OPTIONS"].pop("pool")  # this process reads seldom and serves no requests
     call_command("migrate", verbosity=0)
     connections.close_all()
 
 
 def register_calls(count: int) -> list[CallIds]:
-    """Calls in progress."""
+    """Register calls in progress, and return their identifiers."""
     from calls.models import Call
 
     ids = [CallIds(f"EL_{mark}", f"conv_{mark}") for mark in (uuid.uuid4().hex[:16] for _ in range(count))]
@@ -64,21 +65,21 @@ def register_calls(count: int) -> list[CallIds]:
 
 
 def delete_turns(call: CallIds, numbers: Iterable[int]) -> None:
-    """As by hand: nobody is told."""
+    """Delete turns as by hand: no listener is told."""
     from calls.models import CallTranscription
 
     CallTranscription.objects.filter(call__call_sid=call.call_sid, sequence_number__in=list(numbers)).delete()
 
 
 def delete_call(call: CallIds) -> None:
-    """With all that it has."""
+    """Delete the call with all its rows."""
     from calls.models import Call
 
     Call.objects.get(call_sid=call.call_sid).delete()
 
 
 def add_user(*, may_view: bool = True) -> int:
-    """A dispatcher, who signs in with tokens alone; the user's id."""
+    """Create a dispatcher without a password, who signs in with tokens only, and return the user's ID."""
     from django.contrib.auth import get_user_model
     from django.contrib.auth.models import Permission
 
@@ -89,7 +90,7 @@ def add_user(*, may_view: bool = True) -> int:
 
 
 def token_of(user_id: int, *, seconds: float = 3600) -> str:
-    """An access token that lasts so long."""
+    """Return an access token of the user that is valid for so many seconds."""
     from django.contrib.auth import get_user_model
     from rest_framework_simplejwt.tokens import AccessToken
 
@@ -99,12 +100,12 @@ def token_of(user_id: int, *, seconds: float = 3600) -> str:
 
 
 def new_token() -> str:
-    """Of a new dispatcher."""
+    """Return the access token of a new dispatcher."""
     return token_of(add_user())
 
 
 def new_writer_token() -> str:
-    """Of a new user who may register calls."""
+    """Return the access token of a new user who may register calls."""
     from django.contrib.auth import get_user_model
     from django.contrib.auth.models import Permission
 
@@ -114,7 +115,7 @@ def new_writer_token() -> str:
 
 
 def write_stored(path: Path, calls: Iterable[CallIds]) -> None:
-    """What the database has of these calls, into a journal."""
+    """Write what the database has of these calls into a journal."""
     from calls.models import Call
     from webhooks.models import WebhookDelivery
 
@@ -139,7 +140,7 @@ def write_stored(path: Path, calls: Iterable[CallIds]) -> None:
 
 
 def stored_at(calls: Iterable[CallIds]) -> dict[str, float]:
-    """When what senders sent was stored: the time of each turn, by `turn_id`, and of each delivery, by digest."""
+    """Return when each turn (by `turn_id`) and each delivery (by digest) was stored, as a Unix time."""
     from calls.models import CallTranscription
     from webhooks.models import WebhookDelivery
 
@@ -150,7 +151,7 @@ def stored_at(calls: Iterable[CallIds]) -> dict[str, float]:
 
 
 def final_state(call: CallIds) -> str:
-    """What the outside sees of a call, but for what names it and when it was written; equal texts, equal states."""
+    """Return a call's visible state as text, without its names and row times: equal texts mean equal states."""
     from calls.models import Call
 
     row = Call.objects.prefetch_related("transcriptions").get(call_sid=call.call_sid)
@@ -190,7 +191,7 @@ def take_permissions(user_id: int) -> None:
 
 
 def session_cookie(user_id: int) -> str:
-    """The cookie of a user who has signed in."""
+    """Return the cookie of a signed-in user."""
     from django.conf import settings
     from django.contrib.auth import get_user_model
     from django.contrib.sessions.backends.db import SessionStore

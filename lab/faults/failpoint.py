@@ -1,4 +1,4 @@
-"""The fail point between commit and push: what is committed, and never said."""
+"""The fail point between commit and push, for changes that are committed and never published."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ Publish = Callable[..., None]
 
 
 def crashing(publish: Publish) -> Publish:
-    """`publish`; but while the file $FAULTS_CRASH_FILE says "armed", the process ends instead, without any clean-up.
+    """Wrap `publish`: while the file $FAULTS_CRASH_FILE says "armed", the process ends without any clean-up instead.
 
-    The file then says when, so that it happens once.
+    It first writes the time into the file, so that it crashes only once.
     """
     switch = Switch(Path(os.environ[VARIABLE]))
 

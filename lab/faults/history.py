@@ -1,6 +1,6 @@
-"""The checker: what senders did, what subscribers got and what is stored, compared. Pure functions, no servers.
+"""The checker: compares what senders did, what subscribers got, and what is stored. Pure functions, no servers.
 
-Each returns findings: what contradicts a promise. An empty list means that the promise was kept in this history.
+Each function returns findings, which contradict a promise. An empty list means that this history kept the promise.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from lab.faults.journal import entries
 class Attempt:
     """One request of a sender. `key` says what it carries: a turn_id, or the digest of a post-call body.
 
-    `status` is 0 when no answer came; `number` is the turn's, as answered. A repeat has the same key.
-    `sent_at`: when the last byte was handed to the kernel; None if it never was.
+    `status` is 0 when no answer came; `number` is the turn's number in the answer. A retry has the same key.
+    `sent_at` is when the last byte was handed to the kernel; None if it never was.
     """
 
     call: str
@@ -39,7 +39,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What happened at a subscriber. `number`: the turn's; of a confirmation the newest turn it does not ask for."""
+    """An event at a subscriber.
+
+    `number` is the turn's; for a confirmation, the newest turn that it does not ask for.
+    """
 
     who: str
     call: str
@@ -50,9 +53,9 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """A call as the database has it. `turns`: (number, key) by number; `deliveries`: digests of applied post-calls.
+    """A call in the database. `turns`: (number, key) by number; `deliveries`: digests of applied post-call webhooks.
 
-    `last` is the number that the call's row has, `final` the one up to which subscribers hear it.
+    `last` is the number in the call's row; subscribers hear the call up to `final`.
     """
 
     call: str
@@ -77,7 +80,7 @@ class Finding:
 
 @dataclass(frozen=True, slots=True)
 class Hearing:
-    """What subscribers had to get and got, the completion pair counted as one message."""
+    """How many messages subscribers had to get and got; the completion pair counts as one message."""
 
     expected: int
     got: int
@@ -88,11 +91,11 @@ class Hearing:
         return self.got / self.expected if self.expected else 0.0
 
 
-# --- what senders were told, against what is stored -------------------------------------------------------------
+# --- what senders were told, compared with what is stored ---------------------------------------------------------
 
 
 def acknowledged_but_missing(attempts: Iterable[Attempt], stored: Iterable[Stored]) -> list[Finding]:
-    """Every request answered 2xx is in the database, under the number that was answered."""
+    """Find requests answered 2xx that are not in the database under the number of the answer."""
     calls = {one.call: one for one in stored}
     findings = []
     for sent in attempts:
@@ -111,7 +114,7 @@ def acknowledged_but_missing(attempts: Iterable[Attempt], stored: Iterable[Store
 
 
 def stored_twice(stored: Iterable[Stored]) -> list[Finding]:
-    """What was sent under one key is there at most once."""
+    """Find keys under which more than one turn or delivery is stored."""
     return [
         Finding("stored twice", call.call, key)
         for call in stored
@@ -122,7 +125,7 @@ def stored_twice(stored: Iterable[Stored]) -> list[Finding]:
 
 
 def not_one_to_n(stored: Iterable[Stored]) -> list[Finding]:
-    """Every call's turns are numbered 1..n, and its row says n."""
+    """Find calls whose turns are not numbered 1..n, or whose row does not say n."""
     findings = []
     for call in stored:
         numbers = [number for number, _ in call.turns]
@@ -136,7 +139,7 @@ def not_one_to_n(stored: Iterable[Stored]) -> list[Finding]:
 def answered_otherwise(
     attempts: Iterable[Attempt], allowed: Iterable[int], during: Iterable[tuple[float, float]] | None = None
 ) -> list[Finding]:
-    """Requests that got another answer than these; `during`: only those that began and ended within these times."""
+    """Find requests with a status that is not allowed; with `during`, only requests within one of these periods."""
     periods, statuses = None if during is None else list(during), set(allowed)
     return [
         Finding("answered otherwise", sent.call, f"{sent.kind} {sent.key}: {sent.status or 'no answer'}")
@@ -147,7 +150,7 @@ def answered_otherwise(
 
 
 def answered_slowly(attempts: Iterable[Attempt], bound_seconds: float) -> list[Finding]:
-    """Requests that took longer than the bound, answered or not."""
+    """Find requests that took longer than the bound, answered or not."""
     return [
         Finding("answered slowly", sent.call, f"{sent.kind} {sent.key} took {seconds:.1f} s")
         for sent in attempts
@@ -155,12 +158,12 @@ def answered_slowly(attempts: Iterable[Attempt], bound_seconds: float) -> list[F
     ]
 
 
-# --- what subscribers got, against what is stored ------------------------------------------------------------------
+# --- what subscribers got, compared with what is stored ------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Transcript:
-    """What one subscriber got of one call, over all its connections."""
+    """The messages that one subscriber got of one call, over all its connections."""
 
     base: int | None = None
     numbers: list[int] = field(default_factory=list)
@@ -170,7 +173,7 @@ class _Transcript:
 
 
 def heard_in_full(heard: Iterable[Heard], stored: Iterable[Stored]) -> Hearing:
-    """From its first confirmation on, a subscriber gets every turn in order and once, then the pair, then nothing."""
+    """Check that after its first confirmation each subscriber gets every turn once, in order, then the pair."""
     transcripts: dict[tuple[str, str], _Transcript] = {}
     for one in heard:
         _take(transcripts.setdefault((one.who, one.call), _Transcript()), one)
@@ -222,13 +225,13 @@ def _compare(where: str, transcript: _Transcript, base: int, call: Stored) -> He
     return Hearing(len(wanted) + pairs, len(got) + (pairs if whole_pair else 0), findings)
 
 
-# --- when ------------------------------------------------------------------------------------------------------
+# --- delays ----------------------------------------------------------------------------------------------------
 
 
 def delays(attempts: Iterable[Attempt], heard: Iterable[Heard]) -> list[tuple[float, Heard]]:
-    """Of each turn and completion heard: the seconds since its request was first answered 2xx, at least 0.
+    """Return the seconds from a request's first 2xx answer to each turn and completion that it led to, at least 0.
 
-    The answer follows the commit; the time between the two is the only thing that this measure is too kind by.
+    The answer follows the commit, so each delay is too short by the time between the two.
     """
     answered: dict[tuple[str, int | None], float] = {}
     for sent in attempts:
@@ -245,7 +248,7 @@ def delays(attempts: Iterable[Attempt], heard: Iterable[Heard]) -> list[tuple[fl
 
 
 def late(measured: Iterable[tuple[float, Heard]], bound_seconds: float) -> list[Finding]:
-    """What came later than the bound."""
+    """Find turns and completions that came later than the bound."""
     return [
         Finding("late", f"{one.call} at {one.who}", f"{one.what} {one.number} came {seconds:.2f} s after its answer")
         for seconds, one in measured
@@ -254,12 +257,12 @@ def late(measured: Iterable[tuple[float, Heard]], bound_seconds: float) -> list[
 
 
 def percentile(values: Iterable[float], share: float) -> float:
-    """The value that `share` (0.99) of the values do not exceed; 0 of none."""
+    """Return the value that `share` (0.99) of the values do not exceed; 0 without values."""
     ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))] if ordered else 0.0
 
 
-# --- from files ------------------------------------------------------------------------------------------------
+# --- reading the files -----------------------------------------------------------------------------------------
 
 
 def attempts_in(path: Path) -> list[Attempt]:

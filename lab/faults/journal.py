@@ -1,6 +1,6 @@
 """Files of JSON lines in which senders and subscribers write down what they did and got, each line with its times.
 
-All times are unix seconds of this machine's clock; everybody who writes runs in one process.
+All times are Unix seconds of this machine's clock; all writers run in one process.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Self
 
 
 class Journal:
-    """One file, appended to."""
+    """One file, to which entries are appended."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -33,7 +33,7 @@ class Journal:
 
 
 def entries(path: Path) -> Iterator[dict[str, Any]]:
-    """What was written to a journal, in order."""
+    """Yield the entries of a journal, in order."""
     with path.open(encoding="utf-8") as lines:
         for line in lines:
             yield json.loads(line)

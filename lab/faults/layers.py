@@ -1,4 +1,4 @@
-"""A channel layer that loses messages, as real ones do where queues overflow and connections break."""
+"""A channel layer that loses messages, as real layers do when queues overflow and connections break."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.faults.switch import Switch
 
 
 class LossyLayer(RedisPubSubChannelLayer):
-    """Redis' layer, but each receiver loses the share of its messages that stands in $FAULTS_DROP_FILE (0 to 1)."""
+    """Redis' layer, but each receiver loses a share (0 to 1, in $FAULTS_DROP_FILE) of its messages."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

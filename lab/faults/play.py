@@ -1,4 +1,4 @@
-"""A scene that most scenarios play: calls are spoken while a fault happens, and subscribers on each process listen."""
+"""The scene of most scenarios: senders speak turns while a fault happens, and subscribers listen on each process."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Fault = Callable[[], Awaitable[object]]
 
 @dataclass(slots=True)
 class Played:
-    """What came of it, read back from the files."""
+    """The history of a scene, read back from the files."""
 
     attempts: list[Attempt]
     heard: list[Heard]
@@ -42,7 +42,7 @@ class Played:
         return max((seconds for seconds, _ in self.delays), default=0.0)
 
     def findings(self, bound_seconds: float = BOUND_SECONDS + NOISE_SECONDS) -> list[Finding]:
-        """All that callsite promises about such a scene. Webhooks never notice what happens to Redis or to sockets."""
+        """Check all promises for this scene. Webhooks must never notice faults of Redis or of sockets."""
         nothing = [] if self.hearing.expected else [Finding("not shown", "subscribers", "there was nothing to hear")]
         return [
             *nothing,
@@ -67,7 +67,7 @@ class Played:
 
 @contextlib.asynccontextmanager
 async def listening(subscribers: Sequence[Subscriber]) -> AsyncIterator[None]:
-    """End their tasks whatever happens."""
+    """Wait until the subscribers are ready, and stop their tasks at the end whatever happens."""
     try:
         await all_ready(subscribers)
         yield
@@ -90,11 +90,11 @@ async def play(
     patience_seconds: float = 10,
     overdue_seconds: float = BOUND_SECONDS + NOISE_SECONDS + 1,
 ) -> Played:
-    """`turns` of `calls` calls go to both processes while `fault` runs beside them, from the first third on
-    if `fault_from_turn` does not say otherwise. Nothing is said before `begin` returns.
+    """Send `turns` turns of each of `calls` calls to both processes, and run `fault` meanwhile, from the first third on
+    or from `fault_from_turn`. Send nothing before `begin` returns.
 
-    `subscribers` listen to all of the calls, on the processes' `sockets` in turn. Ends when all have heard the end, or
-    what they have not heard is overdue.
+    `subscribers` subscribers listen to all of the calls, spread over the processes' `sockets`. The scene ends when all
+    of them have heard the end, or when what they have not heard is overdue.
     """
     spoken = await in_database(lambda: database.register_calls(calls))
     token = await in_database(database.new_token)
@@ -108,14 +108,14 @@ async def play(
                 await begin()
             await _speak(sender, spoken, turns, turns_per_second, fault, fault_from_turn)
             await all_done(listeners, overdue_seconds)
-            await asyncio.sleep(0.2)  # for what should not come any more
+            await asyncio.sleep(0.2)  # for messages that should not come any more
     return await read_back(folder, spoken)
 
 
 async def beside[T, U](ours: Coroutine[Any, Any, T], control: Coroutine[Any, Any, U]) -> tuple[T, U | None]:
-    """What came of callsite and, at the same time, of the control: None if it broke off or hung.
+    """Run callsite's scene and the control's at the same time, and return both results.
 
-    That is the control's own affair, and breaks no promise of callsite's.
+    The control's result is None if it broke off or hung, which breaks no promise of callsite's.
     """
     task = asyncio.create_task(control)
     try:
@@ -127,7 +127,7 @@ async def beside[T, U](ours: Coroutine[Any, Any, T], control: Coroutine[Any, Any
 
 
 async def unless_it_breaks_off[U](control: Awaitable[U]) -> U | None:
-    """What came of the control."""
+    """Return the control's result, or None if it raised an exception."""
     (came_of_it,) = await asyncio.gather(control, return_exceptions=True)
     if isinstance(came_of_it, BaseException):
         print(f"plain Channels broke off: {type(came_of_it).__name__} {came_of_it}", file=sys.stderr, flush=True)
@@ -136,9 +136,9 @@ async def unless_it_breaks_off[U](control: Awaitable[U]) -> U | None:
 
 
 async def play_both(folder: Path, callsite: Pair, plain: Pair, **scene: Any) -> tuple[Played, Played | None]:
-    """The same scene on callsite and on the control, side by side under the very same fault.
+    """Play the same scene on callsite and on the control, side by side under the very same fault.
 
-    What the control has not delivered it never will: it is waited for less long.
+    The control never delivers late, so the wait for its messages is shorter.
     """
     in_step = InStep()
     scene["begin"] = in_step.meet
@@ -155,20 +155,20 @@ async def play_both(folder: Path, callsite: Pair, plain: Pair, **scene: Any) -> 
 
 
 class InStep:
-    """Two scenes that are played side by side begin together, and have one fault between them."""
+    """Lets two scenes that are played side by side begin together and share one fault."""
 
     def __init__(self) -> None:
         self._barrier = asyncio.Barrier(2)
 
     async def meet(self) -> bool:
-        """Wait for the other scene, unless it has left; True in one of the two."""
+        """Wait for the other scene, unless it has left. Return True in only one of the two."""
         try:
             return await self._barrier.wait() == 0
         except asyncio.BrokenBarrierError:
             return True
 
     def share(self, fault: Fault) -> Fault:
-        """It happens once, when both are ready for it."""
+        """Wrap the fault: it happens once, when both scenes are ready for it."""
         over = asyncio.Event()
 
         async def shared() -> None:
@@ -180,14 +180,14 @@ class InStep:
         return shared
 
     async def leave(self) -> None:
-        """One of the scenes is over: nobody waits for it any more."""
+        """Leave at the end of a scene, so that the other scene no longer waits."""
         await self._barrier.abort()
 
 
 async def _speak(
     sender: Sender, calls: Sequence[CallIds], turns: int, per_second: float, fault: Fault | None, at: int | None
 ) -> None:
-    """Turns of one call follow each other as people speak, those of different calls do not wait for each other."""
+    """Send the turns: turns of one call follow each other at speaking pace, turns of different calls do not wait."""
     fault_task: asyncio.Task[object] | None = None
     loop = asyncio.get_running_loop()
     began_at = loop.time()
@@ -202,7 +202,7 @@ async def _speak(
 
 
 async def read_back(folder: Path, calls: Sequence[CallIds]) -> Played:
-    """The history of a scene: two journals, and what the database has."""
+    """Read a scene's history: the two journals, and what the database has."""
     await in_database(lambda: database.write_stored(folder / "stored.jsonl", calls))
     attempts = history.attempts_in(folder / "senders.jsonl")
     heard = history.heard_in(folder / "subscribers.jsonl")

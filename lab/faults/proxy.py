@@ -1,4 +1,4 @@
-"""A TCP proxy on 127.0.0.1 that can swallow, cut, refuse and slow down what goes through it."""
+"""A TCP proxy on 127.0.0.1 that can blackhole, cut, refuse and slow down connections."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Verdict = Literal["pass", "cut before", "cut after"]
 
 
 class Link:
-    """One connection through the proxy. `answer_is_cut`: the next bytes of the server end it instead of passing."""
+    """One connection through the proxy. If `answer_is_cut`, the server's next bytes end it instead of passing."""
 
     def __init__(self, client: asyncio.StreamWriter, server: asyncio.StreamWriter) -> None:
         self.client, self.server = client, server
         self.answer_is_cut = False
 
     def cut(self) -> None:
-        """Reset both sides, without a farewell."""
+        """Reset both sides without closing them first."""
         for side in (self.client, self.server):
             side.transport.abort()
 
@@ -28,10 +28,10 @@ class Link:
 class Proxy:
     """Passes connections on to `target`, a port of this machine. Faults are set while it runs:
 
-    - `blackhole()`: bytes vanish between the two until `restore()` (they are held back: TCP would send them again)
-    - `cut()`: every connection is reset; `refusing = True`: new ones are too
-    - `bytes_per_second`: how fast each direction of a connection is
-    - `judge`: sees what a client sends and may cut the connection before or after the server got it
+    - `blackhole()`: no bytes pass until `restore()` (the proxy holds them back: TCP would send them again)
+    - `cut()`: every connection is reset; `refusing = True`: new connections are reset too
+    - `bytes_per_second`: the speed of each direction of a connection
+    - `judge`: sees what a client sends, and may cut the connection before or after the server got it
     """
 
     def __init__(self, target: int, *, judge: Callable[[bytes], Verdict] | None = None) -> None:
@@ -73,7 +73,7 @@ class Proxy:
             link.cut()
 
     async def cut_for(self, seconds: float) -> None:
-        """Nobody gets through for so long."""
+        """Cut all connections, and refuse new ones for so long."""
         self.refusing = True
         self.cut()
         await asyncio.sleep(seconds)
@@ -127,6 +127,6 @@ class Proxy:
                 await writer.drain()
                 if self.bytes_per_second:
                     await asyncio.sleep(len(data) / self.bytes_per_second)
-            writer.close()  # one side has ended; the other may still say something
-        except OSError:  # one side was reset: so is the other, which may be waiting for an answer
+            writer.close()  # one side has ended; the other side may still send
+        except OSError:  # one side was reset: reset the other too, which may be waiting for an answer
             link.cut()

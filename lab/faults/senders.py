@@ -1,4 +1,4 @@
-"""Senders: what ElevenLabs does. They sign, retry until they are answered 2xx, and write down every attempt."""
+"""Senders do what ElevenLabs does: sign, retry until the answer is 2xx. They write down every attempt."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ RETRY_SECONDS = 0.2
 
 
 def completion(call: CallIds, **data: Any) -> bytes:
-    """The body of a post-call transcription: what says that the call is over."""
+    """Return the body of a post-call transcription, which completes the call."""
     now = int(time.time())
     body = {
         "type": "post_call_transcription",
@@ -45,7 +45,7 @@ def completion(call: CallIds, **data: Any) -> bytes:
 
 
 class Sender:
-    """Sends to the web processes at `urls` in turn. `patience_seconds`: for how long it retries one webhook."""
+    """Sends to the web processes at `urls` in turn, and retries one webhook for `patience_seconds`."""
 
     def __init__(self, journal: Journal, urls: Sequence[str], *, patience_seconds: float = 60) -> None:
         self.urls = list(urls)
@@ -64,7 +64,7 @@ class Sender:
         await self._client.aclose()
 
     async def has_acknowledged(self, count: int) -> None:
-        """Return when so many webhooks have been acknowledged to this sender."""
+        """Wait until the servers have answered 2xx to so many webhooks of this sender."""
         while self.acknowledged < count:
             self._progress.clear()
             await self._progress.wait()
@@ -72,7 +72,7 @@ class Sender:
     async def turn(
         self, call: CallIds, key: str, text: str = "So it goes.", *, server: int | None = None, once: bool = False
     ) -> Attempt:
-        """One utterance."""
+        """Send one turn."""
         said_at = datetime.now(UTC).isoformat()
         turn = {"call_sid": call.call_sid, "speaker": "user", "message": text, "turn_id": key, "timestamp": said_at}
         return await self.deliver(call, "turn", key, json.dumps(turn).encode(), server=server, once=once)
@@ -80,7 +80,7 @@ class Sender:
     async def end(
         self, call: CallIds, body: bytes | None = None, *, server: int | None = None, once: bool = False
     ) -> Attempt:
-        """A post-call webhook; that of a completion, unless `body` says otherwise."""
+        """Send a post-call webhook: the call's completion, unless `body` is given."""
         body = body or completion(call)
         return await self.deliver(call, "end", hashlib.sha256(body).hexdigest(), body, server=server, once=once)
 
@@ -94,9 +94,9 @@ class Sender:
         server: int | None = None,
         once: bool = False,
     ) -> Attempt:
-        """The same bytes until they are acknowledged or patience ends; the last attempt.
+        """Send the same bytes until they are acknowledged or patience ends; return the last attempt.
 
-        Each goes to the next process unless `server` is given; `once`: there is only one attempt.
+        Each attempt goes to the next process unless `server` is given. With `once` there is only one attempt.
         """
         give_up_at = time.time() + self._patience_seconds
         while True:
@@ -108,7 +108,7 @@ class Sender:
     async def attempt(
         self, call: CallIds, kind: Literal["turn", "end"], key: str, body: bytes, *, server: int | None = None
     ) -> Attempt:
-        """One request, written down whatever comes of it."""
+        """Send one request, and write it down whatever comes of it."""
         where = next(self._counter) % len(self.urls) if server is None else server
         headers = {"Content-Type": "application/json"}
         if kind == "turn":

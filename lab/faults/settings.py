@@ -1,4 +1,4 @@
-"""callsite's settings; a fault run replaces where recordings go and, on request, the channel layer."""
+"""callsite's settings for a fault run: another folder for recordings and, on request, the lossy channel layer."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ SOCKET_PATH = "/ws/calls/transcriptions"
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """How much of everything: a short run, or `scale` times the promised numbers."""
+    """The size of a run: a short one, or `scale` times the promised numbers."""
 
     scale: float | None = None
 
@@ -41,7 +41,7 @@ class Size:
 
 
 class Pair:
-    """Web processes that serve the same database and the same Redis."""
+    """Web processes (mostly two) that share one database and one Redis."""
 
     def __init__(self, webs: list[WebServer]) -> None:
         self.webs = webs
@@ -62,14 +62,14 @@ class Pair:
 
 
 class Site:
-    """`broken` names what is switched off in callsite, to see that its promise then breaks; see broken.py."""
+    """All servers of a run. `broken` names a mechanism of callsite that is switched off (see broken.py)."""
 
     def __init__(self, size: Size, folder: Path, *, broken: str = "") -> None:
         self.size, self.folder, self.broken = size, folder, broken
         self.postgres = Postgres()
         self.redis = Redis()
         self.media = Path(tempfile.mkdtemp(prefix="callsite-media-"))
-        # What .env of this checkout says is not to change a run.
+        # The values of .env.example, so that the checkout's .env does not change a run.
         self.env = {name: value or "" for name, value in dotenv_values(CHECKOUT / ".env.example").items()} | {
             "DATABASE_URL": self.postgres.url,
             "REDIS_URL": self.redis.url,
@@ -79,7 +79,7 @@ class Site:
             "DJANGO_ALLOWED_HOSTS": "127.0.0.1",
             "ELEVENLABS_WEBHOOK_SECRET": WEBHOOK_SECRET,
             "ELEVENLABS_TOOL_SECRET": TOOL_SECRET,
-            # one user plays all dispatchers
+            # One user plays all dispatchers, so limits per user are off.
             "WS_MAX_CONNECTIONS_PER_USER": "0",
             "WS_MAX_SUBSCRIPTIONS": "0",
             "WS_MAX_MESSAGES_PER_SECOND": "0",
@@ -113,7 +113,7 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def without(self, mechanism: str) -> AsyncIterator[Site]:
-        """The same site in a short size, but callsite lacks a mechanism."""
+        """Yield a copy of this site in the short size whose callsite lacks a mechanism."""
         site = copy.copy(self)
         site.size, site.broken, site._standing = Size(), mechanism, {PLAIN: await self.plain()}
         try:
@@ -123,14 +123,14 @@ class Site:
             await site._close_standing()
 
     async def callsite(self) -> Pair:
-        """Two processes under the production command, shared by the scenarios that leave them as they were.
+        """Return two processes under the production command, shared by scenarios that leave them unchanged.
 
-        They reach Redis through `to_redis`.
+        The processes reach Redis through `to_redis`.
         """
         return await self._standing_pair(self.application)
 
     async def plain(self) -> Pair:
-        """Two processes of the control."""
+        """Return two processes of the control."""
         return await self._standing_pair(PLAIN)
 
     async def _standing_pair(self, application: str) -> Pair:
@@ -146,7 +146,7 @@ class Site:
     async def pair(
         self, application: str = "", env: Mapping[str, str] | None = None, *, count: int = 2
     ) -> AsyncIterator[Pair]:
-        """Processes of a scenario's own."""
+        """Start web processes for one scenario alone."""
         pair = self._pair(count, application or self.application, env or {})
         try:
             await pair.start()
@@ -156,8 +156,8 @@ class Site:
 
     @contextlib.asynccontextmanager
     async def side_by_side(self, env: Mapping[str, str]) -> AsyncIterator[tuple[Pair, Pair]]:
-        """callsite and the control, for the same faults at the same time."""
-        if self.broken:  # the control is not what is looked at
+        """Start callsite and the control, for the same faults at the same time."""
+        if self.broken:  # here the control does not matter
             async with self.pair(env=env) as pair:
                 yield pair, await self.plain()
             return

@@ -1,4 +1,4 @@
-"""Subscribers: what a dispatcher's browser does. They come back when they are cut, and write down what they get."""
+"""Subscribers do what a dispatcher's browser does: reconnect when they are cut. They write down all they get."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ RETRY_SECONDS = 0.2
 
 
 def connect(url: str, token: str, **options: Any) -> websockets.connect:
-    """A connection as a program makes it; `options` are those of websockets.connect."""
+    """Connect as a program does; `options` are those of websockets.connect."""
     settings: dict[str, Any] = {
         "additional_headers": {"Authorization": f"Bearer {token}"} if token else {},
         "proxy": None,
@@ -36,9 +36,9 @@ def connect(url: str, token: str, **options: Any) -> websockets.connect:
 
 
 class Subscriber:
-    """Listens to `calls` until each has completed. Cut, it comes back with `after`: the newest turn that it has.
+    """Listens to `calls` until each has completed. If it is cut, it comes back with `after`, its newest turn.
 
-    Plain Channels takes the same messages and does not know `after`.
+    Plain Channels takes the same messages, but ignores `after`.
     """
 
     def __init__(self, journal: Journal, who: str, url: str, token: str, calls: Iterable[CallIds]) -> None:
@@ -46,8 +46,8 @@ class Subscriber:
         self.calls = {call.call_sid: call for call in calls}
         self.position: dict[str, int] = {}
         self.done = asyncio.Event()
-        self.ready = asyncio.Event()  # the first time that all subscriptions are confirmed
-        self.live = asyncio.Event()  # as long as all are
+        self.ready = asyncio.Event()  # set once all subscriptions are confirmed for the first time
+        self.live = asyncio.Event()  # set while all subscriptions are confirmed
         self.live_at = 0.0
         self.close_code: int | None = None
         self.losses = 0
@@ -116,7 +116,7 @@ class Subscriber:
                 self._open.discard(sid)
                 if not self._open:
                     self.done.set()
-        elif what == "error" and message["code"] == "SUBSCRIPTION_FAILED":  # the database is away: come again
+        elif what == "error" and message["code"] == "SUBSCRIPTION_FAILED":  # the database is away: reconnect
             self.cut()
         elif what == "error":
             self._note(next(iter(self._open), ""), "error")
@@ -126,7 +126,7 @@ class Subscriber:
 
 
 async def all_ready(subscribers: Sequence[Subscriber], timeout_seconds: float = 30) -> None:
-    """Return when each has its subscriptions confirmed; TimeoutError names how many have not."""
+    """Wait until each subscriber's subscriptions are confirmed. Raises TimeoutError with the number that are not."""
     try:
         async with asyncio.timeout(timeout_seconds):
             await asyncio.gather(*(subscriber.ready.wait() for subscriber in subscribers))
@@ -136,7 +136,7 @@ async def all_ready(subscribers: Sequence[Subscriber], timeout_seconds: float = 
 
 
 async def all_done(subscribers: Sequence[Subscriber], timeout_seconds: float) -> bool:
-    """Whether each has heard its calls to the end within this time."""
+    """Return whether each subscriber has heard its calls to the end within this time."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(timeout_seconds):
             await asyncio.gather(*(subscriber.done.wait() for subscriber in subscribers))

@@ -1,4 +1,4 @@
-"""How a run tells something to the web processes it started, and is told: one word in a file."""
+"""A one-word file by which a run and the web processes that it started tell each other something."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 class Switch:
-    """A file with one word; empty to begin with."""
+    """A file with one word; it is empty at first."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -1,4 +1,4 @@
-"""The table: one row a promise."""
+"""The table of results, one row per promise."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ NO_CONTROL = "–"
 
 @dataclass(slots=True)
 class Row:
-    """`figure` is callsite's, `control` that of plain Channels under the same faults. No findings: kept."""
+    """One row. `figure` is callsite's, `control` plain Channels' under the same faults.
+
+    A row without findings is kept.
+    """
 
     promise: str
     shown_by: str
@@ -32,7 +35,7 @@ class Row:
 
 
 def as_text(rows: Iterable[Row]) -> str:
-    """For a terminal, some 160 columns wide; what broke a promise stands under its row."""
+    """Format the table for a terminal, some 160 columns wide; findings stand under their row."""
     rule = "-+-".join("-" * width for width in WIDTHS)
     lines = [_line(HEADINGS), rule]
     for row in rows:
@@ -51,7 +54,7 @@ def _line(cells: Iterable[str]) -> str:
 
 
 def as_markdown(rows: Iterable[Row]) -> str:
-    """For docs/reliability.md."""
+    """Format the table for docs/reliability.md."""
     lines = ["| promise | shown by | figure | plain Channels | |", "|---|---|---|---|---|"]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row.cells()) + " |" for row in rows]
     return "\n".join(lines) + "\n"

@@ -1,7 +1,7 @@
 """`python -m lab.stack -- COMMAND …`: run a command with a real PostgreSQL and a real Redis.
 
-Starts what `DATABASE_URL` and `REDIS_URL` do not name already, exports both, runs the command, takes
-everything down again whatever happens, and exits with the command's code.
+Start the servers that `DATABASE_URL` and `REDIS_URL` do not name already, export both variables, run the command, stop
+the servers whatever happens, and exit with the command's code.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def main(argv: list[str]) -> int:
 
 
 class Signals:
-    """Kept until the command runs, then passed on to it: none ends us before the servers are down."""
+    """Keeps signals until the command runs, then passes them on: none ends this process before the servers are down."""
 
     def __init__(self) -> None:
         self.seen: list[int] = []
@@ -66,13 +66,13 @@ class Signals:
 
     def _receive(self, number: int, _frame: FrameType | None) -> None:
         self.seen.append(number)
-        # Ctrl-C at a terminal reaches the child without us; twice would cut short its own tidying up.
+        # Ctrl-C at a terminal reaches the child directly; a second signal would interrupt the child's own clean-up.
         if self._child and not (number == signal.SIGINT and _in_foreground()):
             self._child.send_signal(number)
 
 
 def _in_foreground() -> bool:
-    """Whether we are what the terminal's keys speak to."""
+    """Return whether this process is in the terminal's foreground group, which gets Ctrl-C."""
     try:
         terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY)
     except OSError:

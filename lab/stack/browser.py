@@ -1,4 +1,4 @@
-"""The browser of the browser tests; `python -m lab.stack.browser`, which is `make browser`, installs one.
+"""Finds a browser for the browser tests; `python -m lab.stack.browser` (`make browser`) installs one.
 
 Any Chromium or Chrome of the machine will do.
 """
@@ -20,7 +20,7 @@ ELSEWHERE = (
 
 
 def find_browser() -> Path | None:
-    """The program to start, None where the machine has none."""
+    """Return the browser's program; None if the machine has none."""
     for program in PROGRAMS:
         if found := shutil.which(program):
             return Path(found)
@@ -31,14 +31,14 @@ def find_browser() -> Path | None:
 
 
 def main() -> int:
-    """Make sure that the browser tests find a browser: 0 when they do, 1 when none could be installed."""
+    """Make sure that the browser tests find a browser. Return 0 if they do, 1 if none could be installed."""
     root = os.geteuid() == 0
     if find_browser() is None and root and shutil.which("apt-get"):
         print("browser: installing Debian's chromium", flush=True)
         environment = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
         _run("apt-get", "-qq", "update", env=environment)
         _run("apt-get", "-qq", "install", "--yes", "--no-install-recommends", "chromium", env=environment)
-    if find_browser() is None:  # Ubuntu's package is a snap, and not everybody is root
+    if find_browser() is None:  # Ubuntu's package is a snap, and not every user is root
         print("browser: installing Playwright's Chromium", flush=True)
         _run(sys.executable, "-m", "playwright", "install", *(["--with-deps"] if root else []), "chromium")
     if browser := find_browser():
@@ -49,7 +49,7 @@ def main() -> int:
 
 
 def _run(*command: str, env: dict[str, str] | None = None) -> None:
-    """Run a command that need not succeed: what counts is whether there is a browser afterwards."""
+    """Run a command that may fail: only whether there is a browser afterwards matters."""
     done = subprocess.run(command, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if done.returncode:
         print(f"browser: {' '.join(command)} failed: {done.stderr.strip()[-500:]}")

@@ -1,10 +1,10 @@
-"""Pytest plugin (`-p lab.stack.defaults` in pytest.ini): tests see the defaults, not this checkout's `.env`.
+"""Pytest plugin (`-p lab.stack.defaults` in pytest.ini): tests see the default settings, not this checkout's `.env`.
 
-Under pytest-xdist each worker gets a Redis of its own, as channels of Redis know no database numbers, and workers would
-hear one another. (pytest-django gives each a database of its own.)
+Under pytest-xdist each worker gets a Redis of its own: Redis' channels ignore database numbers, so workers would hear
+one another. (pytest-django gives each worker a database of its own.)
 
-A plugin because pytest-django loads the settings before any conftest.py. It is found from the checkout's folder
-by `python -m pytest`.
+This is a plugin because pytest-django loads the settings before any conftest.py. `python -m pytest` finds it from the
+checkout's folder.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dotenv import dotenv_values
 from lab.stack.redis import Redis
 
 EXAMPLE = Path(__file__).resolve().parents[2] / ".env.example"
-# `python -m lab.stack` names the servers.
+# These name servers; `python -m lab.stack` sets them.
 FROM_OUTSIDE = {"DATABASE_URL", "REDIS_URL"}
 
 for name, value in dotenv_values(EXAMPLE).items():

@@ -1,4 +1,4 @@
-"""`python -m lab.stack.dotenv`: the first `.env` of a checkout, from `.env.example` with secrets of its own."""
+"""`python -m lab.stack.dotenv`: write the first `.env` of a checkout, from `.env.example` with new secrets."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ CHECKOUT = Path(__file__).resolve().parents[2]
 
 
 def fresh(example: str) -> str:
-    """The text of `.env.example` with its secrets, empty there, filled with random ones."""
+    """Return the text of `.env.example` with random values for its empty secrets."""
     filled = {
         "DJANGO_SECRET_KEY": secrets.token_urlsafe(50),
         "ELEVENLABS_WEBHOOK_SECRET": f"wsec_{secrets.token_hex(32)}",
@@ -25,7 +25,7 @@ def fresh(example: str) -> str:
 
 
 def main(folder: Path = CHECKOUT) -> int:
-    """Write `.env`, readable by its owner alone, unless there is one."""
+    """Write `.env`, readable only by its owner, unless the file exists."""
     target = folder / ".env"
     if not target.exists():
         text = fresh((folder / ".env.example").read_text())

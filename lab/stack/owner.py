@@ -1,6 +1,6 @@
-"""Who the database servers run as, and folders that this user can reach.
+"""The user that the database servers run as, and folders that this user can reach.
 
-PostgreSQL refuses to run as root, so root starts it as `postgres` or, where that user is missing, `nobody`.
+PostgreSQL refuses to run as root, so root starts it as `postgres` or, if that user is missing, as `nobody`.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Self, TypedDict
 
 
 class RunAs(TypedDict, total=False):
-    """The arguments of `subprocess` that change the user; empty for the user we already are."""
+    """The arguments of `subprocess` that change the user; empty for the current user."""
 
     user: int
     group: int
@@ -24,14 +24,17 @@ class RunAs(TypedDict, total=False):
 
 @dataclass(frozen=True)
 class Owner:
-    """A user that runs servers; `uid` is None for the present one."""
+    """A user that runs servers; `uid` is None for the current user."""
 
     uid: int | None = None
     gid: int | None = None
 
     @classmethod
     def for_servers(cls) -> Self:
-        """Not root: whoever we are, else `postgres`, else `nobody`."""
+        """Return the current user, or for root the user `postgres`, else `nobody`.
+
+        Raises RuntimeError if root finds neither.
+        """
         if os.geteuid() != 0:
             return cls()
         for name in ("postgres", "nobody"):
@@ -48,20 +51,20 @@ class Owner:
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def take(self, path: Path) -> None:
-        """Make `path` this user's own."""
+        """Make this user the owner of `path`."""
         if self.uid is not None and self.gid is not None:
             os.chown(path, self.uid, self.gid)
 
     def reaches(self, path: Path) -> bool:
-        """Whether this user gets to `path` and may read it (for another user: as one of the others)."""
+        """Return whether this user can reach and read `path` (for another user: with the permissions of "others")."""
         if self.uid is None:
             return os.access(path, os.R_OK)
         path = path.resolve()
         return bool(path.stat().st_mode & 0o004) and all(p.stat().st_mode & 0o001 for p in path.parents)
 
     def make_folder(self, name: str) -> Path:
-        """A new private temporary folder of this user's, under a parent that it can pass through."""
-        # The others are for a TMPDIR that is private to root.
+        """Return a new private temporary folder of this user, under a parent folder that the user can pass through."""
+        # The second and third parents are for a TMPDIR that is private to root.
         for parent in (Path(tempfile.gettempdir()), Path("/tmp"), Path("/var/tmp")):
             if parent.is_dir() and self.reaches(parent):
                 folder = Path(tempfile.mkdtemp(prefix=f"callsite-{name}-", dir=parent))
@@ -71,5 +74,5 @@ class Owner:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a server's folder; what is gone already, or still being removed by the server, is no error."""
+    """Remove a server's folder; a file that is gone already, or that the server is removing, is no error."""
     shutil.rmtree(folder, ignore_errors=True)

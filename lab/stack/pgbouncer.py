@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode, for as long as it is wanted."""
+"""A real PgBouncer in transaction mode, as a context manager."""
 
 from __future__ import annotations
 
@@ -28,20 +28,20 @@ pool_mode = transaction
 
 
 def find_pgbouncer() -> Path | None:
-    """The program on PATH or where Debian has it, which is not on every user's PATH."""
+    """Return PgBouncer's program on PATH or where Debian has it (not on every user's PATH); None if there is none."""
     found = shutil.which("pgbouncer") or shutil.which("pgbouncer", path="/usr/sbin")
     return Path(found) if found else None
 
 
 def keeps_prepared_statements(program: Path) -> bool:
-    """Whether it is 1.21 or newer."""
+    """Return whether this PgBouncer keeps prepared statements: 1.21 or newer."""
     told = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout
     version = re.match(r"PgBouncer (\d+)\.(\d+)", told)
     return version is not None and (int(version[1]), int(version[2])) >= (1, 21)
 
 
 class PgBouncer(Server):
-    """Between clients and the server at `server_url`, for that URL's user; with prepared statements where it can."""
+    """A PgBouncer in front of the server at `server_url`, for that URL's user; with prepared statements if it can."""
 
     def __init__(self, program: Path, server_url: str) -> None:
         self.owner = Owner.for_servers()
@@ -55,7 +55,7 @@ class PgBouncer(Server):
         return self._server._replace(netloc=f"{self._server.netloc.rpartition(':')[0]}:{self.port}").geturl()
 
     def start(self) -> None:
-        """Start it, and return when it takes connections."""
+        """Start PgBouncer, and return when it accepts connections."""
         users, configuration = self.folder / "users.txt", self.folder / "pgbouncer.ini"
         values = {"host": self._server.hostname, "server_port": self._server.port, "port": self.port, "users": users}
         prepared = "max_prepared_statements = 200" if keeps_prepared_statements(self._program) else ""

@@ -1,4 +1,4 @@
-"""Ports that a server can leave and take again; `python -m lab.stack.ports PORT` says whether one can be had."""
+"""Ports that a server can leave and take again; `python -m lab.stack.ports PORT` says whether a port is free."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ import random
 import socket
 import sys
 
-# Below the range from which kernels pick the local port of outgoing connections (Linux 32768, macOS 49152):
-# a client that keeps knocking at a stopped server's port could otherwise be given that very port, connect
-# to itself, and keep the server from coming back.
+# These ports are below the range from which kernels pick the local port of outgoing connections (Linux 32768, macOS
+# 49152). Otherwise a client that keeps connecting to a stopped server's port could be given that very port, connect to
+# itself, and keep the server from coming back.
 FIRST, LAST = 15_000, 32_000
 
 
 def free_port() -> int:
-    """A TCP port on 127.0.0.1 that nobody listens on."""
+    """Return a TCP port on 127.0.0.1 that nobody listens on."""
     for _ in range(200):
         port = random.randint(FIRST, LAST)
         if bind_error(port) is None:
@@ -23,7 +23,7 @@ def free_port() -> int:
 
 
 def bind_error(port: int) -> OSError | None:
-    """What keeps a server from listening on 127.0.0.1:port; None where nothing does."""
+    """Return the error that keeps a server from listening on 127.0.0.1:port; None if it can."""
     with socket.socket() as probe:
         # Servers bind with SO_REUSEADDR, so a port in TIME_WAIT is as good as a free one.
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -35,14 +35,14 @@ def bind_error(port: int) -> OSError | None:
 
 
 def is_open(port: int) -> bool:
-    """Whether somebody accepts connections on 127.0.0.1:port."""
+    """Return whether somebody accepts connections on 127.0.0.1:port."""
     with socket.socket() as probe:
         probe.settimeout(1)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def main(argv: list[str]) -> int:
-    """For `make run`: where a server could not listen on the port, one line that says so, and exit code 1."""
+    """Check a port for `make run`: if no server can listen on it, print one line that says so, and return 1."""
     text = "".join(argv)
     if not (text.isascii() and text.isdecimal() and len(text) <= 5 and 0 < int(text) < 65_536):
         return _refuse(f"{text!r} is not a port (1 to 65535). Choose", 8000)

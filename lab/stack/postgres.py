@@ -1,4 +1,4 @@
-"""A real PostgreSQL, for as long as it is wanted."""
+"""A real PostgreSQL, as a context manager."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from lab.stack.server import Server
 class Postgres(Server):
     """PostgreSQL in a temporary folder, on a port that stays the same over restarts.
 
-    `settings` are those of `postgres -c`.
-    `durable=False` gives up surviving a power cut (no fsync), which tests do not need and gain speed from.
+    `settings` are passed as `postgres -c`.
+    `durable=False` switches fsync off: faster, but not safe against a power cut, which tests do not need.
     Committed rows survive `stop()`, `stop(immediate=True)` and `kill()` either way; `close()` removes them.
     """
 
@@ -50,11 +50,11 @@ class Postgres(Server):
 
     @property
     def pid(self) -> int:
-        """Of the process that all others of it come from."""
+        """The process ID of the server's main process, the parent of all its backends."""
         return self.process.pid
 
     def start(self) -> None:
-        """Start it, the first time with a new cluster, and return when it takes connections."""
+        """Start the server, the first time with a new cluster, and return when it accepts connections."""
         new = not self._data.exists()
         if new:
             self._initdb()
@@ -74,11 +74,14 @@ class Postgres(Server):
                 connection.execute("CREATE DATABASE callsite")
 
     def stop(self, *, immediate: bool = False) -> None:
-        """Stop it: sessions are cut, open transactions rolled back; `immediate` skips the checkpoint too."""
+        """Stop the server: sessions are cut, open transactions are rolled back.
+
+        `immediate` skips the checkpoint too.
+        """
         self.process.end(signal.SIGQUIT if immediate else signal.SIGINT)
 
     def kill(self) -> None:
-        """SIGKILL to the server and all its backends, the nearest there is to a power cut of the database."""
+        """Send SIGKILL to the server and all its backends: the closest test to a power cut of the database."""
         if not self.process.running:
             return
         listing = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")  # Linux
@@ -93,7 +96,7 @@ class Postgres(Server):
         password_file.touch(mode=0o600)
         password_file.write_text(self._password)
         self.owner.take(password_file)
-        # To search without case beyond ASCII takes a Unicode locale: built in since 17, before that libc's.
+        # Searching without case beyond ASCII needs a Unicode locale: the built-in one since 17, libc's before.
         if (major_version(self.binaries) or 0) >= 17:
             locale = ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         else:

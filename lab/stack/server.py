@@ -1,4 +1,4 @@
-"""What all servers have in common: a `with` block starts one, and nothing of it is left behind."""
+"""The common class of all servers: a `with` block starts a server and removes everything of it afterwards."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from lab.stack.process import Process
 
 
 class Server(ABC):
-    """A program and a folder of its own, for as long as a `with` block lasts, or this process."""
+    """A program with a folder of its own, which lives as long as a `with` block, or as this process."""
 
     def __init__(self, folder: Path, process: Process) -> None:
         self.folder, self.process = folder, process
@@ -24,17 +24,17 @@ class Server(ABC):
 
     @abstractmethod
     def start(self) -> None:
-        """Start it, and return when it answers. Raises ServerError with its log when it does not."""
+        """Start the server, and return when it answers. Raises ServerError with the server's log if it does not."""
 
     def close(self) -> None:
-        """End it at once, and remove everything that it wrote."""
+        """End the server at once, and remove everything that it wrote."""
         self.process.end(self.process.last_signal)
         remove_folder(self.folder)
         atexit.unregister(self.close)
 
     @contextlib.contextmanager
     def frozen(self) -> Iterator[None]:
-        """All its processes stand still meanwhile. The kernel goes on to take what is sent to them."""
+        """Stop all processes of the server meanwhile (SIGSTOP). The kernel still accepts data that is sent to them."""
         pid = self.process.pid
         pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
         for one in pids:

@@ -57,24 +57,24 @@ class WebServer(Server):
 
     @property
     def memory_bytes(self) -> int:
-        """What of its memory is in RAM."""
+        """The size of the process's memory that is in RAM."""
         lines = Path(f"/proc/{self.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS"))
 
     @property
     def log(self) -> str:
-        """What it wrote to its standard output and error so far, over all restarts."""
+        """The standard output and error of the server so far, over all restarts."""
         return self.process.log
 
     def start(self) -> None:
-        """Start it and return when it takes connections; ServerError with its log when it does not."""
+        """Start the server, and return when it accepts connections. Raises ServerError with its log if it does not."""
         self.process.start(self._command, cwd=CHECKOUT, env=self.env)
         self.process.wait_until(lambda: is_open(self.port))
 
     def kill(self) -> None:
-        """SIGKILL: no handler, no `finally`, no on-commit hook runs."""
+        """Send SIGKILL: no handler, no `finally`, no on-commit hook runs."""
         self.process.end(signal.SIGKILL)
 
     def terminate(self, timeout_seconds: float = 30) -> int | None:
-        """SIGTERM, as at a deployment, and wait; after the time-out SIGKILL. Its exit code."""
+        """Send SIGTERM, as a deployment does, and wait; after the time-out send SIGKILL. Return the exit code."""
         return self.process.end(signal.SIGTERM, timeout_seconds)

@@ -1,4 +1,4 @@
-"""What realtime's tests share: a call that goes on, the server's hub, and hands on what is published."""
+"""Fixtures of realtime's tests: a running call, the server's hub, and a wire that holds back published messages."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ NEVER = (3600.0, 3600.0)
 
 
 async def until(true: Callable[[], Any], seconds: float = 10) -> None:
-    """Return when it is true; TimeoutError when it never is."""
+    """Wait until the condition is true. Raises TimeoutError if it never is."""
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110  (what is waited for happens in another thread)
+        while not true():  # noqa: ASYNC110  (the condition changes in another thread)
             await asyncio.sleep(0.01)
 
 
 def in_server[Result](site: Site, work: Callable[[], Result]) -> Result:
-    """Run something in the server's own event loop."""
+    """Run a function in the server's own event loop."""
 
     async def working() -> Result:
         return work()
@@ -39,13 +39,13 @@ def in_server[Result](site: Site, work: Callable[[], Result]) -> Result:
 
 
 def server_loop(site: Site) -> asyncio.AbstractEventLoop:
-    site.client.get("/healthz")  # the first request brings the publisher
+    site.client.get("/healthz")  # the first request starts the publisher
     assert publisher._publisher is not None
     return publisher._publisher.loop
 
 
 class Talk:
-    """A call that goes on, as ElevenLabs tells of it."""
+    """A running call, with the webhooks that ElevenLabs would send about it."""
 
     def __init__(self, site: Site, call: Call) -> None:
         self.site, self.call = site, call
@@ -57,14 +57,14 @@ class Talk:
             assert response.status_code == 201, response.text
 
     async def end(self, sample: str = "transcription_docs_sample") -> dict[str, Any]:
-        """End it as a sample tells; returns what was sent."""
+        """End the call as a sample says; return the body that was sent."""
         body = payload(sample, self.call.conversation_id)
         response = await asyncio.to_thread(self.site.post_call, body)
         assert response.status_code == 200, response.text
         return body
 
     async def transcript(self, token: str, after: int = 0) -> list[tuple[int, str]]:
-        """What the API has of it."""
+        """Return the call's turns from the API, as (number, text)."""
         path = f"/api/calls/{self.call.call_sid}/transcript/?after={after}"
         response = await asyncio.to_thread(self.site.api, "GET", path, token)
         return [(turn["sequence_number"], turn["message_text"]) for turn in response.json()["turns"]]
@@ -77,7 +77,7 @@ def talk(site: Site, call: Call) -> Talk:
 
 @pytest.fixture
 def hub(site: Site) -> Hub:
-    """The server's hub, once the sockets of the test before are gone."""
+    """Return the server's hub, once the sockets of the previous test are gone."""
     hub = in_server(site, current_hub)
     deadline = time.monotonic() + 10
     while hub.listeners or hub._tasks:
@@ -88,7 +88,7 @@ def hub(site: Site) -> Hub:
 
 @pytest.fixture
 def no_clock(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The hub looks at the database only when something tells it to: no sweep, no second look after joining."""
+    """Stop the hub's regular looks at the database: no sweep, no second look after joining."""
     monkeypatch.setattr(hub_module, "SWEEP_SECONDS", NEVER)
     monkeypatch.setattr(hub_module.Hub, "_settle", _do_nothing)
 
@@ -97,7 +97,7 @@ async def _do_nothing(hub: Hub) -> None: ...
 
 
 class Wire:
-    """Between the publisher and the channel layer: what calls publish stays here until it is delivered."""
+    """A wire between the publisher and the channel layer: it holds published messages until they are delivered."""
 
     def __init__(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         self.kept: list[dict[str, Any]] = []
@@ -112,7 +112,7 @@ class Wire:
         await until(lambda: len(self.kept) >= count)
 
     async def deliver(self, *which: int) -> None:
-        """Hand on what was kept, by its place in the order of publishing."""
+        """Deliver held messages by their place in the order of publishing."""
         for number in which:
             sending = self._send([self.kept[number]])
             assert await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(sending, self._loop))
@@ -125,7 +125,7 @@ def wire(hub: Hub, site: Site, monkeypatch: pytest.MonkeyPatch) -> Wire:
 
 @pytest.fixture
 def fresh_token(dispatcher: Any) -> Callable[..., str]:
-    """Tokens of the dispatcher with claims of the test's choice."""
+    """Return a function that makes tokens of the dispatcher with given claims."""
 
     def make(**claims: Any) -> str:
         token = AccessToken.for_user(dispatcher)

@@ -1,4 +1,4 @@
-"""callsite with one of its safeguards taken out, each in one place."""
+"""Patches that each take one safeguard out of callsite, in one place."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from realtime.subscriptions import Topic
 
 
 def sweep(patch):
-    """The hub no longer compares itself with the database by the clock."""
+    """Stop the hub's regular comparison with the database."""
 
     async def rest(hub):
         await asyncio.sleep(3600)
@@ -22,7 +22,7 @@ def sweep(patch):
 
 
 def gap_fill(patch):
-    """A number that skips others is let go by, and nothing is read for it."""
+    """Ignore a number that skips others, and read nothing for the gap."""
     advance = Topic.advance
 
     async def overlook(topic, number, text):
@@ -32,7 +32,7 @@ def gap_fill(patch):
 
 
 def dedupe(patch):
-    """A number that was served is served again."""
+    """Serve a number again that was served already."""
     advance, advance_as_read = Topic.advance, Topic.advance_as_read
 
     async def repeat(topic, number, text):
@@ -52,7 +52,7 @@ def dedupe(patch):
 
 
 def join_first(patch):
-    """The state that is confirmed was read before the layer knew us, in place of after."""
+    """Confirm the state that was read before the layer knew this process, instead of after."""
     find, found = replay.find, {}
 
     async def find_and_keep(identifier):
@@ -68,11 +68,11 @@ def join_first(patch):
 
 
 def heard_early(patch):
-    """What is heard of a call before anybody listens to it is forgotten at once."""
+    """Forget at once the messages of a call that nobody listens to yet."""
     patch.setattr(Heard, "note", lambda heard, call_id: None)
 
 
 def row_lock(patch):
-    """A turn's call is read without holding others off."""
+    """Read a turn's call without locking its row."""
     patch.setattr(turns, "RECORD_TURNS", turns.RECORD_TURNS.replace("FOR NO KEY UPDATE", ""))
     patch.setattr(CallQuerySet, "select_for_update", lambda calls, **_: calls)

@@ -1,4 +1,4 @@
-"""What the search for a broken promise moves: a layer, reads, and browsers that check each message they get."""
+"""The parts of the search for a broken promise: a layer, reads, and browsers that check each message they get."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from realtime.consumers import TranscriptionConsumer
 
 
 class Layer:
-    """A channel layer whose messages wait on a wire. It has one channel: the hub's."""
+    """A channel layer whose messages wait on a wire. It has one channel, the hub's."""
 
     def __init__(self):
         self.begin()
@@ -52,7 +52,7 @@ class Layer:
 
 
 class Reads:
-    """The hub's reads of the database: asked, then performed, then answered, each when the machine says."""
+    """The hub's database reads: asked, then performed, then answered, each when the test's state machine says so."""
 
     def __init__(self):
         self.begin()
@@ -69,7 +69,7 @@ class Reads:
         read, answer = self.unread.pop(which % len(self.unread))
         try:
             self.unanswered.append((answer.set_result, read(), answer))
-        except Exception as error:  # noqa: BLE001  (what the thread would hand over)
+        except Exception as error:  # noqa: BLE001  (the error that the thread would hand over)
             self.unanswered.append((answer.set_exception, error, answer))
 
     def fail(self, which):
@@ -84,11 +84,11 @@ class Reads:
 
 
 RIGHTS = Rights("dispatcher", None)
-STEPS = 15  # of the event loop, after which everybody has done what can be done
+STEPS = 15  # of the event loop, after which no task can go on without a new answer
 
 
 class StillLoop(asyncio.SelectorEventLoop):
-    """An event loop whose clock moves when it is told to."""
+    """An event loop whose clock moves only when the test moves it."""
 
     now = 0.0
 
@@ -97,7 +97,7 @@ class StillLoop(asyncio.SelectorEventLoop):
 
 
 class World:
-    """One process with its event loop, in which nothing happens unless it is told to."""
+    """One process with its event loop, in which nothing happens unless the test makes it happen."""
 
     def __init__(self, client, layer, reads):
         self.client, self.layer, self.reads = client, layer, reads
@@ -110,7 +110,7 @@ class World:
         self.reads.begin()
 
     def run(self, seconds=0.0):
-        """Let time pass, and everybody do what can be done without a new answer."""
+        """Let time pass, and let every task go on as far as it can without a new answer."""
         self.loop.now += seconds
 
         async def some_steps():
@@ -122,7 +122,7 @@ class World:
             raise self.broken[0]
 
     def settle(self, seconds=0.0):
-        """Let time pass in which reads are made and answered at once, and nobody is in a hurry."""
+        """Let time pass slowly, performing and answering all reads at once. Fails if the hub never comes to rest."""
         self.steps = STEPS
         self.run(min(seconds, 0.25))
         for _ in range(1000):
@@ -151,7 +151,7 @@ class World:
 
 @dataclass(eq=False)
 class Listening:
-    """What one subscription was promised, and what it got."""
+    """One subscription: what it was promised, and what it got."""
 
     call: object
     live: bool  # confirmed while the call was in progress
@@ -164,11 +164,11 @@ class Listening:
 
 
 class Browser:
-    """One client, through all its connections. Whatever it hears is checked against what it was promised."""
+    """One client, through all its connections. It checks every message against what it was promised."""
 
     def __init__(self, world):
         self.world = world
-        self.newest = {}  # per call: what it would resume with
+        self.newest = {}  # per call, the number with which it would resume
         self.app = None
 
     def _connect(self):
@@ -221,19 +221,19 @@ class Browser:
         return self.app is not None and not self.gone
 
     async def _take(self, message):
-        """The server's side of the connection: `send` of the ASGI protocol."""
+        """Receive a message from the server: the ASGI protocol's `send`."""
         await self.reading.wait()
         if self.gone:
             raise OSError
         if message["type"] == "websocket.send":
             try:
                 self._hear(json.loads(message["text"]))
-            except Exception as broken:  # noqa: BLE001  (it must not end in a task of the consumer's)
+            except Exception as broken:  # noqa: BLE001  (the error must not end in a task of the consumer's)
                 self.world.broken.append(broken)
         elif message["type"] == "websocket.close":
             self._lose_connection()
 
-    # --- what it hears ----------------------------------------------------------------------------------------
+    # --- received messages ------------------------------------------------------------------------------------
 
     def _hear(self, message):
         assert self.ending is None or message["type"] == "call_completed", "the pair is torn"
@@ -288,7 +288,7 @@ class Browser:
         assert found, "a message of a call that it does not listen to"
         return found[0]
 
-    # --- what it must have ------------------------------------------------------------------------------------
+    # --- what must have been received -------------------------------------------------------------------------
 
     def check_that_nothing_is_missing(self, transcripts):
         if not self.connected:
@@ -303,7 +303,7 @@ class Browser:
                 transcript = [turn for turn in transcript if turn[0] <= call.final_sequence_number]
             if listening in self.over:
                 assert listening.newest >= call.final_sequence_number
-                if not listening.live:  # turns go on to be stored after it was served
+                if not listening.live:  # turns may be stored after the call was served
                     transcript = transcript[: len(listening.got)]
             else:
                 assert not call.ended, "the pair is missing"
@@ -312,7 +312,7 @@ class Browser:
 
 @pytest.fixture
 def world(transactional_db, dispatcher, monkeypatch, settings):
-    """The real hub with small pages and small queues, and the machine's hands on its clock, its layer and its reads."""
+    """Return the real hub with small pages and queues; the test's state machine controls its clock, layer and reads."""
     settings.WS_MAX_MESSAGES_PER_SECOND = settings.WS_MAX_CONNECTIONS_PER_USER = 0
     client = APIClient()
     client.force_authenticate(dispatcher)

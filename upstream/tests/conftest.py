@@ -10,13 +10,13 @@ from upstream.client import Client
 
 @pytest.fixture
 def client(lonely_stub):
-    """A client of ElevenLabs' API, whose webhooks reach nobody."""
+    """Return a client of ElevenLabs' API, whose webhooks reach no server."""
     return Client.from_settings()
 
 
 @pytest.fixture
 def may(transactional_db):
-    """A token of a user who may do with calls what the codenames say."""
+    """Return a function that makes a token of a user with these permissions."""
 
     def token(*codenames, name=""):
         user, _ = get_user_model().objects.get_or_create(username=name or "-".join(codenames))
@@ -28,5 +28,5 @@ def may(transactional_db):
 
 @pytest.fixture
 def allowed(settings):
-    """The numbers of the tests may be dialled."""
+    """Allow dialling the numbers of the tests."""
     settings.DIAL_ALLOWED_PREFIXES = ["+1555"]

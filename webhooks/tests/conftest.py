@@ -1,4 +1,4 @@
-"""What webhooks' tests share: the inbox without a server, for tables of cases."""
+"""Fixtures of webhooks' tests: the inbox without a server, for tables of cases."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from webhooks.inbox import receive
 
 
 class Inbox:
-    """Takes what ElevenLabs posts the ordinary way, behind the door and its checks; answers as `site` does."""
+    """Takes webhooks through the ordinary way, behind the door and its checks; answers as `site` does."""
 
     def post_call(self, body: dict[str, Any] | bytes) -> httpx.Response:
         return self._receive("post-call", body)
@@ -34,5 +34,5 @@ def inbox(db: None) -> Inbox:
 
 @pytest.fixture
 def call(db: None) -> Call:
-    """A call in progress; its test commits only where it uses `site` or `transactional_db` as well."""
+    """Return a call in progress; the test commits only if it uses `site` or `transactional_db` as well."""
     return register_call()

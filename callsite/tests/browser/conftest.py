@@ -1,4 +1,4 @@
-"""A real Chromium, and callsite under its production command, twice: what one process takes the other one shows."""
+"""A real Chromium, and two processes of callsite in production mode: one takes the webhooks, the other shows them."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ from lab.stack.webserver import WebServer
 
 SHOTS = Path(__file__).resolve().parents[3] / "test-results"
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-# what Chromium says of a server that is away, or goes while it is asked
+# What Chromium says when a server is away, or stops during a request.
 OUTAGE = (
     "WebSocket connection to",
     "net::ERR_CONNECTION_REFUSED",
     "net::ERR_CONNECTION_RESET",
     "net::ERR_EMPTY_RESPONSE",
 )
-# ... and of one that refuses, when the client asks it why
+# What Chromium says when a server refuses the client's question why it was refused.
 REFUSED = ("the server responded with a status of 401", "the server responded with a status of 403")
 
 
 def aside[**P, Result](work: Callable[P, Result]) -> Callable[P, Result]:
-    """Do it in another thread: in the test's own Playwright's event loop runs, where nothing can be published."""
+    """Run the function in another thread: Playwright's loop runs in the test's, where nothing can be published."""
 
     def done_aside(*args: P.args, **kwargs: P.kwargs) -> Result:
         with ThreadPoolExecutor(1) as thread:
@@ -72,7 +72,7 @@ def browser(starts_programs: None) -> Iterator[Browser]:
 def servers(
     only_postgresql: None, django_db_setup: None, starts_programs: None
 ) -> Iterator[tuple[WebServer, WebServer]]:
-    """Two web processes on the tests' database."""
+    """Start two web processes on the tests' database."""
     database = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     env = {
         "DATABASE_URL": database,
@@ -86,13 +86,13 @@ def servers(
 
 @pytest.fixture
 def server(servers: tuple[WebServer, WebServer], transactional_db: None) -> WebServer:
-    """The one that the browser talks to."""
+    """Return the process that the browser uses."""
     return servers[0]
 
 
 @pytest.fixture
 def elevenlabs(servers: tuple[WebServer, WebServer], transactional_db: None) -> Iterator[ElevenLabs]:
-    """Talks to the other one."""
+    """Yield ElevenLabs as a client of the other process."""
     client = ElevenLabs(servers[1].url)
     yield client
     client.client.close()
@@ -100,7 +100,7 @@ def elevenlabs(servers: tuple[WebServer, WebServer], transactional_db: None) -> 
 
 @pytest.fixture
 def user(transactional_db: None, settings: Any) -> Any:
-    """Ada may view calls; her password is `ada`."""
+    """Return Ada, who may view calls; her password is `ada`."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]  # as the servers have it
     user = get_user_model().objects.create_user("ada", password="ada")
     user.user_permissions.add(Permission.objects.get(codename="view_call"))
@@ -108,7 +108,7 @@ def user(transactional_db: None, settings: Any) -> Any:
 
 
 class Desk:
-    """A browser window of somebody, and everything that went wrong in it."""
+    """A user's browser window, and all errors and warnings in it."""
 
     def __init__(self, context: BrowserContext, url: str) -> None:
         self.url = url
@@ -135,7 +135,7 @@ class Desk:
         return self.page
 
     def shoot(self, name: str, *, full_page: bool = False) -> None:
-        """Keep a picture to look at. Chromium can be too busy to make one, and no test is about that."""
+        """Save a screenshot to look at. Chromium can be too busy to make one; no test depends on it."""
         SHOTS.mkdir(exist_ok=True)
         with contextlib.suppress(PlaywrightError):
             self.page.screenshot(path=SHOTS / f"{name}.png", full_page=full_page)
@@ -143,7 +143,7 @@ class Desk:
 
 @pytest.fixture
 def desk_of(browser: Browser, server: WebServer) -> Iterator[Callable[..., Desk]]:
-    """Makes desks; at the end none may have seen an error, a warning or a breach of the content security policy."""
+    """Yield a function that makes desks. At the end no desk may have seen an error, a warning or a CSP violation."""
     desks: list[Desk] = []
 
     def make(user: Any = None, **options: Any) -> Desk:

@@ -1,1 +1,1 @@
-"""What each piece that exists for speed buys: callsite beside itself without that piece, in CPU per unit of work."""
+"""Measures what each piece that exists for speed buys: callsite beside itself without that piece, in CPU per unit."""

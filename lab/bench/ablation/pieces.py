@@ -1,6 +1,6 @@
-"""The pieces of callsite that exist for speed. The product has no switches: here they are switched off by patches.
+"""The pieces of callsite that exist for speed. The product has no switches: patches here switch them off.
 
-In the place of a piece comes the simplest code that would do without it.
+A patch replaces a piece with the simplest code that works without it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from lab.bench.ablation import sockets_without, webhooks_without
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """`of`: the units of work that it is for, by name (`lab.bench.ablation.units`). `place`: the file to look at."""
+    """One piece. `of` names its units of work (`lab.bench.ablation.units`), `place` the file that holds it."""
 
     name: str
     place: str

@@ -1,4 +1,4 @@
-"""Put other code in the place of some."""
+"""Replaces code of callsite with other code."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 
 def replace(owner: Any, name: str, value: Any) -> None:
-    """A piece that went elsewhere is an error here, so that none seems to be switched off and is not."""
+    """Replace `owner.name`. Raises AttributeError if a piece moved, so that none only seems to be switched off."""
     if not hasattr(owner, name):
         raise AttributeError(f"{owner} has no {name}: switch it off where it is now")
     setattr(owner, name, value)

@@ -1,4 +1,4 @@
-"""`python -m lab.bench ablate`: callsite beside callsite without one piece, in interleaved rounds; ablation.md."""
+"""`python -m lab.bench ablate`: compares callsite with itself without one piece, and writes ablation.md."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def run(rounds: int, chosen: Sequence[str], *, write: bool) -> None:
             for name in (WHOLE, *(piece.name for piece in pieces)):
                 server = stack.enter_context(_server(infrastructure, name))
                 stage.subjects[name] = Subject(server, by_id=False, token=data.listener_token)
-            for number_of_round in range(-1, rounds):  # the first one is a warm-up
+            for number_of_round in range(-1, rounds):  # the first round is a warm-up
                 began = time.monotonic()
                 samples.round = number_of_round
                 data.fill_callsite(infrastructure)
@@ -56,7 +56,7 @@ def _server(infrastructure: Infrastructure, name: str) -> WebServer:
 
 
 def _measure(stage: Stage, pieces: Sequence[Piece]) -> None:
-    """Pair by pair, so that both of a pair meet the same machine."""
+    """Measure pair by pair, so that both of a pair meet the same conditions."""
     for piece in pieces:
         for name in piece.of:
             for subject in stage.order(WHOLE, piece.name):

@@ -8,7 +8,7 @@ from lab.bench.ablation.replacing import replace
 
 
 def task_per_text() -> None:
-    """A task writes each text."""
+    """Let a task write each text."""
     from realtime.send_queue import GONE, SendQueue
 
     def push(queue: SendQueue, text: str) -> None:
@@ -32,7 +32,7 @@ def task_per_text() -> None:
 
 
 def no_own_doorbell() -> None:
-    """A process hears its own messages from Redis."""
+    """Let a process receive its own messages from Redis."""
     from realtime import doorbell
 
     replace(doorbell.Doorbell, "_ring", lambda bell, notices: None)
@@ -40,7 +40,7 @@ def no_own_doorbell() -> None:
 
 
 def each_alone() -> None:
-    """Each socket asks the database for itself."""
+    """Let each socket ask the database for itself."""
     from realtime.together import Together
 
     async def ask(together: Together[Any, Any], key: Any) -> Any:
@@ -50,14 +50,14 @@ def each_alone() -> None:
 
 
 def no_moment() -> None:
-    """A subscription reads its call a second time, when it can no longer miss a turn."""
+    """Let a subscription read its call a second time, when it can no longer miss a turn."""
     from realtime.hub import Hub
 
     replace(Hub, "moment", lambda hub: None)
 
 
 def verify_always() -> None:
-    """The signature of a token is verified each time."""
+    """Verify a token's signature each time."""
     from realtime import auth
 
     verified = auth._verified
@@ -70,7 +70,7 @@ def verify_always() -> None:
 
 
 def channels_dispatch() -> None:
-    """Channels looks for old connections to the database with each message."""
+    """Let Channels look for old database connections with each message."""
     from channels.consumer import AsyncConsumer
 
     from realtime.authenticated import AuthenticatedConsumer
@@ -79,14 +79,14 @@ def channels_dispatch() -> None:
 
 
 def no_handfuls() -> None:
-    """Handshakes are made as they come."""
+    """Make each handshake as soon as it comes."""
     from callsite.websocket_protocol import WebSocketProtocol
 
     replace(WebSocketProtocol, "data_received", WebSocketProtocol._receive)
 
 
 def drf_rows() -> None:
-    """Rows are represented by DRF's own code."""
+    """Represent rows by DRF's own code."""
     from rest_framework.serializers import ModelSerializer
 
     from calls.api.serializers import RowSerializer

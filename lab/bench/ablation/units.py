@@ -1,4 +1,4 @@
-"""The units of work in which cost is counted, each measured on one server at a time."""
+"""The units of work for which cost is counted, each measured on one server at a time."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TALK_BEGINS_SECONDS = 1.5
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """µs of CPU per unit; and where somebody waits for it, how long in ms."""
+    """The CPU per unit in µs, and how many ms somebody waits for it, where somebody does."""
 
     server: float
     database: float
@@ -31,7 +31,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """`waited` says what the time is."""
+    """A unit of work; `waited` says what the waiting time is."""
 
     title: str
     measure: Callable[[Stage, Subject], Cost]
@@ -93,7 +93,7 @@ def page(stage: Stage, subject: Subject) -> Cost:
     headers = {"Authorization": f"Bearer {data.listener_token()}"}
     request = urllib.request.Request(f"{subject.http}/api/calls/?page_size=50", headers=headers)
     pids, postgres = [int(subject.pids)], stage.infrastructure.postgres.pid
-    urllib.request.urlopen(request).read()  # it loads code
+    urllib.request.urlopen(request).read()  # the first request loads code
     used = cpu_seconds(pids), family_cpu_seconds(postgres)
     for _ in range(PAGES):
         urllib.request.urlopen(request).read()

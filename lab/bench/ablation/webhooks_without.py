@@ -10,33 +10,33 @@ from lab.bench.ablation.replacing import replace
 
 
 def no_door() -> None:
-    """Webhooks come through Django's request handling, as pages do."""
+    """Let webhooks go through Django's request handling, as pages do."""
     from callsite import webhook_door
 
     loaded = webhook_door.webhook_view
 
     def none(path: str) -> None:
-        loaded("/")  # the server loads the URLconf by it
+        loaded("/")  # the server calls this once to load the URLconf
 
     replace(webhook_door, "webhook_view", none)
 
 
 def no_batch_of_turns() -> None:
-    """A statement per turn, over the same connection."""
+    """Store each turn by a statement of its own, over the same connection."""
     from webhooks.batching import turns
 
     replace(turns, "BATCH", 1)
 
 
 def no_turn_writer() -> None:
-    """The inbox takes each turn: a thread, the ORM, a transaction."""
+    """Let the inbox take each turn: a thread, the ORM, a transaction."""
     from webhooks.batching.turns import TurnWriter
 
     replace(TurnWriter, "begin", lambda writer: None)
 
 
 def turns_in_a_thread() -> None:
-    """The same statement over a connection of Django's pool, in a thread."""
+    """Run the same statement in a thread, over a connection of Django's pool."""
     import psycopg
     from django.db import connection
 
@@ -63,7 +63,7 @@ def turns_in_a_thread() -> None:
 
 
 def turns_by_orm() -> None:
-    """A batch is stored by `calls.turns.record_turns`, in a thread."""
+    """Store a batch by `calls.turns.record_turns`, in a thread."""
     from calls.threads import Threads
     from calls.turn import NewTurn, Recorded
     from calls.turns import record_turns
@@ -78,7 +78,7 @@ def turns_by_orm() -> None:
 
 
 def no_preparation() -> None:
-    """PostgreSQL plans the statement of turns anew for each batch."""
+    """Let PostgreSQL plan the statement of turns anew for each batch."""
     from calls.bounds import BoundedAsyncConnection
     from webhooks.batching import turns
 
@@ -91,14 +91,14 @@ def no_preparation() -> None:
 
 
 def no_batch_of_notices() -> None:
-    """A message to the channel layer per turn."""
+    """Send one message per turn to the channel layer."""
     from realtime import publisher
 
     replace(publisher, "BATCH", 1)
 
 
 def no_batch_of_outcomes() -> None:
-    """The inbox takes each outcome."""
+    """Let the inbox take each outcome."""
     from webhooks.batching import outcomes
 
     async def none(body: bytes) -> None: ...
@@ -107,7 +107,7 @@ def no_batch_of_outcomes() -> None:
 
 
 def outcomes_by_orm() -> None:
-    """`save()` per call."""
+    """Store outcomes with one `save()` per call."""
     from calls.models import Call
     from calls.outcome import CallData
     from webhooks.batching import outcomes
@@ -121,7 +121,7 @@ def outcomes_by_orm() -> None:
 
 
 def deliveries_by_orm() -> None:
-    """`bulk_create()` of a batch's deliveries."""
+    """Store a batch's deliveries with `bulk_create()`."""
     from webhooks.batching import deliveries
     from webhooks.models import WebhookDelivery
 
@@ -129,7 +129,7 @@ def deliveries_by_orm() -> None:
 
 
 def no_distinct_words() -> None:
-    """All words of a call are taken apart, however often each occurs."""
+    """Split all words of a call, however often each occurs."""
     from calls.search import gathering, words
     from calls.search.numbers import numbers_in
 
@@ -142,5 +142,5 @@ def no_distinct_words() -> None:
 
 
 def no_freeze() -> None:
-    """The collector walks through all loaded code."""
+    """Let the garbage collector walk through all loaded code."""
     replace(gc, "freeze", lambda: None)

@@ -1,1 +1,1 @@
-"""One figure a file: `measure(stage)` runs it once on every subject, `ROWS` says what the table shows of it."""
+"""One file per figure: `measure(stage)` runs it once on every subject, `ROWS` are its rows of the table."""

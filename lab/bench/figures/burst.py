@@ -1,4 +1,4 @@
-"""A thousand turns by 128 posters at once: is anything lost, repeated, or numbered wrong?
+"""A thousand turns by 128 posters at once: counts turns that are lost, repeated, or wrongly numbered.
 
 Deliveries are counted at the sockets, turns and their numbers in the database.
 """

@@ -1,4 +1,4 @@
-"""A thousand sockets that come in at once, as after a deployment: what each costs, and who is slower meanwhile."""
+"""A thousand sockets that connect at once, as after a deployment: the cost of each, and the delay for others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.bench.samples import Key, Row, Target
 from lab.bench.stage import Stage
 
 FIGURE = "coming-in"
-USERS = 100  # each comes in with a token of its own
+USERS = 100  # each connects with a token of its own
 TALK = ("fanout", "--sockets", 20, "--calls", 1, "--turns", 120, "--rate", 20)
 TALK_BEGINS_SECONDS = 1.5
 
@@ -28,7 +28,7 @@ def measure(stage: Stage) -> None:
         many = stage.load("callsite", "coming-in", "--sockets", 5 * stage.lengths.sockets, "--tokens", file.name)
         stage.samples.add(FIGURE, "callsite", many_cpu_ms=many["cpu_ms"])
         quiet = stage.load("callsite", *TALK)["p99_ms"]
-        with ThreadPoolExecutor(1) as thread:  # a generator of its own: the crowd's is busy with opening sockets
+        with ThreadPoolExecutor(1) as thread:  # a generator of its own: the other one is busy opening sockets
             talk = thread.submit(stage.load, "callsite", *TALK)
             time.sleep(TALK_BEGINS_SECONDS)
             stage.load("callsite", "coming-in", "--sockets", stage.lengths.sockets, "--tokens", file.name)

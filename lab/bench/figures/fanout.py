@@ -1,4 +1,4 @@
-"""One call with a thousand listeners, turns as fast as one poster sends them: deliveries a second."""
+"""One call with a thousand listeners, turns as fast as one poster sends them: deliveries per second."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Somebody holds the row of one call, whose turns wait for it: how long do the turns of other calls take meanwhile?"""
+"""One call's row is locked, so its turns wait: how long do the turns of other calls take meanwhile?"""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def measure(stage: Stage) -> None:
 
 
 async def _speak(url: str, over: threading.Event) -> None:
-    """Turns of the held call, as fast as they are answered, whatever that is."""
+    """Send turns of the held call, as fast as they are answered, with whatever status."""
     draw = turn_bodies(range(HELD, HELD + 1), random.Random(1))
 
     async def post() -> None:

@@ -16,11 +16,11 @@ from simulator.signing import signature
 
 FIGURE = "large-bodies"
 BODIES, BYTES = 8, 64 * MIB
-FIRST = 9_001  # calls that nobody else ends
+FIRST = 9_001  # no other figure ends these calls
 
 
 def measure(stage: Stage) -> None:
-    """On a server of its own, whose recordings go with it."""
+    """Measure on a separate server, whose recordings are deleted with it."""
     with tempfile.TemporaryDirectory() as media:
         settings = {"DJANGO_SETTINGS_MODULE": "lab.faults.settings", "FAULTS_MEDIA_ROOT": media}
         with WebServer(stage.infrastructure.settings() | settings) as web:
@@ -34,7 +34,7 @@ def measure(stage: Stage) -> None:
 
 
 async def _deliver(stage: Stage, web: WebServer) -> Memory:
-    """Refused ones come again until all are stored."""
+    """Send the recordings, and send refused ones again until all are stored."""
     answers = Answers()
 
     async def deliver(number: int) -> None:

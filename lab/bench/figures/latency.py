@@ -1,4 +1,4 @@
-"""One call with a thousand listeners, four turns a second: how late the frames are, how long the webhook waits."""
+"""One call with a thousand listeners, four turns per second: how late the frames are, how long the webhook waits."""
 
 from __future__ import annotations
 

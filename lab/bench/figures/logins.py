@@ -1,4 +1,4 @@
-"""Forty strangers try to sign in at once: what do post-call webhooks notice of it?"""
+"""Forty strangers try to sign in at once: how much slower do post-call webhooks get?"""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from lab.bench.stage import Stage
 from lab.faults.scenarios.logins import STRANGERS, try_password
 
 FIGURE = "logins"
-SECONDS = 6.0  # they are busy for longer
+SECONDS = 6.0  # the sign-ins take longer
 
 
 def measure(stage: Stage) -> None:

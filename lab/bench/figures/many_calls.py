@@ -1,4 +1,4 @@
-"""A hundred calls with a listener each, a hundred turns a second: POST to receipt."""
+"""A hundred calls with a listener each, a hundred turns per second: the time from POST to receipt."""
 
 from __future__ import annotations
 

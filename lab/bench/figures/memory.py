@@ -1,4 +1,4 @@
-"""What an idle subscribed socket costs in memory, of a server that has just been started."""
+"""The memory of an idle subscribed socket, on a server that has just been started."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Post-call webhooks in: the delivery is kept, the call completed, its completion pushed."""
+"""Post-call webhooks per second: the delivery is stored, the call completed, its completion pushed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def measure(stage: Stage) -> None:
             *("--calls", data.CALLS - data.FIRST_POST_CALL - stage.posted_calls + 1),
             *("--seconds", stage.lengths.ingest_seconds, "--warmup", stage.lengths.warmup_seconds),
         )
-        stage.posted_calls += result["sent"]  # they have ended
+        stage.posted_calls += result["sent"]  # these calls have ended
         stage.samples.add(FIGURE, subject, rate=result["rate"], p99_ms=result["p99_ms"], cpu_us=result["server_cpu_us"])
 
 

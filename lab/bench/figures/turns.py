@@ -1,4 +1,4 @@
-"""Live turns in: how many a second, how late at worst, at what cost."""
+"""Live turns: how many per second, the highest delay, and the CPU per turn."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lab.bench.samples import Key, Row, Target
 from lab.bench.stage import Stage
 
 FIGURE = "turns"
-RIVALS_POSTERS = (1, 8, 16, 24)  # more make it hang, see bench/rivals/fastapi_sqlalchemy.py
+RIVALS_POSTERS = (1, 8, 16, 24)  # more make it hang, see lab/bench/rivals/fastapi_sqlalchemy.py
 ROWS_A_STATEMENT = 64
 
 

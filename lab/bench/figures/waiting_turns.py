@@ -1,4 +1,4 @@
-"""A thousand turns wait for a call: how long until they are its own, once it is registered, and who is slower?"""
+"""A thousand turns wait for a call: how long does its registration take to apply them, and who is slower meanwhile?"""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab.faults.scenarios.waiting_turns import register
 FIGURE = "waiting-turns"
 COUNT, POSTERS = 1000, 20
 OTHERS = ("fanout", "--sockets", 0, "--calls", 100, "--turns", 200, "--rate", 50, "--posters", 32)
-BEGIN_SECONDS = 1.5  # the load generator's
+BEGIN_SECONDS = 1.5  # the load generator takes so long to begin
 
 
 def measure(stage: Stage) -> None:

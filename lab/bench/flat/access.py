@@ -1,4 +1,4 @@
-"""`python -m lab.bench.flat.access`: a superuser's JWT and session, as JSON, for the database of DATABASE_URL."""
+"""`python -m lab.bench.flat.access`: prints a superuser's JWT and session as JSON, for DATABASE_URL's database."""
 
 from __future__ import annotations
 

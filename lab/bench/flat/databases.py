@@ -1,4 +1,4 @@
-"""A database a size, each with a callsite of its own in front, so that sizes are measured in turns."""
+"""One database per size, each with a callsite of its own in front, so that sizes are measured in turns."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from datetime import datetime
 from lab.bench.servers import Infrastructure
 from lab.stack.webserver import CHECKOUT, WebServer
 
-BUSY_CALLS = 1000  # calls that the webhooks are about, spread evenly over the table
-# Calls in which somebody speaks: searches read their turns.
+BUSY_CALLS = 1000  # the webhooks' calls, spread evenly over the table
+# Calls in progress: searches read their turns.
 SPOKEN = """
     UPDATE calls_call SET words_behind = true, words_upto = 0
     WHERE id IN (SELECT id FROM calls_call WHERE status = 'in_progress' ORDER BY id DESC LIMIT 20)
 """
-# What the seed has not: recordings of most calls, and calls of which nothing was heard.
+# Rows that the seed lacks: recordings of most calls, and calls without turns.
 RECORDED = """
     INSERT INTO calls_callrecording (call_id, file, size_bytes, sha256, event_time, created_at)
     SELECT id, 'recordings/' || id, 1, '', call_end_time, call_end_time
@@ -32,7 +32,7 @@ UNHEARD = """
     )
     UPDATE calls_call SET last_sequence_number = 0, final_sequence_number = 0 WHERE status = 'failed'
 """
-# The newest tenth is reviewed, so that the calls that are not stand behind it; one call in ten has a label.
+# The newest tenth is reviewed, so that calls that are not reviewed come after it; one call in ten has a label.
 REVIEWED = """
     UPDATE calls_call SET reviewed_at = now(), reviewed_by = 'bench'
     WHERE id > (SELECT max(id) * 9 / 10 FROM calls_call);
@@ -43,7 +43,7 @@ REVIEWED = """
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """callsite with `calls` calls, and who may look at them."""
+    """callsite with `calls` calls, and the token and session of a user who may view them."""
 
     calls: int
     infrastructure: Infrastructure
@@ -53,7 +53,7 @@ class Site:
 
     @property
     def step(self) -> int:
-        """Between the numbers of two busy calls."""
+        """The difference between the numbers of two busy calls."""
         return max(1, self.calls // BUSY_CALLS)
 
     @property
@@ -61,7 +61,7 @@ class Site:
         return database_name(self.calls)
 
     def started(self, share: float) -> str:
-        """When the call at this share of the table began, ISO 8601."""
+        """Return when the call at this share of the table began, in ISO 8601."""
         number = max(1, min(self.calls, round(self.calls * share)))
         return self.started_at(number)
 
@@ -72,7 +72,7 @@ class Site:
         return moment.isoformat().replace("+00:00", "Z")
 
     def make_busy(self) -> None:
-        """Take the ends of the busy calls back, so that webhooks of calls in progress can be sent."""
+        """Undo the ends of the busy calls, so that webhooks of calls in progress can be sent."""
         self.infrastructure.sql(
             "UPDATE calls_call SET status = 'in_progress', final_sequence_number = NULL, call_end_time = NULL,"
             f" transcription_time = NULL WHERE id % {self.step} = 0 OR {self.step} = 1",

@@ -1,4 +1,4 @@
-"""`python -m lab.bench.flat.explain PATH …`: how PostgreSQL answers the slowest query of a page. For DATABASE_URL's."""
+"""`python -m lab.bench.flat.explain PATH …`: prints the plan of a page's slowest query, in DATABASE_URL's database."""
 
 from __future__ import annotations
 

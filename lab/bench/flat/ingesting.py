@@ -14,12 +14,15 @@ HALF = BUSY_CALLS // 2
 
 
 def turns(site: Site, seconds: float, seed: int) -> float:
-    """Of a live turn, 64 posters."""
+    """Return the milliseconds per live turn, with 64 posters."""
     return _milliseconds(site, seconds, seed, "--kind", "turn", "--posters", "64", "--calls", str(HALF))
 
 
 def post_calls(site: Site, seconds: float, seed: int) -> float:
-    """Of a post-call webhook, 16 posters. Each ends a call, so they are made busy again, and the time is short."""
+    """Return the milliseconds per post-call webhook, with 16 posters.
+
+    Each webhook ends a call, so all calls are made busy again first, and the time is short.
+    """
     site.make_busy()
     words = ("--kind", "post-call", "--posters", "16", "--calls", str(BUSY_CALLS), "--first", str(site.step))
     return _milliseconds(site, min(seconds, 0.6), seed, *words)

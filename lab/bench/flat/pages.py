@@ -1,4 +1,4 @@
-"""What is read over HTTP: the API and the admin. Each draw asks for something else of the same kind."""
+"""Pages that are read over HTTP: the API and the admin. Each draw asks for another page of the same kind."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ Path = Callable[[Site, random.Random], str]
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """A kind of request; `path` draws one. The admin's are asked with the session, the others with the token.
+    """A kind of request; `path` draws one. Admin pages are requested with the session, others with the token.
 
-    With fewer than `fewest` calls its page is not full, and would not be compared with one that is.
+    With fewer than `fewest` calls the page is not full, so it would not compare with a full page.
     """
 
     title: str
@@ -32,9 +32,9 @@ class Page:
 
 
 def measure(site: Site, page: Page, requests: int, seed: int) -> list[float]:
-    """Milliseconds of each, one after the other on one connection, behind a few that are not counted.
+    """Return the milliseconds of each request, one after the other on one connection, after two that do not count.
 
-    What takes seconds is asked fewer times.
+    A page that takes seconds is requested fewer times.
     """
     rng = random.Random(seed)
     connection = http.client.HTTPConnection("127.0.0.1", site.server.port, timeout=120)
@@ -124,13 +124,13 @@ def _always(path: str) -> Path:
 
 
 def _within_31_days(site: Site) -> dict[str, str]:
-    """In the middle of the table."""
+    """Return the filters for 31 days in the middle of the table."""
     first = date.fromisoformat(site.started(0.5)[:10])
     return {"started_from": str(first), "started_to": str(first + timedelta(days=30))}
 
 
 def _filtered(query: Mapping[str, str | Callable[[Site, random.Random], str]], *, within: bool = False) -> Path:
-    """The list of calls with these filters."""
+    """Return a draw of the list of calls with these filters."""
 
     def path(site: Site, rng: random.Random) -> str:
         said = {name: value if isinstance(value, str) else value(site, rng) for name, value in query.items()}
@@ -209,7 +209,7 @@ PAGES = (
     Page("admin turns: of a call", _number_path(f"{TURNS}?call__id__exact=")),
     Page("admin deliveries: first page", _always(DELIVERIES)),
     Page("admin deliveries: failed", _always(f"{DELIVERIES}?outcome__exact=failed")),
-    # the same on a page that is full whatever the size
+    # The same on a page that is full at every size.
     Page("admin deliveries: applied", _always(f"{DELIVERIES}?outcome__exact=applied")),
     Page("admin deliveries: of a route that has none", _always(f"{DELIVERIES}?route__exact=conversation-init")),
     Page("admin deliveries: of the newest day", _newest_day),

@@ -1,4 +1,4 @@
-"""Measure every operation on every size, and say which ones are not flat."""
+"""Measures every operation on every size, and says which ones are not flat."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PLAN_SECONDS = 600
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """An operation's median milliseconds, smallest database first; without those that are too small for it."""
+    """An operation's median milliseconds, smallest database first; databases that are too small for it are left out."""
 
     title: str
     milliseconds: list[float]
@@ -52,7 +52,7 @@ def run(sizes: list[int], turns: int, *, explain: bool, write: bool) -> None:
 
 
 def measure(places: list[Site]) -> list[Line]:
-    """Reads first: the webhooks behind them change the calls."""
+    """Measure reads first, because the webhooks after them change the calls."""
     lines = [
         _line(page.title, [place for place in places if place.calls >= page.fewest] or places[-1:], _reading(page))
         for page in pages.PAGES
@@ -72,7 +72,7 @@ def _reading(page: pages.Page) -> Callable[[Site, int], list[float]]:
 
 
 def _line(title: str, places: list[Site], once: Callable[[Site, int], list[float]]) -> Line:
-    """In rounds, the sizes in turns."""
+    """Measure one operation in rounds, the sizes in turns."""
     taken: dict[int, list[float]] = {site.calls: [] for site in places}
     began = time.monotonic()
     for number in range(ROUNDS):
@@ -118,11 +118,11 @@ def _write(table: str, facts: dict[str, str]) -> None:
 
 
 def _explain(infrastructure: Infrastructure, site: Site, titles: list[str]) -> None:
-    """Plans of what is not flat, on the largest size, into build/bench/plans.md."""
+    """Write the query plans of operations that are not flat, on the largest size, to build/bench/plans.md."""
     paths = [page.path(site, random.Random(1)) for page in pages.PAGES if page.title in titles]
     if not paths:
         return
-    # the API takes the session as well as the token
+    # The API accepts the session as well as the token.
     done = subprocess.run(
         [sys.executable, "-m", "lab.bench.flat.explain", *paths],
         cwd=CHECKOUT, env=environment(infrastructure, site.calls), capture_output=True, text=True,

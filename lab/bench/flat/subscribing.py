@@ -1,4 +1,4 @@
-"""Subscribing with `after`: from the message to the last turn, and of an ended call to the completion."""
+"""Subscribing with `after`: the time from the message to the last turn, or to the completion of an ended call."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.bench.flat.databases import Site
 
 
 def measure(site: Site, requests: int, seed: int) -> list[float]:
-    """Milliseconds of each, one after the other on one socket. Calls of any state, at random."""
+    """Return the milliseconds of each subscription, one after the other on one socket, to random calls of any state."""
     rng = random.Random(seed)
     url = f"{site.server.ws_url}/ws/calls/transcriptions"
     taken = []

@@ -1,1 +1,1 @@
-"""What cannot be beaten with the same server, the same database and nothing in between."""
+"""Limits that cannot be beaten with the same server and the same database: they do nothing but the bare work."""

@@ -1,4 +1,4 @@
-"""`python -m lab.bench.limits.inserts SECONDS ROWS`: durable rows a second, one connection, ROWS rows a statement."""
+"""`python -m lab.bench.limits.inserts SECONDS ROWS`: durable rows per second, one connection, ROWS per statement."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ MESSAGE = "Hello, thank you for taking this call today. Could you tell me when y
 
 
 async def rows_per_second(seconds: float, rows: int) -> float:
-    """Insert for so long; the tables are made anew."""
+    """Create the tables, insert for so many seconds, and return the rows per second."""
     values: LiteralString = ",".join(["(%s,%s,%s,%s,now())"] * rows)
     insert: LiteralString = (
         f"insert into limit_turn (call_id, speaker, message, sequence_number, timestamp) values {values}"

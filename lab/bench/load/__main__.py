@@ -1,4 +1,4 @@
-"""`python -m lab.bench.load COMMAND …`: one run against a server, one JSON object on standard output."""
+"""`python -m lab.bench.load COMMAND …`: makes one run against a server and prints one JSON object."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def main() -> None:
 
 
 async def _settled(work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
-    """Cut connections are closed for good before the loop ends."""
+    """Return the work's result, once cut connections are really closed."""
     result = await work
     await asyncio.sleep(0.05)
     return result

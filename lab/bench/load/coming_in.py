@@ -1,4 +1,4 @@
-"""Sockets that come in all at once, as after a deployment."""
+"""Sockets that connect all at once, as after a deployment."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from lab.bench.load.measuring import cpu_seconds, family_cpu_seconds
 from lab.bench.load.sockets import Socket, open_sockets
 
-FIRST_SOCKETS = 20  # they load code, so they are not counted
+FIRST_SOCKETS = 20  # they make the server load code, so they are not counted
 
 
 async def run(args: argparse.Namespace) -> dict[str, Any]:
-    """CPU of the servers per socket that came in, and how long it took until all of them were confirmed."""
+    """Return the servers' CPU per socket, and how long it took until all sockets were confirmed."""
 
     def sink(socket: Socket, text: bytes) -> None: ...
 

@@ -1,4 +1,4 @@
-"""Thousands of sockets need thousands of file descriptors."""
+"""Raises the limit of file descriptors: thousands of sockets need thousands of them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import resource
 
 
 def raise_limit(wanted: int = 20_000) -> int:
-    """Raise this process's limit, which its children inherit, as far as it may go. The new limit."""
+    """Raise the limit of this process and its children as far as allowed. Return the new limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
     if soft < limit:

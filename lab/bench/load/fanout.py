@@ -1,4 +1,4 @@
-"""Turns in, frames out: as fast as it goes (closed loop), or at a fixed rate (open loop).
+"""Posts turns and receives frames: as fast as it goes (closed loop), or at a fixed rate (open loop).
 
 The time of sending travels in the turn's text, so a delivery is timed from just before its POST is written to the
 parsing of its frame, in this one process.
@@ -22,7 +22,7 @@ SETTLE_SECONDS = 4.0
 
 
 async def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Post `turns` turns over `calls` calls and wait until every socket has those of its call."""
+    """Post `turns` turns over `calls` calls, and wait until every socket has the turns of its call."""
     deliveries: list[int] = []
     last: dict[bytes, int] = {}
     not_in_order = 0
@@ -39,7 +39,7 @@ async def run(args: argparse.Namespace) -> dict[str, Any]:
         if args.check:
             at = text.find(NUMBER) + len(NUMBER)
             number = int(text[at : at + 12].split(b",")[0].split(b"}")[0])
-            not_in_order += socket.last_number not in (0, number - 1)  # 0: its first
+            not_in_order += socket.last_number not in (0, number - 1)  # 0: its first frame
             socket.last_number = number
 
     crowd = await open_sockets(args.ws, args.token, args.sockets, args.calls, by_id=args.by_id, sink=sink)

@@ -1,4 +1,4 @@
-"""What a subscribed socket costs its server while nothing happens."""
+"""Measures the memory of a subscribed socket while nothing happens."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any
 from lab.bench.load.measuring import memory_kib
 from lab.bench.load.sockets import Socket, open_sockets
 
-FIRST_SOCKETS = 20  # they load code, so they are not counted
+FIRST_SOCKETS = 20  # they make the server load code, so they are not counted
 
 
 async def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Memory of the servers before and after `sockets` more sockets, KiB each."""
+    """Return the servers' additional memory for `sockets` more sockets, in KiB each."""
 
     def sink(socket: Socket, text: bytes) -> None: ...
 

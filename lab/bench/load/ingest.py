@@ -1,4 +1,4 @@
-"""Webhooks in a closed loop: so many posters, each sends its next one when it has the answer."""
+"""Webhooks in a closed loop: each of many posters sends its next webhook when it has the answer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GIVE_UP_AFTER_ERRORS = 2000
 
 
 async def run(args: argparse.Namespace) -> dict[str, Any]:
-    """Post for `seconds` behind a warm-up; `n` counts what was sent after the warm-up and answered."""
+    """Post for `seconds` after a warm-up; `n` counts the webhooks that were sent after the warm-up and answered 2xx."""
     rng = random.Random(args.seed)
     calls = range(args.first, args.first + args.calls * args.step, args.step)
     if args.kind == "turn":

@@ -1,4 +1,4 @@
-"""WebSocket clients, thousands in one process: text in, text out, pings answered. No compression is offered."""
+"""WebSocket clients, thousands in one process: they send and receive texts, and answer pings. No compression."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Sink = Callable[["Socket", bytes], None]
 
 
 class Socket(asyncio.Protocol):
-    """One connection; after its subscription is confirmed every text goes to `sink`."""
+    """One connection. After its subscription is confirmed every text goes to `sink`."""
 
     __slots__ = (
         *("_fragment", "_host", "_path", "_received", "_sink"),
@@ -42,7 +42,7 @@ class Socket(asyncio.Protocol):
         self.transport: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transport does not inherit from it
         key = base64.b64encode(os.urandom(16)).decode()
         self.transport.write(
             f"GET {self._path} HTTP/1.1\r\nHost: {self._host}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -57,7 +57,7 @@ class Socket(asyncio.Protocol):
                 future.exception()
 
     def send(self, data: bytes, opcode: int = TEXT) -> None:
-        """With a mask of zeros, which leaves the payload as it is."""
+        """Send a frame with a mask of zeros, which leaves the payload as it is."""
         assert self.transport
         size = len(data)
         head = bytes([0x80 | opcode, 0x80 | size]) if size < 126 else struct.pack("!BBH", 0x80 | opcode, 0xFE, size)
@@ -122,7 +122,7 @@ class Socket(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """Sockets that are open and subscribed, and why others are not."""
+    """Sockets that are open and subscribed, and the errors of the others."""
 
     sockets: list[Socket]
     failed: Counter[str]
@@ -137,7 +137,7 @@ class Crowd:
 async def open_sockets(
     urls: list[str], token: str | list[str], count: int, calls: int, *, by_id: bool, sink: Sink, at_once: int = 50
 ) -> Crowd:
-    """Open `count` sockets, over the URLs, the first `calls` calls, and the tokens where there are several, in turn."""
+    """Open `count` sockets, using the URLs, the first `calls` calls, and several tokens in turn."""
     tokens = [token] if isinstance(token, str) else token
     loop = asyncio.get_running_loop()
     gate = asyncio.Semaphore(at_once)

@@ -38,7 +38,7 @@ class Connection(asyncio.Protocol):
         self._answer: asyncio.Future[tuple[int, bytes]] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none by inheritance
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's transport does not inherit from it
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -50,7 +50,7 @@ class Connection(asyncio.Protocol):
         return self.transport is not None and not self.transport.is_closing()
 
     def request(self, data: bytes) -> asyncio.Future[tuple[int, bytes]]:
-        """Write it; the future is the answer's status and body."""
+        """Write a request. The future's result is the answer's status and body."""
         if self.transport is None:
             raise ConnectionError("closed by the server")
         self._answer = asyncio.get_running_loop().create_future()
@@ -79,7 +79,7 @@ class Connection(asyncio.Protocol):
 
 
 class Poster:
-    """Posts signed webhooks one after the other, and connects again where the server closed the connection."""
+    """Posts signed webhooks one after the other, and reconnects if the server closed the connection."""
 
     def __init__(self, url: str, secret: str) -> None:
         parts = urlsplit(url)
@@ -88,7 +88,7 @@ class Poster:
         self._connection = Connection()
 
     async def post(self, path: str, body: bytes) -> int:
-        """The answer's status. Raises OSError."""
+        """Send the webhook and return the answer's status. Raises OSError."""
         if not self._connection.usable:
             loop = asyncio.get_running_loop()
             _, self._connection = await loop.create_connection(Connection, self._host, self._port)
@@ -106,7 +106,7 @@ class Poster:
 
 
 def turn_body(number: int, speaker: str, text: str) -> bytes:
-    """A live turn of call `number`. Without a turn_id, so that the same body is a new turn each time."""
+    """Return a live turn of call `number`, without a turn_id, so that the same body is a new turn each time."""
     return json.dumps(
         {
             "call_sid": call_sid(number),
@@ -118,15 +118,15 @@ def turn_body(number: int, speaker: str, text: str) -> bytes:
 
 
 def turn_bodies(calls: range, rng: random.Random) -> Callable[[], bytes]:
-    """Draws one of a turn for each of the calls."""
+    """Return a function that draws a turn of one of the calls."""
     bodies = [turn_body(number, rng.choice(["agent", "user"]), " ".join(rng.choices(WORDS, k=16))) for number in calls]
     return lambda: rng.choice(bodies)
 
 
 def post_call_bodies(calls: range, size: int, rng: random.Random) -> Callable[[], bytes]:
-    """Draws transcriptions of some `size` bytes: the next call each time, and after the last the first again.
+    """Return a function that draws transcriptions of some `size` bytes, of each call in turn, again and again.
 
-    Each is later than the one before, so that a call that comes up again is really changed.
+    Each transcription is later than the one before, so that a call that comes up again really changes.
     """
     templates = [_post_call_template(size, rng) for _ in range(20)]
     numbers = itertools.cycle(calls)
@@ -140,7 +140,7 @@ def post_call_bodies(calls: range, size: int, rng: random.Random) -> Callable[[]
 
 
 def _post_call_template(size: int, rng: random.Random) -> tuple[bytes, bytes, bytes]:
-    """The body's parts before the conversation id, before the call_sid, and before the event_timestamp."""
+    """Return the parts of a body before the conversation id, before the call_sid, and before the event_timestamp."""
     turns: list[dict[str, object]] = []
     length = 0
     while length < size - 1200:

@@ -1,1 +1,1 @@
-"""Other ways to do the same work, each as its own documentation suggests. requirements-bench.txt is theirs alone."""
+"""Other implementations of the same work, each as its own documentation suggests, with requirements-bench.txt."""

@@ -1,4 +1,4 @@
-"""FastAPI with bare asyncpg, one statement a turn: about the leanest that one transaction a turn can be."""
+"""FastAPI with bare asyncpg, one statement per turn: about the least that one transaction per turn can cost."""
 # mypy: ignore-errors
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""FastAPI with SQLAlchemy's sync sessions inside async endpoints: the service that callsite takes the place of.
+"""FastAPI with SQLAlchemy's sync sessions inside async endpoints: the kind of service that callsite replaces.
 
-More than pool_size + max_overflow (30) requests at once stop it: waiting for a connection blocks the event loop, and
-nobody can give one back. So it gets at most 24 posters.
+More than pool_size + max_overflow (30) requests at once stop it: waiting for a connection blocks the event loop, so no
+request can give a connection back. The bench therefore gives it at most 24 posters.
 """
 # mypy: ignore-errors
 

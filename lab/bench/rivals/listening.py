@@ -1,6 +1,6 @@
-"""What the FastAPI rivals share: signature, the in-memory manager of sockets, and the WebSocket route."""
+"""The common parts of the FastAPI rivals: signature, the in-memory manager of sockets, and the WebSocket route."""
 # mypy: ignore-errors
-# FastAPI is installed for the rivals alone, not where types are checked.
+# FastAPI is installed only in the rivals' environment, not where types are checked.
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def verify(header: str | None, body: bytes) -> None:
 
 
 class Manager:
-    """The connection manager of FastAPI's documentation, with a list of sockets a call."""
+    """The connection manager of FastAPI's documentation, with one list of sockets per call."""
 
     def __init__(self):
         self.sockets: dict[int, list[WebSocket]] = {}
@@ -33,7 +33,7 @@ class Manager:
         for socket in list(self.sockets.get(call_id, [])):
             try:
                 await socket.send_json(message)
-            except Exception:  # noqa: BLE001  (whatever it is, the socket is of no more use)
+            except Exception:  # noqa: BLE001  (whatever the error, the socket is of no more use)
                 gone.append(socket)
         for socket in gone:
             self.drop(call_id, socket)

@@ -1,6 +1,6 @@
-"""Channels as its tutorial has it: an ORM view, `group_send`, and a consumer that adds itself to the call's group."""
+"""Channels as in its tutorial: an ORM view, `group_send`, and a consumer that adds itself to the call's group."""
 # mypy: ignore-errors
-# A project of its own, whose models callsite's settings do not know.
+# This is a project of its own, whose models are unknown to callsite's settings.
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""One file a promise: `run(site, folder)` breaks something and returns rows of the table, in the order of `ORDER`."""
+"""One file per promise: `run(site, folder)` breaks something and returns rows of the table, sorted by `ORDER`."""

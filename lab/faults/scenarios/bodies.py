@@ -1,4 +1,4 @@
-"""Large bodies cost others nothing: good recordings at once, and what strangers send or do not send."""
+"""Large bodies cost others nothing: signed recordings at once, and large or unfinished bodies of strangers."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ from simulator.signing import signature
 
 ORDER = 85
 TURN_SECONDS = 0.5  # how long a turn may take meanwhile
-KEPT_BYTES = 32 * 2**20  # of memory, for good
+KEPT_BYTES = 32 * 2**20  # of memory, which the process may keep for good
 TURNS = 300
 TRIES = 5
 MIB = 2**20
-_threads = ThreadPoolExecutor(32)  # asyncio's own are six on two cores
+_threads = ThreadPoolExecutor(32)  # asyncio's own pool has six threads on two cores
 
 
 @dataclass(slots=True)
 class Memory:
-    """Of a web process, in bytes: before, the most, and when it is over."""
+    """The memory of a web process in bytes: before the load, at most during it, and after it."""
 
     before: int
     most: int = 0
@@ -50,7 +50,7 @@ class Memory:
 
 @dataclass(slots=True)
 class Answers:
-    """What was answered, and how long the slowest answer took."""
+    """How many answers had each status, and how long the slowest answer took."""
 
     statuses: Counter[int] = field(default_factory=Counter)
     slowest_seconds: float = 0.0
@@ -92,7 +92,7 @@ async def good(pair: Pair, folder: Path, count: int, size: int) -> Row:
 
 
 async def strangers(pair: Pair, folder: Path, count: int, size: int) -> Row:
-    """Unsigned ones, whole ones with a wrong signature, and halves with a wrong one whose other half never comes."""
+    """Send at once: unsigned bodies, complete ones with a wrong signature, and halves that never end."""
     (call,) = await in_database(lambda: database.register_calls(1))
     body = recording(call, size)
     forged, answers = signature("not the secret", body), Answers()
@@ -114,7 +114,7 @@ async def strangers(pair: Pair, folder: Path, count: int, size: int) -> Row:
 def row(
     promise: str, shown: str, size: int, played: Played, memory: Memory, answers: Answers, findings: list[Finding]
 ) -> Row:
-    """`size`: the bytes of all bodies."""
+    """Return the table's row; `size` is the number of bytes of all bodies."""
     slowest = played.slowest_webhook_seconds
     findings += played.findings()
     if slowest > TURN_SECONDS + NOISE_SECONDS:
@@ -154,7 +154,7 @@ async def watched(web: WebServer, memory: Memory) -> AsyncIterator[None]:
 
 
 def recording(call: CallIds, size: int) -> bytes:
-    """A post_call_audio of this many bytes."""
+    """Return a post_call_audio body of this many bytes."""
     data = {"conversation_id": call.conversation_id, "full_audio": ""}
     begin, end = json.dumps({"type": "post_call_audio", "event_timestamp": int(time.time()), "data": data}).split('""')
     content = os.urandom((size - len(begin) - len(end) - 2) // 4 * 3)
@@ -162,9 +162,9 @@ def recording(call: CallIds, size: int) -> bytes:
 
 
 async def sent(web: WebServer, answers: Answers, body: bytes, signed: str, *, announced: int = 0) -> int:
-    """One request, from a thread: a client in this loop would slow down the turns that are timed in it.
+    """Send one request from a thread: a client in this loop would slow down the turns that are timed in it.
 
-    If more is `announced` than the body has, the rest never comes.
+    If `announced` is larger than the body, the rest never comes.
     """
     began_at = time.monotonic()
     send = partial(_send, web.port, body, signed, announced or len(body))
@@ -175,14 +175,14 @@ async def sent(web: WebServer, answers: Answers, body: bytes, signed: str, *, an
 
 
 def _send(port: int, body: bytes, signed: str, announced: int) -> int:
-    """The status; 0 if the connection ended without one."""
+    """Return the status; 0 if the connection ended without one."""
     with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=90)) as connection:
         connection.putrequest("POST", POST_CALL)
         connection.putheader("Content-Type", "application/json")
         connection.putheader("Content-Length", str(announced))
         if signed:
             connection.putheader("ElevenLabs-Signature", signed)
-        with contextlib.suppress(OSError):  # refused before it was all sent: the answer may be there all the same
+        with contextlib.suppress(OSError):  # refused before all was sent: the answer may be there anyway
             connection.endheaders(body)
         try:
             return connection.getresponse().status

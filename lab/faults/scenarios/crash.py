@@ -19,7 +19,7 @@ from lab.faults.switch import Switch
 from lab.faults.table import Row
 
 ORDER = 60
-SETTLED_SECONDS = 0.6  # a new subscription is compared with the database once more: not what is tried here
+SETTLED_SECONDS = 0.6  # by then the hub has compared a new subscription with the database; that is not tested here
 BOUND = BOUND_SECONDS + NOISE_SECONDS
 
 
@@ -31,7 +31,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
         crash_often(site, folder / "plain", PLAIN, (crashes + 1) // 2),
     )
     worst = max((seconds for _, seconds in delays), default=0)
-    findings = ours.findings(bound_seconds=math.inf)  # who sat on the crashed process waits for its restart
+    findings = ours.findings(bound_seconds=math.inf)  # the crashed process's listener waits for its restart
     findings += [Finding("late", sid, f"{seconds:.2f} s after the crash") for sid, seconds in delays if seconds > BOUND]
     if len(delays) < crashes:
         findings.append(Finding("not shown", "fail point", f"only {len(delays)} crashes, or never delivered"))
@@ -47,7 +47,10 @@ async def run(site: Site, folder: Path) -> list[Row]:
 
 
 async def crash_often(site: Site, folder: Path, application: str, times: int) -> tuple[Played, list[tuple[str, float]]]:
-    """One call a crash, every second one in its completion; of each the seconds from the crash to the other process."""
+    """Crash once per call, every second time in its completion.
+
+    Return the seconds from each crash to the other process.
+    """
     flag = Switch.new(folder / "fail-point")
     calls = await in_database(lambda: database.register_calls(times))
     token = await in_database(database.new_token)
@@ -80,9 +83,9 @@ async def crash_often(site: Site, folder: Path, application: str, times: int) ->
 async def one_crash(
     sender: Sender, pair: Pair, flag: Switch, call: CallIds, listeners: list[Subscriber], *, in_turn: bool
 ) -> None:
-    """Process 0 dies behind the commit of the second turn, or of the end.
+    """Let process 0 die after the commit of the second turn, or of the end.
 
-    What the sender repeats goes to the other process, which has it in the database already and publishes nothing.
+    The sender's retry goes to the other process, which finds the turn in the database and publishes nothing.
     """
     sid, end = call.call_sid, completion(call)
     await sender.turn(call, f"{sid}-1", server=0)
@@ -101,7 +104,7 @@ async def one_crash(
 
 
 async def heard_turn(listener: Subscriber, sid: str, number: int) -> None:
-    """Nothing else is said meanwhile: a later turn would tell of the missing one."""
+    """Wait for a turn. Send nothing meanwhile, because a later turn would reveal the missing one."""
     for _ in range(int(BOUND * 20)):
         if listener.position.get(sid, 0) >= number:
             return

@@ -1,4 +1,4 @@
-"""Turns and calls that are deleted while they are heard leave nobody waiting."""
+"""Turns and calls that are deleted while subscribers listen leave nobody waiting."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ PAUSE_SECONDS = 0.05
 
 
 async def run(site: Site, folder: Path) -> list[Row]:
-    """Half of the turns are said, three of them deleted, of those the newest; the rest is said to all that listen."""
+    """Send half of the turns, delete three of them (one is the newest), and send the rest to all listeners."""
     pair = await site.callsite()
     turns, count = site.size.of(short=20, long=400), site.size.of(short=4, long=40)
     speaking, gone = await in_database(lambda: database.register_calls(2))
@@ -35,7 +35,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
             await in_database(lambda: database.delete_turns(speaking, deleted))
             await in_database(lambda: database.delete_call(gone))
             deleted_at = time.time()
-            # from the first turn on: what is deleted would be waited for
+            # These subscribe from the first turn on; a hub could wait for the deleted turns.
             late = [Subscriber(heard, f"late-{i}", pair.sockets[i % 2], token, [speaking]) for i in range(2)]
             for one in late:
                 one.position[speaking.call_sid] = 0
@@ -47,7 +47,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
                 await asyncio.sleep(max(0.0, deleted_at + BOUND_SECONDS + NOISE_SECONDS - time.time()))
     everything_heard = history.heard_in(folder / "subscribers.jsonl")
     delays = history.delays(history.attempts_in(folder / "senders.jsonl"), everything_heard)
-    delays = [(seconds, one) for seconds, one in delays if one.who.startswith("both")]  # the others ask for what was
+    delays = [(seconds, one) for seconds, one in delays if one.who.startswith("both")]  # "late" asks for old turns
     findings = history.late(delays, BOUND_SECONDS + NOISE_SECONDS)
     told = {one.who: one.at - deleted_at for one in everything_heard if one.what == "error"}
     if len(told) < count:
@@ -75,7 +75,7 @@ async def say(sender: Sender, calls: list[CallIds], numbers: range) -> None:
 
 
 def wrong(subscriber: Subscriber, call: CallIds, heard: list[Heard], wanted: set[int]) -> list[Finding]:
-    """What it did not hear just so: these turns in order, then that the call has ended."""
+    """Find what this subscriber did not hear as wanted: these turns in order, then the call's end."""
     own = [one for one in heard if (one.who, one.call) == (subscriber.who, call.call_sid)]
     numbers = [one.number for one in own if one.what == "turn"]
     if numbers == sorted(wanted) and [one.what for one in own][-2:] == ["call_status", "call_completed"]:

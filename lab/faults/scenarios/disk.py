@@ -1,4 +1,4 @@
-"""A full media disk refuses recordings and nothing else: no half file stays, and the same webhook works later."""
+"""A full media disk refuses only recordings: no half-written file stays, and the same webhook works later."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from lab.faults.table import Row
 
 ORDER = 86
 FULL_SECONDS = 3.0
-ROOM_BYTES = 2**20  # which is left: a recording stops in its middle
+ROOM_BYTES = 2**20  # free space that is left, so that a recording fails in its middle
 RECORDING_BYTES = 4 * 2**20
 
 

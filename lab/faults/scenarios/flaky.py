@@ -1,6 +1,6 @@
 """A flaky client loses nothing: each is cut for 2 s in every 10 s, and resumes behind the last turn it has.
 
-The scenario in which AnyCable publishes 100 %, Socket.IO 84.6 % and uWebSockets 87.0 %.
+This is the scenario in which AnyCable publishes 100 %, Socket.IO 84.6 % and uWebSockets 87.0 %.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
         with_flaky_clients(folder / "callsite", callsite, clients, cuts),
         with_flaky_clients(folder / "plain", plain, clients, cuts),
     )
-    findings = ours.findings(bound_seconds=math.inf)  # who is away hears when it is back
+    findings = ours.findings(bound_seconds=math.inf)  # a client that is cut hears messages when it is back
     happened = sum(one.what == "lost" for one in ours.heard)
     if happened < clients * cuts:
         findings.append(Finding("not shown", "cuts", f"{happened} of {clients * cuts}"))
@@ -44,7 +44,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
 
 
 async def with_flaky_clients(folder: Path, pair: Pair, clients: int, cuts: int) -> Played:
-    """Each client has a line of its own, and they are cut one after the other."""
+    """Give each client a proxy of its own, and cut them one after the other."""
     async with contextlib.AsyncExitStack() as stack:
         lines = [await stack.enter_async_context(Proxy(pair.webs[i % len(pair.webs)].port)) for i in range(clients)]
 

@@ -1,4 +1,4 @@
-"""What is no message of callsite's in the channel layer costs nothing that comes after it."""
+"""Foreign messages in the channel layer do no harm to later messages."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from lab.faults.table import Row
 ORDER = 45
 PROMISE = "a foreign message costs nothing that comes after it"
 TURNS_PER_SECOND = 20.0
-SETTLED_SECONDS = 2.5  # after the last of them
-SHARE, DELAY_SECONDS = 0.9, 0.2  # of what is said from then on: a hub that does not hear needs up to 2 s
+SETTLED_SECONDS = 2.5  # after the last foreign message
+SHARE, DELAY_SECONDS = 0.9, 0.2  # of the turns from then on; a hub that hears nothing needs up to 2 s
 NO_BYTES_OF_OURS = (b"", b"\xc1", b"hello", b"\x93\x01", b"\x00" * 100_000)
 NO_MESSAGES_OF_OURS: tuple[Any, ...] = (
     7,
@@ -45,7 +45,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
                 heard += await asyncio.to_thread(site.redis.command, "PUBLISH", channel, message)
         over_at = time.time()
 
-    # One process takes what is said, the other has the listeners: its own turns would tell it of those that it missed.
+    # One process takes the turns, the other has the listeners: with turns of its own it would notice missed ones.
     played = await play(
         folder,
         Pair(pair.webs[:1]),

@@ -1,4 +1,4 @@
-"""The scale of one machine: idle sockets stay, and when all come back at once all are live soon."""
+"""The scale of one machine: idle sockets stay connected, and all are live soon after all reconnect at once."""
 
 from __future__ import annotations
 
@@ -49,8 +49,11 @@ async def run(site: Site, folder: Path) -> list[Row]:
 
 
 async def reconnect(folder: Path, pair: Pair, count: int, idle_seconds: float) -> tuple[Played, int, float]:
-    """Each call says one turn, is idle, says another while all sockets reconnect, and ends. What came of it, the
-    sockets that were lost while idle, and the seconds from the cut until the last was live again."""
+    """Send one turn per call, wait, send another while all sockets reconnect, and end the calls.
+
+    Return the history, the number of sockets that were lost while idle, and the seconds from the cut until the last one
+    was live again.
+    """
     calls = await in_database(lambda: database.register_calls(max(1, count // SOCKETS_A_CALL)))
     token = await in_database(database.new_token)
     with Journal(folder / "senders.jsonl") as sent, Journal(folder / "subscribers.jsonl") as heard:

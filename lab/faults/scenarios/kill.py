@@ -1,4 +1,4 @@
-"""A webhook that was answered 2xx is in the database, once, though its process is killed again and again."""
+"""A webhook that was answered 2xx is stored exactly once, even if its process is killed again and again."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
     missing = history.acknowledged_but_missing(played.attempts, played.stored)
     twice = history.stored_twice(played.stored)
     unanswered = sum(attempt.status == 0 for attempt in played.attempts)
-    # A webhook that is repeated elsewhere is acknowledged when the listener has heard of it or soon will.
+    # A webhook that is retried elsewhere is acknowledged once the listener has heard of it, or soon will.
     findings = played.findings(bound_seconds=BOUND_SECONDS + NOISE_SECONDS)
     findings += history.answered_otherwise(played.attempts, (0, 200, 201))
     if len(killed) < kills or not unanswered:
@@ -67,7 +67,7 @@ async def speak_call(sender: Sender, call: CallIds) -> None:
 
 
 async def kill_often(pair: Pair, sender: Sender, kills: int, webhooks: int, killed: list[int]) -> None:
-    """Each time that another share of the webhooks has been acknowledged, so that all kills happen under load."""
+    """Kill process 0 each time another share of the webhooks was acknowledged, so that all kills happen under load."""
     for i in range(kills):
         await sender.has_acknowledged(int(webhooks * i / (kills + 1) * 0.9))
         await asyncio.sleep(0.1)

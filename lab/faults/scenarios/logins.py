@@ -28,7 +28,7 @@ WEBHOOK_SECONDS = 2.0
 
 
 async def run(site: Site, folder: Path) -> list[Row]:
-    """On one process: a password is hashed for a second, so that all of them take longer than a webhook may."""
+    """Use one process: hashing a password takes a second, so all sign-ins take longer than a webhook may."""
     quiet = site.size.of(short=20, long=200)
     answers: Counter[int] = Counter()
     async with site.pair(count=1) as pair:
@@ -76,7 +76,7 @@ async def sign_in(threads: Executor, pair: Pair, answers: Counter[int], number: 
 
 
 def try_password(url: str, name: str) -> int:
-    """The status of `/api/token/`, which checks a password as the login page does."""
+    """Return the status of `/api/token/`, which checks a password as the login page does."""
     body = json.dumps({"username": name, "password": "open sesame"}).encode()
     request = urllib.request.Request(f"{url}/api/token/", body, {"Content-Type": "application/json"})
     try:

@@ -1,4 +1,4 @@
-"""The tests bite: a mechanism of callsite is switched off, and its promise breaks."""
+"""The tests bite: without one mechanism of callsite, its promise breaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from lab.faults.table import Row
 
 ORDER = 60
 
-# Of lab.faults.broken: the scenario in which each mechanism carries the promise, and what is found there without it.
+# For each mechanism of lab.faults.broken: the scenario whose promise it carries, and the findings without it.
 PROOFS: dict[str, tuple[Callable[[Site, Path], Awaitable[list[Row]]], set[str]]] = {
     "sweep": (partial(lossy.run, percents=[100]), {"missing", "completion pair"}),
     "watch-of-listeners": (who.run, {"still listens"}),

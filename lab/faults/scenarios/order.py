@@ -49,7 +49,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
                 events = order([event for event in what_happens(call, now) for _ in range(copies)])
                 await asyncio.gather(*(send(call, event) for event in events))
             await all_done(listeners, 5)
-            await asyncio.sleep(0.5)  # a second pair would come now
+            await asyncio.sleep(0.5)  # a second completion pair would come now
     played = await read_back(folder, calls)
     states = {await in_database(lambda call=call: database.final_state(call)) for call in calls}  # type: ignore[misc]
     findings = played.findings()
@@ -74,7 +74,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
 
 
 def what_happens(call: CallIds, now: int) -> list[Event]:
-    """Turns, a failed first try, the recording, the transcription and a refreshed one."""
+    """Return turns, a failed first attempt, the recording, the transcription and a refreshed transcription."""
     turns: list[Event] = []
     for i in range(TURNS):
         turn = {"call_sid": call.call_sid, "speaker": "agent", "message": f"turn {i}", "turn_id": f"turn-{i}"}
@@ -105,6 +105,6 @@ def shufflers(rounds: int) -> list[Callable[[list[Event]], list[Event]]]:
 
 
 def differences(states: list[str]) -> list[str]:
-    """The fields in which the first two states differ."""
+    """Return the fields in which the first two states differ."""
     one, other = json.loads(states[0]), json.loads(states[1])
     return [f"{name}: {one[name]} / {other[name]}" for name in one if one[name] != other[name]]

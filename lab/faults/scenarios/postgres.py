@@ -36,7 +36,7 @@ async def speak(sender: Sender, waiting: list[CallIds]) -> None:
 
 
 async def stopped(site: Site, folder: Path) -> Row:
-    """While PostgreSQL is away a webhook gets 500 and nothing else; before and after 2xx."""
+    """While PostgreSQL is away every webhook gets 500; before and after, every webhook gets 2xx."""
     times = site.size.of(short=2, long=10)
     pair = await site.callsite()
     calls = await in_database(lambda: database.register_calls(site.size.of(short=500, long=5000)))
@@ -78,7 +78,7 @@ async def stopped(site: Site, folder: Path) -> Row:
 
 
 async def cut_in_commit(site: Site, folder: Path) -> Row:
-    """Every fifth COMMIT loses its connection: by turns before PostgreSQL has it, and before its answer comes."""
+    """Cut every fifth COMMIT's connection: alternately before PostgreSQL gets it, and before its answer comes."""
     webhooks = site.size.of(short=100, long=3000)
     commits = 0
 

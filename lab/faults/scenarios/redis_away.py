@@ -16,7 +16,7 @@ ORDER = 40
 PROMISE = "a subscriber gets every turn and the completion, in order, once"
 TURNS_PER_SECOND = 25.0
 WEBHOOK_SECONDS = 2.0
-QUIET_SECONDS = 2.0  # is spoken on after the fault
+QUIET_SECONDS = 2.0  # turns go on for so long after the fault
 
 
 async def run(site: Site, folder: Path) -> list[Row]:
@@ -35,7 +35,7 @@ async def run(site: Site, folder: Path) -> list[Row]:
             fault=fault,
         )
         shown_by = f"{name}; {turns} turns, {listeners} subscribers on two processes"
-        # a webhook never depends on Redis
+        # A webhook never depends on Redis.
         findings = ours.findings() + history.answered_otherwise(ours.attempts, (200, 201))
         findings += history.answered_slowly(ours.attempts, WEBHOOK_SECONDS)
         rows.append(Row(PROMISE, shown_by, said(ours), findings, said(control) if control else BROKE_OFF))
@@ -47,7 +47,7 @@ def said(played: Played) -> str:
 
 
 def faults(site: Site, proxy: Proxy) -> list[tuple[str, float, Fault]]:
-    """What happens to Redis, and for how long it is away."""
+    """Return the faults of Redis: name, how long Redis is away, and the function."""
 
     async def kill_for(seconds: float) -> None:
         await asyncio.to_thread(site.redis.kill)

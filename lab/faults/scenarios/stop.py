@@ -32,9 +32,9 @@ Stop = tuple[Played, dict[str, float], float, float, int | None, list[int | None
 
 
 async def stopped(site: Site, folder: Path) -> Stop:
-    """The scene, and when what was stored.
+    """Return the scene, and when each turn and delivery was stored.
 
-    When SIGTERM was sent, how long the process took, its exit code, the close codes of its sockets.
+    Also return when SIGTERM was sent, how long the process took, its exit code, and the close codes of its sockets.
     """
     calls = await in_database(lambda: database.register_calls(CALLS))
     token = await in_database(database.new_token)
@@ -68,7 +68,8 @@ def row(stops: list[Stop]) -> Row:
     findings: list[Finding] = []
     unanswered = missing = 0
     for played, stored_at, told_at, took_seconds, code, codes in stops:
-        # what the stopped process had taken in, or stored, was answered; later ones found it gone, and came again
+        # A webhook that the stopped process received or stored was answered; later ones found no server, and were
+        # retried.
         taken = [
             sent
             for sent in played.attempts
@@ -79,7 +80,7 @@ def row(stops: list[Stop]) -> Row:
         missing += len(history.acknowledged_but_missing(played.attempts, played.stored))
         findings += history.answered_otherwise(taken, (200, 201))
         findings += history.answered_otherwise(played.attempts, (0, 200, 201))
-        findings += played.findings(bound_seconds=60)  # the sockets' process is away for as long as it starts
+        findings += played.findings(bound_seconds=60)  # the sockets have no process while it starts
         findings += [Finding("closed otherwise", "socket", f"{c}") for c in codes if c != SERVICE_RESTART]
         if code not in (0, -15) or took_seconds >= STOPPED_SECONDS:
             findings.append(Finding("did not stop", "web process", f"exit code {code} after {took_seconds:.1f} s"))

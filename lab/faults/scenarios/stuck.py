@@ -23,7 +23,7 @@ from lab.faults.subscribers import Subscriber, all_done, connect
 from lab.faults.table import Row
 
 ORDER = 80
-TEXT_BYTES = 64_000  # more in all than the kernel keeps for a socket
+TEXT_BYTES = 64_000  # in all, more than the kernel buffers for a socket
 AT_ONCE = 4
 READERS = 3
 BOUND_BYTES = 1_500_000  # of the process's memory, for one socket
@@ -32,9 +32,10 @@ KINDS = ("never reads", "only writes", "reads 1 KB/s", "asks for a whole call")
 
 @dataclass(slots=True)
 class Measured:
-    """One process: what its readers got beside stuck clients, and what each of these cost.
+    """One process: what its readers got beside stuck clients, and the cost of each stuck client.
 
-    All sockets share what is said, so the stuck ones are few, and what is said is more than all of them may keep.
+    All sockets share the turns' texts, so there are few stuck clients, and the texts are larger than all that may wait
+    for the clients.
     """
 
     played: Played
@@ -74,7 +75,7 @@ def said(measured: Measured) -> str:
 
 
 async def measure(folder: Path, pair: Pair, stuck: int, turns: int, alone_turns: int = 0) -> Measured:
-    """The same load three times: to warm up, with readers alone, and beside the stuck clients."""
+    """Run the same load three times: to warm up, with readers alone, and beside the stuck clients."""
     token = await in_database(database.new_token)
     await speak(folder / "warm-up", pair, token, turns // 5, [])
     alone, before, long_call = await speak(folder / "alone", pair, token, alone_turns or turns, [])
@@ -86,7 +87,10 @@ async def measure(folder: Path, pair: Pair, stuck: int, turns: int, alone_turns:
 async def speak(
     folder: Path, pair: Pair, token: str, turns: int, stuck: list[str], earlier: CallIds | None = None
 ) -> tuple[Played, int, CallIds]:
-    """One call to some readers and to stuck clients; the most memory that the process had meanwhile, and the call."""
+    """Send one call to readers and stuck clients.
+
+    Return the history, the process's largest memory meanwhile, and the call.
+    """
     (call,) = await in_database(lambda: database.register_calls(1))
     most = 0
     with Journal(folder / "senders.jsonl") as sent, Journal(folder / "subscribers.jsonl") as heard:
@@ -110,7 +114,7 @@ async def speak(
 
 
 async def be_stuck(kind: str, pair: Pair, token: str, call: CallIds, earlier: CallIds) -> None:
-    """Comes back when it is closed, as a browser would."""
+    """Stay stuck in one way, and come back when the server closes the socket, as a browser would."""
     while True:
         small = socket.socket()
         small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)

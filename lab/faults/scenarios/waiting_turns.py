@@ -66,7 +66,7 @@ def row(count: int, took: float, early: list[int], others: Played, played: Playe
 
 
 async def turns_of_nobody(sender: Sender, call: CallIds, count: int) -> list[int]:
-    """Their statuses."""
+    """Send turns of a call that nobody registered, and return their statuses."""
     gate = asyncio.Semaphore(AT_ONCE)
 
     async def early(number: int) -> int:

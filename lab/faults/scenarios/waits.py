@@ -27,15 +27,15 @@ HELD, BOUND = "one call never costs another", "every wait has a bound"
 CALLS = 6
 PAUSE_SECONDS = 0.2  # between two turns of a call
 QUIET_SECONDS = 1.5  # before the fault, and after it
-OTHERS_SECONDS = 1.0  # what a turn of another call may take
-ANSWER_SECONDS = 10.0  # what any webhook may take
+OTHERS_SECONDS = 1.0  # the longest that a turn of another call may take
+ANSWER_SECONDS = 10.0  # the longest that any webhook may take
 
 Fault = Callable[[Site, CallIds], AbstractAsyncContextManager[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What came of a load during which a fault happened to one call, or to all."""
+    """The result of a load during which a fault happened to one call, or to all."""
 
     played: Played
     met: CallIds
@@ -43,7 +43,7 @@ class Scene:
     ended_at: float
 
     def during(self, calls: Callable[[str], bool]) -> list[Attempt]:
-        """What was sent while the fault lasted, about some calls."""
+        """Return the requests about some calls that began during the fault."""
         return [one for one in self.played.attempts if calls(one.call) and self.began_at < one.began_at < self.ended_at]
 
 
@@ -76,7 +76,7 @@ async def held_row(site: Site, folder: Path, seconds: float) -> Row:
 
 
 async def bounded(site: Site, folder: Path, seconds: float, fault: Fault, name: str) -> Row:
-    """Nobody is answered 2xx for nothing, nobody waits without a bound, and afterwards it works as before."""
+    """Check that nothing acknowledged is missing, that no wait is unbounded, and that all works again afterwards."""
     scene = await play(site, folder, seconds, fault)
     met = scene.during(lambda _: True)
     findings = nothing_half_written(scene.played)
@@ -102,7 +102,7 @@ def slowest(attempts: Sequence[Attempt]) -> float:
 
 
 async def play(site: Site, folder: Path, seconds: float, fault: Fault) -> Scene:
-    """All calls speak, before the fault, meanwhile and afterwards; then they end."""
+    """Send turns of all calls before the fault, during it and after it; then end the calls."""
     pair = await site.callsite()
     calls = await in_database(lambda: database.register_calls(CALLS))
     over = asyncio.Event()
@@ -141,7 +141,7 @@ async def row_held(site: Site, call: CallIds) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def locked_table(site: Site, _: CallIds) -> AsyncIterator[None]:
-    """As CREATE INDEX does."""
+    """Lock the table as CREATE INDEX does."""
     async with await psycopg.AsyncConnection.connect(site.postgres.url) as connection:
         await connection.execute("LOCK TABLE calls_call IN SHARE MODE")
         yield
@@ -149,14 +149,14 @@ async def locked_table(site: Site, _: CallIds) -> AsyncIterator[None]:
 
 @contextlib.asynccontextmanager
 async def frozen(site: Site, _: CallIds) -> AsyncIterator[None]:
-    """All its processes stand still."""
+    """Stop all processes of PostgreSQL."""
     with site.postgres.frozen():
         yield
 
 
 @contextlib.asynccontextmanager
 async def read_only(site: Site, _: CallIds) -> AsyncIterator[None]:
-    """As after a failover, for open sessions and for new ones."""
+    """Make PostgreSQL read-only, as after a failover, for open sessions and for new ones."""
     async with await psycopg.AsyncConnection.connect(site.postgres.url, autocommit=True) as connection:
         await connection.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         await connection.execute("SELECT pg_reload_conf()")

@@ -1,4 +1,4 @@
-"""Nobody listens who may not: refused at the door, or closed within 5 s of losing the right."""
+"""Nobody listens who may not: refused on connecting, or closed within 5 s of losing the permission."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TOKEN_SECONDS = 6.0
 
 @dataclass(frozen=True, slots=True)
 class Visitor:
-    """Who comes, with which headers, and whether the door opens."""
+    """A visitor with headers, and whether the server should let the visitor in."""
 
     name: str
     headers: dict[str, str]
@@ -102,7 +102,10 @@ async def enters(pair: Pair, visitor: Visitor) -> bool:
 
 
 async def loses(pair: Pair, call: CallIds, lose: Callable[[int], None] | None) -> tuple[float, str, int]:
-    """A listener loses its right (None: its token ends). Seconds until it was closed, what it was told, the code."""
+    """Take a listener's permission away (None: its token ends).
+
+    Return the seconds until the close, the error, the code.
+    """
     user = await in_database(database.add_user)
     token = await in_database(lambda: database.token_of(user, seconds=60 if lose else TOKEN_SECONDS))
     expires_at = jwt.decode(token, options={"verify_signature": False})["exp"]

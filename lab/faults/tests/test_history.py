@@ -1,4 +1,4 @@
-"""The checker sees what is wrong: every kind of broken history is fed to it once, beside the one that is whole."""
+"""The checker finds each kind of broken history, and nothing in a whole one."""
 
 from __future__ import annotations
 

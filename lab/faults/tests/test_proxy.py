@@ -1,4 +1,4 @@
-"""The proxy shows both sides what happens to the other."""
+"""The proxy shows each side what happens to the other side."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
 
 async def a_server_that_resets(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """What the kernel does for a process that is killed before it has read everything."""
+    """Reset the connection, as the kernel does for a process that is killed before it has read everything."""
     await reader.readexactly(4)
     writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET_ON_CLOSE)
     writer.transport.abort()
@@ -26,7 +26,7 @@ async def a_server_that_says_goodbye(reader: asyncio.StreamReader, writer: async
 
 
 async def ask_through_a_proxy(serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]) -> bytes:
-    """What a client gets that asks and then only waits for its answer."""
+    """Send a request through a proxy, and return what a client gets that only waits for the answer."""
     async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
         async with Proxy(server.sockets[0].getsockname()[1]) as proxy:
             reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)

@@ -1,4 +1,4 @@
-"""`python -m lab.stack.browser`, which is `make browser`; with the programs that install one as a test has them."""
+"""`python -m lab.stack.browser` (`make browser`), with fakes of the programs that install a browser."""
 
 import os
 import shutil
@@ -13,7 +13,7 @@ FOUND = Path("/somewhere/chromium")
 
 @pytest.fixture
 def installing(monkeypatch):
-    """Says which command brings a browser, and by whom it is run; returns the commands that were run."""
+    """Return a function that says which command installs a browser, and for which user; it returns the commands run."""
 
     def prepare(brings, uid=0):
         run = []

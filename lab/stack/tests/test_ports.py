@@ -1,4 +1,4 @@
-"""`python -m lab.stack.ports PORT`, which `make run` asks first."""
+"""`python -m lab.stack.ports PORT`, which `make run` runs first."""
 
 import os
 import socket
@@ -46,14 +46,14 @@ def test_a_port_that_was_left_a_moment_ago_can_be_had(capsys):
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         with socket.create_connection(("127.0.0.1", port)) as client, server.accept()[0] as served:
-            served.close()  # who closes first is the one whose side waits
+            served.close()  # the side that closes first is the one in TIME_WAIT
             client.recv(1)
     assert ports.main([str(port)]) == 0
 
 
 def test_any_other_reason_is_said_as_the_system_says_it(capsys, monkeypatch):
     refused = PermissionError(13, "Permission denied")
-    monkeypatch.setattr(ports, "bind_error", lambda port: refused)  # root may have every port
+    monkeypatch.setattr(ports, "bind_error", lambda port: refused)  # root may use every port
     assert ports.main(["80"]) == 1
     assert (
         capsys.readouterr().err

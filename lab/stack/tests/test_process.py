@@ -1,4 +1,4 @@
-"""Servers end with the process that started them, also where that has no time to end them."""
+"""Servers end with the process that started them, even if that process has no time to end them."""
 
 import os
 import shutil
@@ -31,7 +31,7 @@ POSTGRES, REDIS = "Postgres(durable=False)", "Redis()"
 
 @contextmanager
 def started(server):
-    """A process that starts a server and waits; with it the server's URL, port and process id."""
+    """Start a process that starts a server and waits. Yield it with the server's URL, port and process id."""
     command = [sys.executable, "-c", START.format(server=server)]
     with subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, text=True) as process:
         url, port, pid, folder = process.stdout.readline().split()
@@ -75,7 +75,7 @@ def test_whoever_ends_a_server_or_starts_it_anew_leaves_nothing_beside_it(tmp_pa
     for number in (signal.SIGTERM, None, signal.SIGKILL):
         server.start(["sleep", "600"], cwd=tmp_path)
         keepers.append(server._keeper)
-        if number is None:  # it ends by itself
+        if number is None:  # the server ends by itself
             os.kill(server.pid, signal.SIGKILL)
             while server.running:
                 time.sleep(0.02)

@@ -1,4 +1,4 @@
-"""Which tests `make quick` runs."""
+"""The selection of the tests that `make quick` runs."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""`python -m lab.stack`, as a shell runs it."""
+"""`python -m lab.stack`, run as from a shell."""
 
 import os
 import signal
@@ -87,6 +87,6 @@ def test_the_stack_says_what_it_cannot_run():
 
 def test_a_signal_before_the_command_runs_is_not_lost():
     with stack(sys.executable, "-c", WAIT, DATABASE_URL=None, REDIS_URL=None) as process:
-        time.sleep(0.6)  # Python is up by now, PostgreSQL is not
+        time.sleep(0.6)  # by now Python has started, but PostgreSQL has not
         process.send_signal(signal.SIGTERM)
         assert process.wait(30) in {128 + signal.SIGTERM, -signal.SIGTERM}

@@ -1,4 +1,4 @@
-/** What a browser gives the client, in the hands of a test: sockets, the clock, chance, the network, sleep. */
+/** A fake browser that tests control: its sockets, clock, random numbers, network and sleep. */
 import { afterEach, beforeEach, mock } from "node:test";
 
 export class FakeWebSocket {
@@ -24,7 +24,7 @@ export class FakeWebSocket {
     this.sent.push(JSON.parse(text));
   }
 
-  /** By the client. As with a dead network, no close event comes. */
+  /** Called by the client. As with a dead network, no close event follows. */
   close() {
     this.readyState = 2;
   }
@@ -45,13 +45,13 @@ export class FakeWebSocket {
     this.onclose?.({ code, reason });
   }
 
-  /** What the client sent since the last look. */
+  /** The messages that the client sent since the last read of `news`. */
   get news() {
     return this.sent.splice(0);
   }
 }
 
-/** Call once in a test file. Chance is 1 unless a test says otherwise: every delay is the longest one. */
+/** Call this once per test file. Math.random() is 1 unless a test changes it, so every delay is the longest one. */
 export function useFakeBrowser() {
   beforeEach(() => {
     FakeWebSocket.all = [];
@@ -72,7 +72,7 @@ export function useFakeBrowser() {
   });
 }
 
-/** From now on the server answers HTTP with this status. */
+/** Makes the server answer HTTP requests with this status from now on. */
 export function answers(status, type = "application/json") {
   globalThis.fetch = mock.fn(async () => new Response(null, { status, headers: { "Content-Type": type } }));
 }
@@ -80,7 +80,7 @@ export function answers(status, type = "application/json") {
 /** Lets promises settle. */
 export const settled = () => new Promise((resolve) => setImmediate(resolve));
 
-/** Time passes in steps, as a page sees it, and promises settle in between. */
+/** Lets time pass in steps, as a page sees it; promises settle between the steps. */
 export async function passes(seconds) {
   for (let left = seconds * 1000; left > 0; left -= 500) {
     mock.timers.tick(Math.min(left, 500));
@@ -88,7 +88,7 @@ export async function passes(seconds) {
   }
 }
 
-/** Time passes with heartbeats: a quiet, healthy connection. */
+/** Lets time pass with heartbeats, as on a quiet, healthy connection. */
 export async function passesQuietly(seconds) {
   for (let left = seconds; left > 0; left -= 20) {
     await passes(Math.min(left, 20));
@@ -96,7 +96,7 @@ export async function passesQuietly(seconds) {
   }
 }
 
-/** The computer sleeps: the clock goes on, timers do not. */
+/** Lets the computer sleep: the clock goes on, timers do not. */
 export function sleeps(seconds) {
   mock.timers.setTime(Date.now() + seconds * 1000);
 }
@@ -106,7 +106,7 @@ export function jwt(secondsToLive, name = "a") {
   return [part({ alg: "HS256" }), part({ name: `${name}ÿ>?`, exp: Date.now() / 1000 + secondsToLive }), "sig"].join(".");
 }
 
-/** The states a connection goes through, as it tells them. */
+/** Returns the list to which a connection's reported states are added. */
 export function statesOf(connection) {
   const states = [];
   connection.addEventListener("state", ({ detail }) => states.push(detail));
