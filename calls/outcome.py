@@ -20,7 +20,7 @@ class Parties:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CallData:
+class PostCallData:
     """A finished conversation, as one transcription event describes it.
 
     `event_time` orders two events about the same call; `failed` says that the conversation itself failed.

@@ -50,12 +50,12 @@ async def serve(view: type[WebhookView], scope: dict[str, Any], receive: Receive
             except ClientGone:  # nobody gets the reply, but the log has it
                 raise NotRead(499, "The client went away", "Send the whole body.") from None
 
-        answer = await view.answer(scope["method"], credentials, read)
-    content = answer.json
+        reply = await view.answer(scope["method"], credentials, read)
+    content = reply.json
     sent = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(content))]
     sent += security_headers(scope.get("scheme", "http"))
-    sent += [(name.lower().encode(), value.encode()) for name, value in answer.headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": sent})
+    sent += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": sent})
     await send({"type": "http.response.body", "body": content})
 
 

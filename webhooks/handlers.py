@@ -14,18 +14,18 @@ from calls.record_history import NewHistory, record_history
 from calls.turn import NewTurn, RecordedTurn
 from calls.turns import record_turns, reference_of
 from webhooks import journal
-from webhooks.answers import history_answer
 from webhooks.errors import CallNotFound
 from webhooks.machine_detection import MachineDetection
 from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
+from webhooks.replies import history_reply
 from webhooks.tool_payloads import Initiation
 
 
 class Handled(NamedTuple):
-    """The result of an event: its call, the answer to the sender, and a note for the staff if something is odd."""
+    """The result of an event: its call, the body of the reply, and a note for the staff if something is odd."""
 
     call: Call
-    answer: dict[str, Any]
+    body: dict[str, Any]
     note: str = ""
 
 
@@ -53,10 +53,10 @@ def handle(event: Transcription | InitiationFailure | Audio | MachineDetection |
 def handle_transcription(event: Transcription) -> Handled:
     call, note = find_call(event.call)
     call = call.update_post_call_data(event.data)
-    return Handled(call, transcription_answer(call), note)
+    return Handled(call, transcription_reply(call), note)
 
 
-def transcription_answer(call: Call) -> dict[str, Any]:
+def transcription_reply(call: Call) -> dict[str, Any]:
     return _success("Call completion data processed successfully", call)
 
 
@@ -79,7 +79,7 @@ def handle_audio(event: Audio) -> Handled:
     return Handled(call, _success("Call recording stored successfully", call), note)
 
 
-def ignored_answer(event: Ignored) -> dict[str, Any]:
+def ignored_reply(event: Ignored) -> dict[str, Any]:
     return {"status": "success", "message": "Event ignored", "type": event.type}
 
 
@@ -101,7 +101,7 @@ def handle_history(history: NewHistory) -> Handled:
         raise _not_found(history.call)
     call, stored = recorded
     journal.current().found(call)
-    return Handled(call, history_answer(call, stored, call.last_sequence_number).body)
+    return Handled(call, history_reply(call, stored, call.last_sequence_number).body)
 
 
 def handle_initiation(initiation: Initiation) -> Handled:
@@ -127,7 +127,7 @@ def reference_of_initiation(initiation: Initiation) -> Reference:
 
 
 def client_data(call_sid: str) -> dict[str, Any]:
-    """Return the answer to conversation-init: the variables that the agent is started with.
+    """Return the body of the reply to conversation-init: the variables that the agent is started with.
 
     A call fails if its agent defines a variable and does not get it, so `call_sid` is always there.
     """

@@ -9,8 +9,8 @@ from weakref import WeakValueDictionary
 from calls.bounds import answered_within
 from calls.per_loop import PerLoop
 from calls.threads import Threads
-from webhooks.answers import Answer
 from webhooks.errors import DatabaseUnavailable
+from webhooks.replies import Reply
 
 LIMIT = 100  # webhooks that may wait; the senders of others are told at once to try again
 LONGEST_SECONDS = 5.5  # PostgreSQL waits 5 s for a lock
@@ -36,7 +36,7 @@ class HeldCalls:
         self._locks = WeakValueDictionary[str, asyncio.Lock]()
         self._waiting = 0
 
-    async def wait(self, name: str, work: Callable[[], Answer]) -> Answer:
+    async def wait(self, name: str, work: Callable[[], Reply]) -> Reply:
         """Run `work`, which may wait for the call's lock, after the webhooks that already wait for the same call.
 
         Raises DatabaseUnavailable after LONGEST_SECONDS, or at once if LIMIT webhooks wait.

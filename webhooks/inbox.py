@@ -25,13 +25,13 @@ from calls.record_history import NewHistory
 from calls.threads import Threads
 from calls.turn import NewTurn
 from webhooks import handlers, journal
-from webhooks.answers import Answer, answer_of, answer_to_unmatched, turn_answer
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.held_calls import Held, current_held_calls
 from webhooks.journal import Entry
 from webhooks.models import LARGE_BYTES, WaitingName, WebhookDelivery
 from webhooks.payloads import Ignored
 from webhooks.reading import identify, read
+from webhooks.replies import Reply, reply_of, reply_to_unmatched, turn_reply
 
 _threads = Threads("inbox", 6)
 _recordings = Threads("recordings", 3)  # the storage may take seconds per recording
@@ -47,7 +47,7 @@ Outcome = WebhookDelivery.Outcome
 Route = WebhookDelivery.Route
 
 
-async def take(route: str, body: bytes) -> Answer:
+async def take(route: str, body: bytes) -> Reply:
     """Run `receive` in a thread of the inbox; requests of a locked call wait elsewhere. Raises DatabaseUnavailable."""
     if is_recording(body):
         return await _recordings.run(lambda: receive(route, body))
@@ -64,17 +64,17 @@ def is_recording(body: bytes) -> bool:
     return b'"post_call_audio"' in body[:4096] or b'"post_call_audio"' in body[-4096:]
 
 
-def receive(route: str, body: bytes, *, lock_timeout: str | None = None) -> Answer:
-    """Take in one verified request. Never raises: an error becomes the answer and, where possible, a delivery row."""
+def receive(route: str, body: bytes, *, lock_timeout: str | None = None) -> Reply:
+    """Take in one verified request. Never raises: an error becomes the reply and, where possible, a delivery row."""
     try:
         return journal.under(journal.current(), _receive, route, body, lock_timeout)
     except Held as held:
         away = DatabaseUnavailable(held.error)
         journal.current().fail(away)
-        return answer_of(away)
+        return reply_of(away)
 
 
-def _receive(route: str, body: bytes, lock_timeout: str | None) -> Answer:
+def _receive(route: str, body: bytes, lock_timeout: str | None) -> Reply:
     """Do the work of `receive`. Raises Held if a lock is held for longer than `lock_timeout`; then nothing was done."""
     entry = journal.current()
     try:
@@ -87,8 +87,8 @@ def _receive(route: str, body: bytes, lock_timeout: str | None) -> Answer:
         if may_work_next_time(error):  # it lost every race, so the database works: keep the request
             with contextlib.suppress(Error):
                 entry.kept(_keep_failed(route, body))
-        return answer_of(away)
-    return Answer(delivery.answer_status, delivery.answer_body)
+        return reply_of(away)
+    return Reply(delivery.answer_status, delivery.answer_body)
 
 
 def apply_again(delivery: WebhookDelivery, because: str = "the staff asked") -> WebhookDelivery:
@@ -148,8 +148,8 @@ def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
         delivery = _known_or_new(route, body, hashlib.sha256(body).hexdigest())
         if delivery.pk is None:
             delivery.outcome, delivery.error = Outcome.FAILED, "Gave up after conflicts."
-            answer = answer_of(DatabaseUnavailable())
-            delivery.answer_status, delivery.answer_body = answer.status, answer.body
+            reply = reply_of(DatabaseUnavailable())
+            delivery.answer_status, delivery.answer_body = reply.status, reply.body
         _keep(delivery)
         return delivery
 
@@ -192,52 +192,52 @@ def _apply(delivery: WebhookDelivery) -> None:
     try:
         try:
             with transaction.atomic():
-                delivery.call, answer, delivery.outcome, note = _effect(delivery)
+                delivery.call, reply, delivery.outcome, note = _effect(delivery)
         except CallNotFound:
             # Lock the names and look again. Outside of the savepoint, as its rollback would release the lock.
             if hold_if_free(delivery.names):
                 raise
             hold_names(delivery.names)
             with transaction.atomic():
-                delivery.call, answer, delivery.outcome, note = _effect(delivery)
+                delivery.call, reply, delivery.outcome, note = _effect(delivery)
         delivery.error, delivery.applied_at = note, timezone.now()
         delivery.times_applied += delivery.outcome == Outcome.APPLIED
     except CallNotFound as error:
         entry.fail(error)
         delivery.outcome, delivery.error = Outcome.UNMATCHED, error.message
-        answer = answer_to_unmatched(delivery, error)
+        reply = reply_to_unmatched(delivery, error)
     except WebhookError as error:
         entry.fail(error)
-        delivery.outcome, delivery.error, answer = Outcome.REJECTED, error.details, answer_of(error)
+        delivery.outcome, delivery.error, reply = Outcome.REJECTED, error.details, reply_of(error)
     except (OperationalError, IntegrityError, InterfaceError):
         raise  # the caller retries the whole transaction, or the database is away
     except Exception as error:
         entry.fail(error)
         delivery.outcome, delivery.error = Outcome.FAILED, traceback.format_exc()
-        answer = answer_of(DatabaseUnavailable() if isinstance(error, DatabaseError) else InternalError())
-    delivery.answer_status, delivery.answer_body = answer.status, answer.body
+        reply = reply_of(DatabaseUnavailable() if isinstance(error, DatabaseError) else InternalError())
+    delivery.answer_status, delivery.answer_body = reply.status, reply.body
     DELIVERIES.labels(delivery.route, delivery.outcome).inc()
 
 
-def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Answer, str, str]:
-    """Parse and handle a delivery; return (call, answer, outcome, note). Also sets the row's event type and names."""
+def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Reply, str, str]:
+    """Parse and handle a delivery; return (call, reply, outcome, note). Also sets the row's event type and names."""
     event = read(delivery)
     if isinstance(event, NewTurn):
         return *_turn_effect(delivery, event), ""
     if isinstance(event, NewHistory):
         event = replace(event, arrived_at=delivery.received_at)
     if isinstance(event, Ignored):
-        return None, Answer(200, handlers.ignored_answer(event)), Outcome.IGNORED, ""
-    call, answer, note = handlers.handle(event)
+        return None, Reply(200, handlers.ignored_reply(event)), Outcome.IGNORED, ""
+    call, body, note = handlers.handle(event)
     journal.current().applied(call)
-    return call, Answer(200, answer), Outcome.APPLIED, note
+    return call, Reply(200, body), Outcome.APPLIED, note
 
 
-def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Answer, str]:
+def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Reply, str]:
     turn = as_it_came(delivery, turn)
     stored, created = recorded = handlers.handle_turn(turn)
     journal.current().turn = recorded
-    return Call(pk=stored.call.pk), turn_answer(stored, created), Outcome.APPLIED
+    return Call(pk=stored.call.pk), turn_reply(stored, created), Outcome.APPLIED
 
 
 def as_it_came(delivery: WebhookDelivery, turn: NewTurn) -> NewTurn:

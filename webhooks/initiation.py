@@ -1,7 +1,7 @@
-"""Answer conversation-init with 200 within two seconds, whatever goes wrong, as a phone call waits for the answer.
+"""Answer conversation-init with 200 within two seconds, whatever goes wrong, as a phone call waits for the reply.
 
 A call that could not be registered in time is registered in the background. Such a request is kept in memory only: the
-200 promises an answer, not a row.
+200 promises a reply, not a row.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from calls.bounds import answered_within
 from calls.per_loop import PerLoop
 from calls.threads import Threads
 from webhooks import journal
-from webhooks.answers import Answer
 from webhooks.errors import DatabaseUnavailable, InvalidPayload
 from webhooks.handlers import client_data
 from webhooks.inbox import receive
 from webhooks.models import WebhookDelivery
 from webhooks.reading import identify
+from webhooks.replies import Reply
 from webhooks.strict_json import decode
 from webhooks.tool_payloads import parse_initiation
 
@@ -39,12 +39,12 @@ FAILED_OPEN = Counter(
 _threads = Threads("conversation-init", 4)
 
 
-async def answer_initiation(body: bytes) -> Answer:
+async def reply_to_initiation(body: bytes) -> Reply:
     """Register the call and answer with its variables. If that fails or takes too long, answer all the same."""
     entry = journal.current()
     try:
         async with answered_within(ANSWER_SECONDS):
-            answer = await _register(body)
+            reply = await _register(body)
     except TimeoutError as error:
         entry.fail(DatabaseUnavailable(error))
         reason = "slow"
@@ -52,18 +52,18 @@ async def answer_initiation(body: bytes) -> Answer:
         entry.fail(error)
         reason = "fault"
     else:
-        if answer.status == 200:
-            return answer
-        reason = "body" if answer.status < 500 else "database"
+        if reply.status == 200:
+            return reply
+        reason = "body" if reply.status < 500 else "database"
     FAILED_OPEN.labels(reason).inc()
     identify(WebhookDelivery.Route.CONVERSATION_INIT, body)
     entry.failed_open(reason)
     if reason != "body":  # a malformed body would fail again
         current_retries().keep(body)
-    return Answer(200, client_data(_named_call(body)))
+    return Reply(200, client_data(_named_call(body)))
 
 
-async def _register(body: bytes) -> Answer:
+async def _register(body: bytes) -> Reply:
     return await _threads.run(lambda: receive(WebhookDelivery.Route.CONVERSATION_INIT, body, lock_timeout=LOCK_TIMEOUT))
 
 
@@ -113,13 +113,13 @@ class Retries:
         entry = journal.begin(WebhookDelivery.Route.CONVERSATION_INIT, again="it could not be registered in time")
         try:
             async with answered_within(TRY_SECONDS):
-                answer = await _register(body)
+                reply = await _register(body)
         except Exception:
             logger.exception("The registration of a call failed once more")
             return False
-        if answer.status < 500:
+        if reply.status < 500:
             entry.end()
-        return answer.status < 500
+        return reply.status < 500
 
 
 current_retries = PerLoop(Retries)  # in a server, one per process

@@ -15,9 +15,9 @@ from collections.abc import Callable
 from calls.per_loop import PerLoop
 from calls.threads import Threads
 from webhooks import inbox
-from webhooks.answers import Answer
 from webhooks.errors import NotRead
 from webhooks.models import LARGE_BYTES
+from webhooks.replies import Reply
 
 WAIT_SECONDS = 8.0  # per body, for its turn; then ElevenLabs gets a 503 before it gives up
 _signatures = Threads("large-signatures", 1)
@@ -32,7 +32,7 @@ async def aside[Result](body: bytes, work: Callable[[bytes], Result]) -> Result:
     return await _signatures.run(lambda: work(body)) if len(body) > LARGE_BYTES else work(body)
 
 
-async def take(route: str, body: bytes) -> Answer:
+async def take(route: str, body: bytes) -> Reply:
     """Take in a verified large body when its turn comes. Raises NotRead (503) after WAIT_SECONDS."""
     async with contextlib.AsyncExitStack() as stack:
         try:

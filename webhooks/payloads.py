@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from calls.linking import Name, NameRank, Reference
-from calls.outcome import CallData, CallFailure, Parties
+from calls.outcome import CallFailure, Parties, PostCallData
 from webhooks.encoded_audio import decoded
 from webhooks.errors import InvalidPayload
 from webhooks.fields import identifier, mapping, moment, number, optional_identifier, required, text, whole
@@ -43,7 +43,7 @@ IGNORED_TYPES = frozenset(
 @dataclass(frozen=True, slots=True)
 class Transcription:
     call: Reference
-    data: CallData
+    data: PostCallData
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,13 +123,13 @@ def _identifiers(*values: Any) -> list[str]:
     return list(dict.fromkeys(sid for sid in map(optional_identifier, values) if sid))
 
 
-def _call_data(data: dict[str, Any], event_time: datetime) -> CallData:
+def _call_data(data: dict[str, Any], event_time: datetime) -> PostCallData:
     metadata, analysis = mapping(data.get("metadata")), mapping(data.get("analysis"))
     phone = mapping(metadata.get("phone_call"))
     duration = number(metadata.get("call_duration_secs"))
     failed = data.get("status") == "failed"
     reason = text(mapping(metadata.get("error")).get("reason")) or text(metadata.get("termination_reason"))
-    return CallData(
+    return PostCallData(
         event_time=event_time,
         failed=failed,
         failure_reason=reason if failed else "",

@@ -18,7 +18,6 @@ from django.views.decorators.csrf import csrf_exempt
 
 from calls.bounds import answered_within
 from webhooks import inbox, journal, large_bodies
-from webhooks.answers import Answer, answer_of
 from webhooks.batching import outcomes, turns
 from webhooks.errors import (
     DatabaseUnavailable,
@@ -28,10 +27,11 @@ from webhooks.errors import (
     TooLarge,
     WebhookError,
 )
-from webhooks.initiation import answer_initiation
+from webhooks.initiation import reply_to_initiation
 from webhooks.models import LARGE_BYTES, RefusedRequests, WebhookDelivery
 from webhooks.reading import identify
 from webhooks.refusals import current_refusals
+from webhooks.replies import Reply, reply_of
 from webhooks.signature import Signature, expect_signature, expect_tool_secret
 
 # Reads a body of at most so many bytes (0: no limit). Raises TooLarge, or NotRead if the body did not arrive.
@@ -52,7 +52,7 @@ class WebhookView(View):
     view_is_async = True
     route: ClassVar[str]
     limit_setting: ClassVar[str]  # names the setting that limits the bytes of a body
-    longest_seconds: ClassVar[float] = 9.0  # from the body's last byte to the answer, at most
+    longest_seconds: ClassVar[float] = 9.0  # from the body's last byte to the reply, at most
 
     @staticmethod
     def expect(credentials: Credentials) -> Signature | None:
@@ -63,12 +63,12 @@ class WebhookView(View):
         raise NotImplementedError
 
     @staticmethod
-    async def take(body: bytes) -> Answer:
-        """Take in a verified body and return its answer."""
+    async def take(body: bytes) -> Reply:
+        """Take in a verified body and return its reply."""
         raise NotImplementedError
 
     @classmethod
-    async def answer(cls, method: str, credentials: Credentials, read: ReadBody) -> Answer:
+    async def answer(cls, method: str, credentials: Credentials, read: ReadBody) -> Reply:
         """Answer one request, and write its log line. The body is read only if the headers are valid."""
         entry = journal.begin(cls.route)
         try:
@@ -81,12 +81,12 @@ class WebhookView(View):
                 await large_bodies.aside(body, signature.confirm)
             entry.received(len(body))
             async with answered_within(cls.longest_seconds):
-                given = await cls.take(body)
+                reply = await cls.take(body)
         except TimeoutError as error:
             entry.fail(DatabaseUnavailable(error))
             if len(body) <= LARGE_BYTES:  # decoding more would block the event loop
                 identify(cls.route, body)
-            given = answer_of(DatabaseUnavailable())
+            reply = reply_of(DatabaseUnavailable())
         except WebhookError as error:
             if isinstance(error, TooLarge):
                 error.details = f"Raise {cls.limit_setting} if it must be."
@@ -94,12 +94,12 @@ class WebhookView(View):
             if isinstance(error, NotAuthenticated):
                 current_refusals().count(error.fault)
             entry.fail(error)
-            given = Answer(error.status, error.body())
+            reply = Reply(error.status, error.body())
         except Exception as error:  # noqa: BLE001  (the log line has it)
             entry.fail(error)
-            given = Answer(InternalError.status, InternalError().body())
-        entry.end(given.status)
-        return given
+            reply = Reply(InternalError.status, InternalError().body())
+        entry.end(reply.status)
+        return reply
 
     async def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:  # type: ignore[override]
         """Answer a request that came through Django, which has read the body into a file already."""
@@ -113,8 +113,8 @@ class WebhookView(View):
 
         meta = request.META
         credentials = Credentials(meta.get("HTTP_ELEVENLABS_SIGNATURE"), meta.get("HTTP_AUTHORIZATION"))
-        given = await self.answer(request.method or "", credentials, read)
-        return HttpResponse(given.json, content_type="application/json", status=given.status, headers=given.headers)
+        reply = await self.answer(request.method or "", credentials, read)
+        return HttpResponse(reply.json, content_type="application/json", status=reply.status, headers=reply.headers)
 
 
 class PostCall(WebhookView):
@@ -128,7 +128,7 @@ class PostCall(WebhookView):
         return expect_signature(credentials.signature)
 
     @staticmethod
-    async def take(body: bytes) -> Answer:
+    async def take(body: bytes) -> Reply:
         if len(body) > LARGE_BYTES:
             return await large_bodies.take(WebhookDelivery.Route.POST_CALL, body)
         return await outcomes.take(body) or await inbox.take(WebhookDelivery.Route.POST_CALL, body)
@@ -151,9 +151,9 @@ class LiveTurn(ServerTool):
     longest_seconds = 6.0
 
     @staticmethod
-    async def take(body: bytes) -> Answer:
-        async with turns.taken(body) as answer:
-            return answer or await inbox.take(WebhookDelivery.Route.TRANSCRIPTION, body)
+    async def take(body: bytes) -> Reply:
+        async with turns.taken(body) as reply:
+            return reply or await inbox.take(WebhookDelivery.Route.TRANSCRIPTION, body)
 
 
 class ConversationInit(ServerTool):
@@ -162,5 +162,5 @@ class ConversationInit(ServerTool):
     route = WebhookDelivery.Route.CONVERSATION_INIT
 
     @staticmethod
-    async def take(body: bytes) -> Answer:
-        return await answer_initiation(body)
+    async def take(body: bytes) -> Reply:
+        return await reply_to_initiation(body)

@@ -16,11 +16,11 @@ from django.utils import timezone
 from calls.record_history import NewHistory, record_histories
 from calls.turn import NewTurn, Recorded
 from calls.turns import record_turns
-from webhooks.answers import Answer, history_answer, turn_answer
 from webhooks.errors import WebhookError
 from webhooks.inbox import apply_again, as_it_came
 from webhooks.journal import Entry
 from webhooks.models import WebhookDelivery
+from webhooks.replies import Reply, history_reply, turn_reply
 from webhooks.strict_json import decode
 from webhooks.tool_payloads import parse_live
 
@@ -31,7 +31,7 @@ Outcome = WebhookDelivery.Outcome
 
 class _Applied(NamedTuple):
     call_id: int
-    answer: Answer
+    reply: Reply
     turn: Recorded = None
 
 
@@ -64,7 +64,7 @@ def apply_one_by_one(deliveries: Iterable[WebhookDelivery]) -> None:
 def _turns(deliveries: Sequence[WebhookDelivery]) -> list[_Applied | None]:
     turns = [as_it_came(delivery, turn) for delivery in deliveries if isinstance(turn := _parsed(delivery), NewTurn)]
     recorded = record_turns(turns)
-    return [item and _Applied(item[0].call.pk, turn_answer(*item), item) for item in recorded]
+    return [item and _Applied(item[0].call.pk, turn_reply(*item), item) for item in recorded]
 
 
 def _histories(deliveries: Sequence[WebhookDelivery]) -> list[_Applied | None]:
@@ -83,7 +83,7 @@ def _histories(deliveries: Sequence[WebhookDelivery]) -> list[_Applied | None]:
         call, counts = recorded
         before = call.last_sequence_number - sum(counts)
         for stored, total in zip(counts, accumulate(counts), strict=True):
-            applied.append(_Applied(call.pk, history_answer(call, stored, before + total)))
+            applied.append(_Applied(call.pk, history_reply(call, stored, before + total)))
     return applied
 
 
@@ -104,9 +104,9 @@ def _keep(deliveries: Sequence[WebhookDelivery], applied: Sequence[_Applied | No
             delivery.call_id, delivery.outcome, delivery.answer_body = (
                 result.call_id,
                 Outcome.APPLIED,
-                result.answer.body,
+                result.reply.body,
             )
-            common[result.call_id, result.answer.status].append(delivery.pk)
+            common[result.call_id, result.reply.status].append(delivery.pk)
             changed.append(delivery)
     for (call_id, status), keys in common.items():
         WebhookDelivery.objects.filter(pk__in=keys).update(

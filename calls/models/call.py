@@ -12,7 +12,7 @@ from django.db import models, transaction
 from calls.models import effects
 from calls.models.call_in_database import CONSTRAINTS, INDEXES
 from calls.models.lookups import CallManager
-from calls.outcome import CallData, CallFailure, Parties
+from calls.outcome import CallFailure, Parties, PostCallData
 from calls.search.gathering import WRITTEN, gather_words
 from calls.search.words import SOURCES, VERSION, WordsField
 
@@ -187,7 +187,7 @@ class Call(models.Model):
         """Return a `call_sid` that neither collides nor can be guessed."""
         return f"EL_{driver_id[:200]}_{int(time.time())}_{secrets.token_urlsafe(12)}"
 
-    def update_post_call_data(self, data: CallData) -> Call:
+    def update_post_call_data(self, data: PostCallData) -> Call:
         """Complete (or fail) a call whose conversation is over and analysed, and keep what is known of it.
 
         The newest event wins, whatever the order of arrival; a completed call never goes back to failed.

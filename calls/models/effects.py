@@ -8,13 +8,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from calls.outcome import CallData, CallFailure, Parties
+from calls.outcome import CallFailure, Parties, PostCallData
 
 if TYPE_CHECKING:
     from calls.models.call import Call
 
 
-def take_post_call_data(call: Call, data: CallData) -> list[str]:
+def take_post_call_data(call: Call, data: PostCallData) -> list[str]:
     completed = not data.failed or call.status == call.Status.COMPLETED
     changed = _end(call, call.Status.COMPLETED if completed else call.Status.FAILED)
     if call.transcription_time is None or data.event_time > call.transcription_time:

@@ -16,7 +16,7 @@ from django.db.models.signals import post_save
 from django.utils import timezone
 
 from calls.models import Call, effects
-from calls.outcome import CallData
+from calls.outcome import PostCallData
 from calls.postgres.server_side import execute
 from calls.search.gathering import WRITTEN, gather_words
 
@@ -62,7 +62,7 @@ UPDATE = f"""
 """  # noqa: S608  (the inserted texts are constants)
 
 
-def update_post_call_data(outcomes: Mapping[str, CallData]) -> dict[str, Call]:
+def update_post_call_data(outcomes: Mapping[str, PostCallData]) -> dict[str, Call]:
     """Complete (or fail) calls by their first transcriptions, given by `conversation_id`; return the written calls.
 
     Left out are conversations without a call, calls that already have a transcription, and calls that another

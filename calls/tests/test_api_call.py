@@ -10,7 +10,7 @@ import pytest
 
 from calls.api.serializers import CallSerializer
 from calls.models import Call
-from calls.outcome import CallData, Parties
+from calls.outcome import Parties, PostCallData
 
 FIELDS = {
     *("call_sid", "conversation_id", "driver_id", "agent_id", "agent_name", "status", "direction", "from_number"),
@@ -24,7 +24,7 @@ def complete(**told):
     """What a webhook does at the end of the call."""
     ended = datetime(2025, 11, 9, 18, 45, 11, tzinfo=UTC)
     parties = Parties(agent_id="agent_1")
-    Call.objects.get().update_post_call_data(CallData(event_time=ended, cost=Decimal(531), parties=parties, **told))
+    Call.objects.get().update_post_call_data(PostCallData(event_time=ended, cost=Decimal(531), parties=parties, **told))
 
 
 def test_a_call_sid_is_made_when_none_is_given(writer):

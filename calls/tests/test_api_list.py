@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from calls.models import Call
-from calls.outcome import CallData
+from calls.outcome import PostCallData
 
 
 def sids(response):
@@ -26,10 +26,10 @@ def calls(db):
     summary = "Ordered ÉCLAIRS, 100% butter_"
     started = datetime(2025, 6, 1, 12, tzinfo=UTC)
     done.update_post_call_data(
-        CallData(event_time=started, start_time=started, call_successful=True, transcript_summary=summary)
+        PostCallData(event_time=started, start_time=started, call_successful=True, transcript_summary=summary)
     )
     failed = Call.register(call_sid="EL_c", driver_id="D1", agent_id="A2")
-    failed.update_post_call_data(CallData(event_time=started, failed=True, call_successful=False))
+    failed.update_post_call_data(PostCallData(event_time=started, failed=True, call_successful=False))
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from jsonschema import Draft4Validator, FormatChecker
 
 from calls.api import schema
 from calls.models import Call, CallRecording
-from calls.outcome import CallData
+from calls.outcome import PostCallData
 from calls.turns import record_turn
 
 REF = "#/components/"
@@ -61,13 +61,13 @@ def calls(db):
     record_turn(call, speaker_type="agent", message_text="Hello")
     transcript = [{"role": "agent", "message": "Hello", "time_in_call_secs": 0}, {"role": "user", "message": "Hi"}]
     call.update_post_call_data(
-        CallData(event_time=timezone.now(), analysis={"a": 1}, metadata={}, final_transcript=transcript, **told)
+        PostCallData(event_time=timezone.now(), analysis={"a": 1}, metadata={}, final_transcript=transcript, **told)
     )
     call.learn_who_answered("human")
     recording = {"file": "a.mp3", "size_bytes": 1, "sha256": "0" * 64, "event_time": timezone.now()}
     CallRecording.objects.create(call=call, **recording)
     failed = Call.register(call_sid="EL_failed")
-    failed.update_post_call_data(CallData(event_time=timezone.now(), failed=True))
+    failed.update_post_call_data(PostCallData(event_time=timezone.now(), failed=True))
 
 
 ASKED = [

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from calls.models import Call
-from calls.outcome import CallData
+from calls.outcome import PostCallData
 from calls.search import unwritten
 from calls.search.gathering import gather_words
 from calls.search.query import FREQUENT
@@ -23,7 +23,7 @@ NOON = datetime(2025, 6, 1, 12, tzinfo=UTC)
 def ended(sid, *said, **more):
     call = Call.register(call_sid=sid, conversation_id=f"conv_01jy-{sid}", driver_id="DRV.7", from_number="+49301234")
     transcript = [{"role": "agent", "message": text} for text in said]
-    return call.update_post_call_data(CallData(event_time=NOON, final_transcript=transcript, **more))
+    return call.update_post_call_data(PostCallData(event_time=NOON, final_transcript=transcript, **more))
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_is_not_there_is_not_found(reader, db, text):
 )
 def test_whatever_a_transcript_is_it_stops_no_webhook(reader, db, transcript):
     call = Call.register(call_sid="EL_odd")
-    call.update_post_call_data(CallData(event_time=NOON, final_transcript=transcript, transcript_summary="odd one"))
+    call.update_post_call_data(PostCallData(event_time=NOON, final_transcript=transcript, transcript_summary="odd one"))
     assert sids(reader.get("/api/calls/?search=odd")) == ["EL_odd"]
 
 
@@ -135,7 +135,7 @@ def test_a_secret_that_was_said_is_found_neither_live_nor_afterwards(reader, db,
         assert sids(reader.get("/api/calls/?search=door_code")) == sids(reader.get("/api/calls/?search=please"))
         for guess in ("q", "quagmire4711", "zepp", "yardarm12345", "yard"):
             assert sids(reader.get("/api/calls/", {"search": guess})) == [], guess
-        call.update_post_call_data(CallData(event_time=NOON, final_transcript=[{"role": "agent", "message": text}]))
+        call.update_post_call_data(PostCallData(event_time=NOON, final_transcript=[{"role": "agent", "message": text}]))
 
 
 def test_a_changed_call_is_found_by_its_new_words(reader, db):

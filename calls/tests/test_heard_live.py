@@ -6,7 +6,7 @@ import pytest
 
 from calls.heard_live import heard_live
 from calls.models import Call, CallTranscription
-from calls.outcome import CallData
+from calls.outcome import PostCallData
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -32,7 +32,7 @@ def heard(live, final, *, late=()):
     Call.objects.filter(pk=call.pk).update(last_sequence_number=len(live) + len(late))
     call.refresh_from_db()
     if final is not None:
-        call.update_post_call_data(CallData(event_time=NOON, final_transcript=final))
+        call.update_post_call_data(PostCallData(event_time=NOON, final_transcript=final))
         Call.objects.filter(pk=call.pk).update(final_sequence_number=len(live))
         call.refresh_from_db()
     return heard_live(call)

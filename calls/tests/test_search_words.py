@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from calls.models import Call
-from calls.outcome import CallData
+from calls.outcome import PostCallData
 from calls.search.numbers import beginnings, numbers_in
 from calls.search.query import matching
 from calls.search.words import distinct_words, folded, is_unspaced, runs
@@ -71,7 +71,7 @@ def test_each_word_that_was_said_is_found_live_and_afterwards(db, said, form, da
             parts.append(run[: data.draw(st.integers(1, len(run)))])
     parts = [unicodedata.normalize(form, part) for part in parts if runs(folded(part))]
     missed = [part for part in parts if "EL_said" not in found(part)]
-    call.update_post_call_data(CallData(event_time=NOON, final_transcript=[{"role": "user", "message": "other"}]))
+    call.update_post_call_data(PostCallData(event_time=NOON, final_transcript=[{"role": "user", "message": "other"}]))
     assert (missed, [part for part in parts if "EL_said" not in found(part)]) == ([], [])
 
 
@@ -88,7 +88,7 @@ def test_what_is_masked_is_not_found(db, secret, form, beside):
         assert found("is it") == {"EL_said"}
         assert found(f"s3{secret[:4]}") == set()
         transcript = [{"role": "user", "message": text}, {"role": "agent", "message": beside}]
-        call.update_post_call_data(CallData(event_time=NOON, final_transcript=transcript))
+        call.update_post_call_data(PostCallData(event_time=NOON, final_transcript=transcript))
         call.refresh_from_db()
 
 

@@ -19,7 +19,7 @@ from django.utils import timezone
 from calls import silence
 from calls.management.commands import end_silent_calls as command
 from calls.models import Call, CallTranscription
-from calls.outcome import CallData, CallFailure
+from calls.outcome import CallFailure, PostCallData
 from calls.silence import end_silent_calls, silent_since
 from lab.stack.webserver import CHECKOUT
 
@@ -85,7 +85,7 @@ def test_threads_and_text_only_conversations_may_be_silent(site):
 
 
 def test_what_has_ended_stays_as_it_is(db):
-    old("completed").update_post_call_data(CallData(event_time=ago(hours=6.5)))
+    old("completed").update_post_call_data(PostCallData(event_time=ago(hours=6.5)))
     old("failed").record_failed(CallFailure(event_time=ago(hours=6.5), failure_reason="busy"))
     before = list(Call.objects.order_by("pk").values())
     assert end_silent_calls(HOURS) == 0

@@ -64,13 +64,13 @@ def wait_in_batch() -> None:
 def answer_first() -> None:
     """Answer a post-call webhook as soon as it is read, and store it a moment later."""
     from webhooks import inbox
-    from webhooks.answers import Answer
     from webhooks.batching import outcomes
     from webhooks.models import WebhookDelivery
+    from webhooks.replies import Reply
 
-    async def hasty(body: bytes) -> Answer:
+    async def hasty(body: bytes) -> Reply:
         threading.Timer(0.2, inbox.receive, (WebhookDelivery.Route.POST_CALL, body)).start()
-        return Answer(200, {"status": "success"})
+        return Reply(200, {"status": "success"})
 
     _replace(outcomes, "take", hasty)
 

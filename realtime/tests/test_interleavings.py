@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 
 from calls.models import Call
-from calls.outcome import CallData
+from calls.outcome import PostCallData
 from calls.turns import record_turn
 from realtime.tests.promise import Browser
 
@@ -33,7 +33,7 @@ def test_a_sweep_that_finds_the_end_while_the_last_turn_is_being_served_overtake
         browser.subscribe(call, 0)
     still.settle(1.0)
     record_turn(call, speaker_type="agent", message_text="bye")
-    call.update_post_call_data(CallData(event_time=datetime.now(UTC)))
+    call.update_post_call_data(PostCallData(event_time=datetime.now(UTC)))
     still.run(2.0)  # the sweep asks where the call is
     still.reads.perform(0)
     still.steps = 2

@@ -18,7 +18,7 @@ from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from calls.models import Call
-from calls.outcome import CallData, CallFailure
+from calls.outcome import CallFailure, PostCallData
 from calls.turns import record_turn
 from realtime.tests.promise import Browser, World
 
@@ -57,7 +57,7 @@ class Promise(RuleBasedStateMachine):
         if failed:
             self.calls[call].record_failed(CallFailure(event_time=now))
         else:
-            self.calls[call].update_post_call_data(CallData(event_time=now))
+            self.calls[call].update_post_call_data(PostCallData(event_time=now))
         self.world.run()
 
     # --- what happens to the layer's messages -----------------------------------------------------------------

@@ -29,16 +29,16 @@ from calls.postgres.outcomes import update_post_call_data
 from calls.races import is_locked
 from calls.threads import Threads
 from webhooks import journal
-from webhooks.answers import Answer
 from webhooks.batching import deliveries
 from webhooks.batching.group_commit import GroupCommit
 from webhooks.errors import DatabaseUnavailable, WebhookError, is_away
-from webhooks.handlers import transcription_answer
+from webhooks.handlers import transcription_reply
 from webhooks.inbox import DELIVERIES, new_delivery
 from webhooks.journal import Entry
 from webhooks.models import WaitingName, WebhookDelivery
 from webhooks.payloads import Transcription
 from webhooks.reading import read
+from webhooks.replies import Reply
 
 logger = logging.getLogger(__name__)
 ROUTE = WebhookDelivery.Route.POST_CALL
@@ -47,7 +47,7 @@ BATCH_SECONDS = 8.0
 _thread = Threads("post-call-batch", 1)
 
 
-async def take(body: bytes) -> Answer | None:
+async def take(body: bytes) -> Reply | None:
     """Apply a verified webhook together with others that arrive meanwhile.
 
     Returns None if nothing was done: then the inbox takes it. Raises DatabaseUnavailable if the database is away or a
@@ -64,7 +64,7 @@ async def take(body: bytes) -> Answer | None:
         return None
 
 
-async def _take_in_thread(items: list[tuple[bytes, Entry]]) -> list[Answer | None]:
+async def _take_in_thread(items: list[tuple[bytes, Entry]]) -> list[Reply | None]:
     with within(BATCH_SECONDS):
         return await _thread.run(lambda: _take(items))
 
@@ -80,8 +80,8 @@ class _Request(NamedTuple):
     event: Transcription
 
 
-def _take(items: list[tuple[bytes, Entry]]) -> list[Answer | None]:
-    """Apply the items in one transaction. Returns an answer per item; None for an item that was left out.
+def _take(items: list[tuple[bytes, Entry]]) -> list[Reply | None]:
+    """Apply the items in one transaction. Returns a reply per item; None for an item that was left out.
 
     Raises any error of the transaction; then nothing was done.
     """
@@ -92,7 +92,7 @@ def _take(items: list[tuple[bytes, Entry]]) -> list[Answer | None]:
     if first:
         with transaction.atomic():
             _apply(first)
-    return [_answer(request) for request in requests]
+    return [_reply(request) for request in requests]
 
 
 def _read(body: bytes, entry: Entry) -> _Request | None:
@@ -117,7 +117,7 @@ def _apply(requests: Mapping[str, _Request]) -> None:
     for delivery, call in zip(applied, calls.values(), strict=True):
         delivery.call, delivery.outcome = call, WebhookDelivery.Outcome.APPLIED
         delivery.applied_at, delivery.times_applied = timezone.now(), 1
-        delivery.answer_status, delivery.answer_body = 200, transcription_answer(call)
+        delivery.answer_status, delivery.answer_body = 200, transcription_reply(call)
     deliveries.insert(applied)
     names.learn({call: aliases[key] for key, call in calls.items()})
 
@@ -130,8 +130,8 @@ def _harmless_names(requests: Mapping[str, _Request]) -> dict[str, set[str]]:
     return {key: texts for key, texts in found.items() if waiting.isdisjoint(texts)}
 
 
-def _answer(request: _Request | None) -> Answer | None:
-    """Return the answer to an applied request, and note it in the journal and the counter; None if it was left out."""
+def _reply(request: _Request | None) -> Reply | None:
+    """Return the reply to an applied request, and note it in the journal and the counter; None if it was left out."""
     call = request.delivery.call if request is not None else None
     if request is None or call is None:
         return None
@@ -141,4 +141,4 @@ def _answer(request: _Request | None) -> Answer | None:
     entry.applied(call)
     entry.kept(delivery)
     DELIVERIES.labels(delivery.route, delivery.outcome).inc()
-    return Answer(delivery.answer_status, delivery.answer_body)
+    return Reply(delivery.answer_status, delivery.answer_body)

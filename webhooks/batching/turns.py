@@ -29,11 +29,11 @@ from calls.postgres.turns import record_turns
 from calls.races import is_locked
 from calls.turn import NewTurn, Recorded, RecordedTurn
 from webhooks import journal
-from webhooks.answers import Answer, turn_answer
 from webhooks.batching.group_commit import InOrder, TooManyWait
 from webhooks.errors import DatabaseUnavailable, InvalidPayload, is_away
 from webhooks.models import WebhookDelivery
 from webhooks.reading import identify
+from webhooks.replies import Reply, turn_reply
 from webhooks.strict_json import decode
 from webhooks.tool_payloads import parse_live
 
@@ -43,7 +43,7 @@ BATCH_SECONDS = 5.5  # more than PostgreSQL waits for a lock
 
 
 @contextlib.asynccontextmanager
-async def taken(body: bytes) -> AsyncIterator[Answer | None]:
+async def taken(body: bytes) -> AsyncIterator[Reply | None]:
     """Store a live turn together with others that arrive meanwhile. Its call must exist and be free.
 
     Yields None if the body is no turn, the call does not exist or is locked, or the batch failed and stored nothing.
@@ -64,7 +64,7 @@ async def taken(body: bytes) -> AsyncIterator[Answer | None]:
         raise DatabaseUnavailable(error) from error
     if recorded is not None:
         journal.current().turn = recorded
-        yield turn_answer(*recorded)
+        yield turn_reply(*recorded)
         return
     try:
         yield None

@@ -12,8 +12,8 @@ from django.db import OperationalError, connection, transaction
 from calls.models import Call
 from conftest import INIT, TOOL_SECRET, payload, until
 from webhooks import inbox, initiation
-from webhooks.answers import Answer
 from webhooks.models import WebhookDelivery
+from webhooks.replies import Reply
 
 ASKED = {
     "caller_id": "+15550100002",
@@ -209,7 +209,7 @@ def tries(monkeypatch, quick):
         outcome = outcomes.pop(0)
         if isinstance(outcome, Exception):
             raise outcome
-        return Answer(outcome, {})
+        return Reply(outcome, {})
 
     monkeypatch.setattr(initiation, "_register", register)
     return outcomes

@@ -51,7 +51,7 @@ def test_the_row_says_why(on_duty, monkeypatch):
     received(payload("transcription_docs_sample", "conv_nobody"))
     received(payload("event_speech_to_text_transcription"))
     Call.register(call_sid="EL_1", conversation_id="conv_1")
-    monkeypatch.setattr(handlers, "transcription_answer", lambda call: 1 / 0)
+    monkeypatch.setattr(handlers, "transcription_reply", lambda call: 1 / 0)
     received(payload("transcription_docs_sample", "conv_1"))
     text = on_duty.get(LIST).text
     for reason in (

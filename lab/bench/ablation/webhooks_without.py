@@ -109,10 +109,10 @@ def no_batch_of_outcomes() -> None:
 def outcomes_by_orm() -> None:
     """Store outcomes with one `save()` per call."""
     from calls.models import Call
-    from calls.outcome import CallData
+    from calls.outcome import PostCallData
     from webhooks.batching import outcomes
 
-    def update(given: Mapping[str, CallData]) -> dict[str, Call]:
+    def update(given: Mapping[str, PostCallData]) -> dict[str, Call]:
         free = Call.objects.select_for_update(no_key=True, skip_locked=True).order_by("pk")
         calls = list(free.filter(conversation_id__in=given, transcription_time=None))
         return {str(one.conversation_id): one.update_post_call_data(given[str(one.conversation_id)]) for one in calls}

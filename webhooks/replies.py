@@ -1,4 +1,4 @@
-"""The answers to webhooks."""
+"""The replies to webhooks."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from webhooks.payloads import MACHINE_DETECTION
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """An answer to a webhook: its HTTP status and its JSON body."""
+class Reply:
+    """A reply to a webhook: its HTTP status and its JSON body."""
 
     status: int
     body: dict[str, Any]
@@ -31,19 +31,19 @@ class Answer:
         return {405: {"Allow": "POST"}, 503: {"Retry-After": "5"}}.get(self.status, {})
 
 
-def turn_answer(turn: RecordedTurn, created: bool) -> Answer:
-    """Return the answer to a stored turn: 201, or 200 if it was stored before."""
+def turn_reply(turn: RecordedTurn, created: bool) -> Reply:
+    """Return the reply to a stored turn: 201, or 200 if it was stored before."""
     body = {
         "status": "success",
         "message": "Transcription stored successfully",
         "transcription_id": turn.pk,
         "sequence_number": turn.sequence_number,
     }
-    return Answer(201 if created else 200, body)
+    return Reply(201 if created else 200, body)
 
 
-def history_answer(call: Call, stored: int, last_sequence_number: int) -> Answer:
-    """Return the answer to a history. `stored` is the number of turns that it added."""
+def history_reply(call: Call, stored: int, last_sequence_number: int) -> Reply:
+    """Return the reply to a history. `stored` is the number of turns that it added."""
     body = {
         "status": "success",
         "message": "Conversation history stored successfully",
@@ -52,15 +52,15 @@ def history_answer(call: Call, stored: int, last_sequence_number: int) -> Answer
         "last_sequence_number": last_sequence_number,
         "stored": stored,
     }
-    return Answer(200, body)
+    return Reply(200, body)
 
 
-def answer_to_unmatched(delivery: WebhookDelivery, error: CallNotFound) -> Answer:
+def reply_to_unmatched(delivery: WebhookDelivery, error: CallNotFound) -> Reply:
     """Return 404, as somebody has to register the call; a machine detection gets 200, as its call may stay unknown."""
     if delivery.event_type != MACHINE_DETECTION:
-        return answer_of(error)
-    return Answer(200, {"status": "success", "message": "Event kept for its call", "type": delivery.event_type})
+        return reply_of(error)
+    return Reply(200, {"status": "success", "message": "Event kept for its call", "type": delivery.event_type})
 
 
-def answer_of(error: WebhookError) -> Answer:
-    return Answer(error.status, error.body())
+def reply_of(error: WebhookError) -> Reply:
+    return Reply(error.status, error.body())
