@@ -5,6 +5,7 @@ A call has a `call_sid`, mostly a `conversation_id`, and the names that it had b
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -23,6 +24,11 @@ _OWNERS = f"""
     SELECT {_FIELDS}, alias.name FROM calls_callalias AS alias JOIN calls_call AS call ON call.id = alias.call_id
     WHERE alias.name IN ({{names}})
 """  # noqa: S608  (all names are ours)
+
+
+def is_printable(name: str) -> bool:
+    """Whether it has no control characters, line ends or lone surrogates: any script, any space, any emoji is fine."""
+    return name.isprintable() or not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name)
 
 
 class Owner(NamedTuple):
