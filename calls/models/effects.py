@@ -80,9 +80,8 @@ def take_parties(call: Call, parties: Parties, source: int) -> list[str]:
 
 
 def source_of(call: Call, name: str) -> int:
-    """Who told a field. What was known before sources were noted counts as registered."""
-    known = call.Source.REGISTERED if getattr(call, name) else 0
-    source: int = call.party_sources.get(name, known)
+    """Who told a field; 0: nobody. What was known before sources were noted counts as registered."""
+    source: int = call.party_sources.get(name, call.Source.REGISTERED) if getattr(call, name) else 0
     return source
 
 
