@@ -5,6 +5,7 @@ A call has a `call_sid`, usually a `conversation_id`, and its former and further
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable
 from typing import NamedTuple
 
@@ -24,6 +25,11 @@ _OWNERS = f"""
     SELECT {_FIELDS}, alias.name FROM calls_callalias AS alias JOIN calls_call AS call ON call.id = alias.call_id
     WHERE alias.name IN ({{names}})
 """  # noqa: S608  (the inserted texts are constants and placeholders)
+
+
+def is_printable(name: str) -> bool:
+    """Whether it has no control characters, line ends or lone surrogates: any script, any space, any emoji is fine."""
+    return name.isprintable() or not any(unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp") for c in name)
 
 
 class Owner(NamedTuple):

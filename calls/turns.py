@@ -15,7 +15,6 @@ from django.utils import timezone
 
 from calls.linking import Name, Reference, link, link_known
 from calls.models import Call, CallTranscription
-from calls.outcome import Parties
 from calls.turn import CallOfTurn, NewTurn, Recorded, RecordedTurn
 from calls.untold import Untold
 
@@ -151,7 +150,7 @@ def _found_together(references: Sequence[Reference], *, create: bool) -> dict[Re
     found = link_known(references)
     if found is None or (create and None in found.values()):
         return None
-    return {reference: _with_agent(call, reference) for reference, call in found.items()}
+    return {reference: call and call.learn_agent(reference.agent_id) for reference, call in found.items()}
 
 
 def _found_singly(references: Sequence[Reference], *, create: bool) -> dict[Reference, Call | None]:
@@ -169,15 +168,9 @@ def _found_singly(references: Sequence[Reference], *, create: bool) -> dict[Refe
 
 
 def linked(reference: Reference, *, create: bool) -> Call | None:
-    """Find and lock the call of a live event."""
-    return _with_agent(link(reference, create=create).call, reference)
-
-
-def _with_agent(call: Call | None, reference: Reference) -> Call | None:
-    """Give the call the event's agent if the call has none."""
-    if call is not None and reference.agent_id and not call.agent_id:
-        return call.learn_parties(Parties(agent_id=reference.agent_id), Call.Source.FAILURE)
-    return call
+    """Find and lock the call of a live event, and give it the event's agent if the call has none."""
+    call = link(reference, create=create).call
+    return call and call.learn_agent(reference.agent_id)
 
 
 def as_recorded(row: CallTranscription, call: Call) -> RecordedTurn:

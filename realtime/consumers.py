@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import Error
 
 from calls.models import IDENTIFIER_MAX_LENGTH, Call
+from calls.names import is_printable
 from realtime import replay
 from realtime.auth import Admission
 from realtime.authenticated import AuthenticatedConsumer
@@ -109,4 +110,4 @@ class CallsConsumer(AuthenticatedConsumer):
 
 
 def _is_identifier(value: Any) -> bool:
-    return isinstance(value, str) and 0 < len(value) <= IDENTIFIER_MAX_LENGTH and value.isprintable()
+    return isinstance(value, str) and 0 < len(value) <= IDENTIFIER_MAX_LENGTH and is_printable(value)

@@ -69,13 +69,13 @@ def handle_initiation_failure(event: InitiationFailure) -> Handled:
 def handle_machine_detection(event: MachineDetection) -> Handled:
     """Note on the call who answered. This never creates a call and never changes a status."""
     call, note = find_call(event.call, create=False)
-    call = call.learn_who_answered(event.answered_by)
+    call = call.learn_agent(event.call.agent_id).learn_who_answered(event.answered_by)
     return Handled(call, _success("Answering machine detection stored successfully", call), note)
 
 
 def handle_audio(event: Audio) -> Handled:
     call, note = find_call(event.call)
-    call = recordings.keep(call, event.content, event.event_time)
+    call = recordings.keep(call.learn_agent(event.call.agent_id), event.content, event.event_time)
     return Handled(call, _success("Call recording stored successfully", call), note)
 
 

@@ -21,6 +21,7 @@ from calls.api.known_names import KnownFields
 from calls.heard_live import HeardLive, heard_live
 from calls.json_values import iso, json_number
 from calls.models import Call, CallRecording, CallTranscription
+from calls.names import is_printable
 from calls.races import persistently
 from calls.redaction import redacted
 
@@ -197,7 +198,7 @@ def _printable(identifier: str) -> str:
 
     Raises ValidationError otherwise.
     """
-    if not identifier.isprintable() or identifier.isspace():
+    if not is_printable(identifier) or identifier.isspace():
         raise serializers.ValidationError("An identifier has printable characters alone, and not only spaces.")
     return identifier
 

@@ -214,6 +214,12 @@ class Call(models.Model):
                 call.save(update_fields=[*changed, "updated_at"])
             return call
 
+    def learn_agent(self, agent_id: str) -> Call:
+        """Keep the agent, where nobody has told one."""
+        if not agent_id or self.agent_id:
+            return self
+        return self.learn_parties(Parties(agent_id=agent_id), self.Source.FAILURE)
+
     def fill(self, fields: Mapping[str, Any]) -> Call:
         """Register a call that only webhooks made: keep the given fields, unless webhooks know the parties better."""
         with transaction.atomic(savepoint=False):

@@ -80,9 +80,8 @@ def take_parties(call: Call, parties: Parties, source: int) -> list[str]:
 
 
 def source_of(call: Call, name: str) -> int:
-    """Return the source of a field. A value that is older than the noting of sources counts as registered."""
-    known = call.Source.REGISTERED if getattr(call, name) else 0
-    source: int = call.party_sources.get(name, known)
+    """Return the source of a field; 0 if the field is empty. Without a noted source the field counts as registered."""
+    source: int = call.party_sources.get(name, call.Source.REGISTERED) if getattr(call, name) else 0
     return source
 
 

@@ -105,6 +105,14 @@ def test_of_two_that_were_registered_the_older_one_stays(db):
     assert (call, call.call_sid, call.conversation_id) == (older, "EL_b", "conv_1")
 
 
+def test_the_agent_that_one_of_two_rows_was_told_is_the_agent_of_both(db):
+    told = link(live_reference("EL_b", None, "agent_1"), create=True).call
+    link(live_reference("CA_a", "conv_1", ""), create=True)
+    call = link(live_reference("EL_b", "conv_1", "")).call
+    assert not Call.objects.filter(pk=told.pk).exists()
+    assert (call.call_sid, call.agent_id) == ("CA_a", "agent_1")
+
+
 # --- what it costs -----------------------------------------------------------------------------------------------
 
 

@@ -15,6 +15,7 @@ from calls.turns import record_turn
 ODD = [
     *("a/b", "a//b/", "/a", "a/transcript", "a/recording", "recording", "transcript/transcript", "a%2Fb", "100 %"),
     *("with two  spaces", " leading", "trailing ", 'a "quoted" one', "it's", "a?b#c", "a+b&c=d", "é 😀", "<b>", "\\"),
+    *("a\u3000b\u00a0c", "👨\u200d👩\u200d👧"),
 ]
 
 

@@ -13,12 +13,23 @@ from calls import races
 from callsite.tests.test_one_call_several_names import Events, address, played, state_of
 from conftest import payload
 
-SHAPES = ["{}", "sip/{}@host;x=1", " a {} b ", "{}/transcript", "{}/recording", "%2F {} %", '"{}" é 😀', "<{}>?#&"]
+SHAPES = [
+    "{}",
+    "{}\u3000\u00a0👨\u200d👩\u200d👧",
+    "sip/{}@host;x=1",
+    " a {} b ",
+    "{}/transcript",
+    "{}/recording",
+    "%2F {} %",
+    '"{}" é 😀',
+    "<{}>?#&",
+]
 ODD = {
     "registered by the conversation alone": ["register_conversation", "init_with_conversation", "transcription"],
     "registered so, without a conversation-init": ["register_conversation", "turn_by_conversation", "failure"],
     "two names of one rank": ["turn_by_conversation", "detection", "transcription", "recording"],
     "two names of one rank, and a better one": ["init_with_conversation", "detection", "transcription", "machine"],
+    "a recording that alone tells the agent": ["turn_by_conversation", "recording", "register_conversation"],
     "a turn that names another agent's call": ["foreign_turn", "init_with_conversation", "transcription"],
 }
 

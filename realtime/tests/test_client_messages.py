@@ -71,7 +71,9 @@ async def test_what_cannot_be_an_identifier_is_said_to_be_none(site, token, verb
         assert (refused["type"], refused["code"]) == ("error", "INVALID_IDENTIFIER")
 
 
-@pytest.mark.parametrize("identifier", ["nobody", "x" * 255, "' OR 1=1 --", "東京", "%s", "🚚"])
+@pytest.mark.parametrize(
+    "identifier", ["nobody", "x" * 255, "' OR 1=1 --", "東京", "%s", "🚚", "\u00a0a\u3000b", "👨\u200d👩\u200d👧"]
+)
 async def test_a_call_that_is_not_there_is_said_not_to_be(site, token, identifier):
     async with site.socket(token) as socket:
         refused = await socket.subscribe(identifier)
