@@ -11,11 +11,14 @@ from operator import or_
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
 from django.db.models import DateTimeField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
@@ -25,6 +28,7 @@ from calls.access_log import Kind, Subject
 from calls.bounded_count import COUNTED, Count, TookTooLong, counted
 from calls.templatetags.calls import moment
 
+KEY_DIGITS = 18  # no key has more, and every column of keys holds them
 OF_FILTERS = ("__id__exact", "__exact", "__isnull", "__gte", "__lt")  # the look-ups that Django's own filters make
 
 
@@ -79,6 +83,18 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
             raise IncorrectLookupParameters(error) from error
         changelist.title = str(capfirst(self.opts.verbose_name_plural))
         return changelist
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponseBase | None:
+        """The rows that a form chooses have keys, as its boxes do: others would be a fault of the database."""
+        if not all(map(_is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            raise SuspiciousOperation("The form chooses a row that has no key")
+        return super().response_action(request, queryset, *args, **kwargs)
+
+
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= KEY_DIGITS
 
 
 def parameters_of(list_filter: Any) -> tuple[str, ...]:
