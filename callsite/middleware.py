@@ -67,6 +67,8 @@ class PlainRefusals:
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         """Such as a look-up that a list of the admin does not allow: strangers could fill the log with tracebacks."""
+        if isinstance(exception, OverflowError) and "SQLite" in str(exception):  # PostgreSQL compares any numbers
+            return refusal(request, 400, {"detail": "A number is larger than any that is stored."})
         if not isinstance(exception, SuspiciousOperation):
             return None
         logger.warning("Refused a suspicious request: %s", type(exception).__name__)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import random
 import re
 from dataclasses import dataclass, field
-from typing import Any
 from urllib.parse import quote
 
 import httpx
@@ -117,14 +116,15 @@ def parameters(route: str) -> list[str]:
     return OF_PAGES
 
 
-def address_of(route: str, call_sid: str) -> str:
+def address_of(route: str, visitor: Visitor, call_sid: str) -> str:
     """The route with the call in it; in the admin the newest row, where forms do not change who visits."""
-    row: Any = call_sid
+    row = call_sid
     for model, model_admin in admin.site._registry.items():
-        address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/<"
-        if route.startswith(address) and isinstance(model_admin, ReadOnlyAdmin):
-            row = model._default_manager.order_by("-pk").values_list("pk", flat=True).first() or 1
-    return re.sub(r"<\w+>", quote(str(row), safe=""), route.replace("<part>", "transcript"))
+        address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        if route.startswith(f"{address}<") and isinstance(model_admin, ReadOnlyAdmin):
+            page = visitor.client.get(address, headers=visitor.headers).text
+            row = (re.findall(rf"{address}(\d+)/change/", page) or ["1"])[0]
+    return re.sub(r"<\w+>", quote(row, safe=""), route.replace("<part>", "transcript"))
 
 
 def form(chance: random.Random) -> bytes:
@@ -139,7 +139,7 @@ def visit(visitor: Visitor, call_sid: str, *, seed: int, each: int, under: str =
     for route in routes():
         if not route.startswith(under):
             continue
-        here = address_of(route, call_sid)
+        here = address_of(route, visitor, call_sid)
         if "<" in route:
             for value in chance.sample(VALUES, 4 * each):
                 visitor.ask("GET", re.sub(r"<\w+>", value, route))
