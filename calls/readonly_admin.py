@@ -18,7 +18,6 @@ from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
 from django.db.models import DateTimeField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 from django.utils.functional import cached_property
 from django.utils.text import capfirst
 
@@ -86,7 +85,7 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def response_action(
         self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
-    ) -> HttpResponseBase | None:
+    ) -> HttpResponse | None:
         """The rows that a form chooses have keys, as its boxes do: others would be a fault of the database."""
         if not all(map(_is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
             raise SuspiciousOperation("The form chooses a row that has no key")

@@ -123,3 +123,15 @@ def test_calls_e001_a_time_zone_that_there_is_not(settings, name):
     settings.CALLS_TIME_ZONE = name
     assert found() == {"calls.E001": ERROR}
     assert zone().key == "UTC"
+
+
+@pytest.mark.parametrize("item", ["*", "X-*", "tenant: 5", "a;b", "__", "X-Key=1"])
+def test_calls_w001_names_an_item_that_no_header_parameter_or_variable_is_called(settings, item):
+    settings.REDACTED_NAMES = ["X-Tenant-Key", item]
+    [warning] = [message for message in run_checks(databases=[]) if message.id == "calls.W001"]
+    assert repr(item) in warning.msg
+
+
+def test_calls_w001_leaves_names_alone(settings):
+    settings.REDACTED_NAMES = ["X-Tenant-Key", "crm_pin", "Kundennummer", "номер", "tenant key", "a"]
+    assert found() == {}

@@ -17,6 +17,7 @@ from calls.silence import end_silent_calls
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0  # how soon it notices that the process that started it is gone
 LONGEST_SECONDS = 86_400
+LONGEST_HOURS = 1_000_000  # a century: of some numbers that mean never, the calendar has no day
 
 
 class Command(BaseCommand):
@@ -51,7 +52,7 @@ class Command(BaseCommand):
 
 
 def once() -> str:
-    hours: int = settings.CALLS_END_AFTER_SILENT_HOURS
+    hours: int = min(settings.CALLS_END_AFTER_SILENT_HOURS, LONGEST_HOURS)
     if not hours:
         return "CALLS_END_AFTER_SILENT_HOURS is 0, so no call is ended."
     return f"Ended {end_silent_calls(hours)} calls that were silent for {hours} hours."
