@@ -6,4 +6,4 @@ class CallsConfig(AppConfig):
     verbose_name = "Calls"
 
     def ready(self) -> None:
-        from calls import recordings, zone  # noqa: F401  (receivers that remove files, and a system check)
+        from calls import recordings, redaction, zone  # noqa: F401  (receivers that remove files, and system checks)

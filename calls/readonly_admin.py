@@ -11,8 +11,10 @@ from operator import or_
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
+from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
 from django.db.models import DateTimeField, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -26,6 +28,7 @@ from calls.bounded_count import COUNTED, Count, counted
 from calls.postgres.waits import TookTooLong
 from calls.templatetags.calls import moment
 
+KEY_DIGITS = 18  # no key has more digits, and every key column holds as many
 OF_FILTERS = ("__id__exact", "__exact", "__isnull", "__gte", "__lt")  # the look-ups of Django's own filters
 
 
@@ -83,6 +86,18 @@ class KnownLookups(admin.ModelAdmin):  # type: ignore[type-arg]
             raise IncorrectLookupParameters(error) from error
         changelist.title = str(capfirst(self.opts.verbose_name_plural))
         return changelist
+
+    def response_action(
+        self, request: HttpRequest, queryset: QuerySet[Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse | None:
+        """Run an admin action. Refuse a form whose rows have no keys: the database would fail on them."""
+        if not all(map(_is_key, request.POST.getlist(ACTION_CHECKBOX_NAME))):
+            raise SuspiciousOperation("The form chooses a row that has no key")
+        return super().response_action(request, queryset, *args, **kwargs)
+
+
+def _is_key(text: str) -> bool:
+    return text.isascii() and text.isdecimal() and len(text) <= KEY_DIGITS
 
 
 def parameters_of(list_filter: Any) -> tuple[str, ...]:

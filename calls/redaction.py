@@ -5,11 +5,14 @@ Stored data stays as it came. docs/operations.md says what is masked, and where.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
 from django.conf import settings
+from django.core import checks
 
 from calls import secret_names, secret_texts
 from calls.secret_names import SECRETS, Kind
@@ -25,6 +28,21 @@ _NAME_FIELDS = (
     *("name", "variable_name", "variableName", "key", "header", "header_name", "headerName", "parameter", "param"),
     *("field", "identifier", "data_collection_id", "dynamic_variable"),
 )
+_NAME = re.compile(r"[\w .-]*[^\W_][\w .-]*")
+
+
+@checks.register(checks.Tags.security)
+def check_names(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """calls.W001: REDACTED_NAMES has an item that is no name."""
+    return [
+        checks.Warning(
+            f"REDACTED_NAMES has {item!r}, which no header, parameter or variable is called: it masks nothing.",
+            hint="An item is a whole name, as in X-Tenant-Key, and stands for no others. A comma separates two items.",
+            id="calls.W001",
+        )
+        for item in settings.REDACTED_NAMES
+        if not _NAME.fullmatch(item)
+    ]
 
 
 def redacted[Value](value: Value) -> Value:

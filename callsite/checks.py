@@ -13,8 +13,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from calls.postgres.session import BOUNDS, advice
 
-HOST = re.compile(r"\*|\.?[^\s:/*@,;\[\]]+|\[[0-9a-fA-F:.]+\]")
-ORIGIN = re.compile(r"https?://((\*\.)?[^\s:/*@,;?#A-Z\[\]]+|\[[0-9a-f:.]+\])(:\d+)?")
+HOST = re.compile(r"\*|\.?[a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\]")  # as Django reads the header Host
+ORIGIN = re.compile(r"https?://((\*\.)?[a-z0-9._-]+|\[[0-9a-f:.]+\])(:[0-9]+)?")
+IN_ASCII = "Browsers write other letters in ASCII, as in xn--mnchen-3ya.example."
 OWN_PORT = re.compile(r"^http:.*:80$|^https:.*:443$")
 
 
@@ -42,7 +43,7 @@ def check_hosts(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Chec
         checks.Warning(
             f"DJANGO_ALLOWED_HOSTS has {host!r}, which no request can match: requests to that host are answered 400.",
             hint="An item is a host name alone, without scheme, port and path, as in calls.example.com. With a dot in "
-            "front it means its subdomains too, as in .example.com. A comma separates two items.",
+            f"front it means its subdomains too, as in .example.com. {IN_ASCII} A comma separates two items.",
             id="callsite.W002",
         )
         for host in settings.ALLOWED_HOSTS
@@ -58,7 +59,7 @@ def check_origins(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.Ch
             f"CSRF_TRUSTED_ORIGINS has {origin!r}, which no browser sends: forms and sockets from there are refused.",
             hint="An item is a scheme, a host name and perhaps a port, in small letters and without a path or the "
             "scheme's own port, as in https://calls.example.com. https://*.example.com means example.com and its "
-            "subdomains. A comma separates two items.",
+            f"subdomains. {IN_ASCII} A comma separates two items.",
             id="callsite.W003",
         )
         for origin in settings.CSRF_TRUSTED_ORIGINS

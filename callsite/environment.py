@@ -11,10 +11,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env
 
 FLAGS = dict.fromkeys(("true", "t", "yes", "y", "on", "1"), True)
+ENGINES = ("django.db.backends.postgresql", "django.db.backends.sqlite3")
 FLAGS |= dict.fromkeys(("false", "f", "no", "n", "off", "0"), False)
 
 
@@ -49,10 +51,27 @@ class Environment:
         return int(digits)
 
     def json(self, name: str, default: str) -> Any:
+        """Return what can be sent as JSON again: NaN and half a surrogate pair cannot."""
         try:
-            return json.loads(self.text(name, default))
+            value = json.loads(self.text(name, default))
+            json.dumps(value, allow_nan=False, ensure_ascii=False).encode()
+            return value
         except ValueError:
             raise ImproperlyConfigured(f"{name} must be JSON, as in {default}.") from None
+
+    def database(self, name: str, default: str) -> dict[str, Any]:
+        """Return an entry of Django's DATABASES, of PostgreSQL or SQLite."""
+        try:
+            found: dict[str, Any] = {**dj_database_url.parse(self.text(name, default))}
+        except ValueError:  # it may hold a password, so it is not repeated
+            found = {}
+        is_named = found.get("NAME") or "service" in found.get("OPTIONS", {})
+        if found.get("ENGINE") not in ENGINES or not is_named:
+            raise ImproperlyConfigured(
+                f"{name} must be postgres://USER:PASSWORD@HOST:PORT/NAME or sqlite:///FILE. Signs such as @ : / # in a "
+                "name or password are written %40 %3A %2F %23."
+            )
+        return found
 
 
 def unquoted(text: str) -> str:

@@ -10,6 +10,7 @@ from django.db import connections
 from django.http import HttpRequest, HttpResponse, JsonResponse
 
 logger = logging.getLogger(__name__)
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
 def give_connection_back(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -47,7 +48,10 @@ class PlainRefusals:
         self._get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        """Refuse the character NUL, which PostgreSQL cannot store: in the path with 404, in the query with 400."""
+        """Refuse the character NUL, which PostgreSQL cannot store: in the path with 404, in the query with 400.
+
+        A form in another charset than UTF-8 is refused with 415.
+        """
         if "\x00" in request.path:
             return refusal(request, 404, {"detail": "Not found. The address has the character NUL (%00)."})
         try:
@@ -59,6 +63,9 @@ class PlainRefusals:
                 return refusal(request, 400, {"detail": "The name of a parameter has the character NUL (%00)."})
             if any("\x00" in value for value in values):
                 return refusal(request, 400, {name: ["Null characters are not allowed. Remove the %00."]})
+        charset = (request.content_params or {}).get("charset", "utf-8")
+        if request.content_type in FORMS and charset.lower() != "utf-8":  # Django answers 500
+            return refusal(request, 415, {"detail": "A form is in UTF-8. Send it so, and leave the charset out."})
         return self._get_response(request)
 
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
@@ -66,6 +73,8 @@ class PlainRefusals:
 
         Django would log a traceback, and strangers could fill the log with them.
         """
+        if isinstance(exception, OverflowError) and "SQLite" in str(exception):  # PostgreSQL compares any numbers
+            return refusal(request, 400, {"detail": "A number is larger than any that is stored."})
         if not isinstance(exception, SuspiciousOperation):
             return None
         logger.warning("Refused a suspicious request: %s", type(exception).__name__)

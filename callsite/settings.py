@@ -10,7 +10,6 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import dj_database_url
 from django.conf import global_settings
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
@@ -125,7 +124,7 @@ AXES_ENABLE_ADMIN = False  # its rows have no names
 
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
-        **dj_database_url.parse(env.text("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}")),
+        **env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}"),
         "CONN_MAX_AGE": 0,
         "CONN_HEALTH_CHECKS": True,
     }

@@ -55,7 +55,7 @@ class Client:
             raise NotConfigured("ELEVENLABS_API_KEY is empty: set it to a key of your ElevenLabs workspace.")
         if not _KEY.fullmatch(key):
             raise NotConfigured("ELEVENLABS_API_KEY has a character that no key has: copy the key again.")
-        self.url, self._key = url.rstrip("/"), key
+        self.url, self._key = url.rstrip("/").removesuffix("/v1"), key  # which every path begins with
 
     @classmethod
     def from_settings(cls) -> Self:

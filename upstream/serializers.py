@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
 
+from calls.api.known_names import KnownFields
 from upstream.dialing import PROVIDERS, MissingField, Order, new_order
 
 VARIABLES_MAX = 200
 OWN_VARIABLE = "call_sid"
 
 
-class DialSerializer(serializers.Serializer[Order]):
+class DialSerializer(KnownFields):
     """A call to place. The settings' agent and phone number are used where none is named. `save()` returns an Order."""
 
     driver_id = serializers.CharField(max_length=255)
@@ -26,12 +26,6 @@ class DialSerializer(serializers.Serializer[Order]):
     )
     prompt = serializers.CharField(required=False, allow_blank=True, max_length=100_000)
     first_message = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
-
-    def to_internal_value(self, data: Any) -> Any:
-        unknown = sorted(set(data) - set(self.fields)) if isinstance(data, Mapping) else []
-        if unknown:
-            raise serializers.ValidationError({name: ["A dial has no such field."] for name in unknown})
-        return super().to_internal_value(data)
 
     def validate_dynamic_variables(self, variables: dict[str, Any]) -> dict[str, Any]:
         if OWN_VARIABLE in variables:

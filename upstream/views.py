@@ -12,12 +12,12 @@ from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
-from rest_framework.views import APIView
 
 from calls import access_log
 from calls.access import agents_of, visible
 from calls.api.described import ENDED, NAMED, REGISTERED, answer
 from calls.api.described import request as request_example
+from calls.api.known_names import KnownFields, KnownParameters
 from calls.api.serializers import CallSerializer, expect_own_agent
 from calls.models import Call
 from upstream import idempotency
@@ -33,7 +33,7 @@ KEY = "Idempotency-Key"
 KEY_MAX_LENGTH = 255
 
 
-class Dial(APIView):
+class Dial(KnownParameters):
     """`POST /api/calls/dial/`."""
 
     permission_classes = (IsAuthenticated, MayDial)
@@ -102,7 +102,7 @@ class FetchedSerializer(CallSerializer):
         fields: ClassVar[list[str]] = [*CallSerializer.Meta.fields, "changed", "note"]
 
 
-class Fetch(APIView):
+class Fetch(KnownParameters):
     """`POST /api/calls/{identifier}/fetch/`."""
 
     permission_classes = (IsAuthenticated, MayChange)
@@ -126,6 +126,7 @@ class Fetch(APIView):
         call = visible(Call.objects.all(), agents_of(request.user)).named(identifier.replace("\x00", "\ufffd"))
         if call is None:
             raise Http404("There is no call with this call_sid or conversation_id.")
+        KnownFields(data=request.data).is_valid(raise_exception=True)  # it has none
         access_log.note(request, access_log.Kind.CHANGE, [access_log.Subject.of(call)], "fetched")
         try:
             fetched = fetch(call, Client.from_settings())

@@ -79,12 +79,19 @@ def _faults_of_shape(items: list[str]) -> Iterator[tuple[str, str]]:
 
 @checks.register(checks.Tags.compatibility)
 def check_dynamic_variables(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
-    """webhooks.E002: ELEVENLABS_DYNAMIC_VARIABLES is not a JSON object."""
-    if isinstance(settings.ELEVENLABS_DYNAMIC_VARIABLES, dict):
+    """webhooks.E002: ELEVENLABS_DYNAMIC_VARIABLES is nothing that ElevenLabs takes."""
+    variables = settings.ELEVENLABS_DYNAMIC_VARIABLES
+    if not isinstance(variables, dict):
+        fault = "must be a JSON object"
+    elif "call_sid" in variables:
+        fault = "has `call_sid`, which is callsite's own"
+    elif odd := [name for name, value in variables.items() if not isinstance(value, str | int | float)]:
+        fault = f"has {', '.join(odd)}, which must be a text, a number, true or false"
+    else:
         return []
     return [
         checks.Error(
-            "ELEVENLABS_DYNAMIC_VARIABLES must be a JSON object.",
+            f"ELEVENLABS_DYNAMIC_VARIABLES {fault}.",
             hint='For example {"company": "Acme"}.',
             id="webhooks.E002",
         )

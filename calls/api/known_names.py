@@ -43,4 +43,4 @@ class KnownFields(serializers.Serializer[Any]):
 
     def _why_not(self, name: str, writable: Iterable[str]) -> str:
         reason = "This field can be read only." if name in self.fields else "There is no such field."
-        return f"{reason} Fields to write: {', '.join(sorted(writable))}."
+        return f"{reason} Fields to write: {', '.join(sorted(writable)) or 'none'}."

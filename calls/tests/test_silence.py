@@ -184,9 +184,10 @@ def test_the_command_says_how_many_and_nothing_is_ended_with_zero_hours(db, sett
     call_command("end_silent_calls")
     assert "CALLS_END_AFTER_SILENT_HOURS is 0, so no call is ended." in capsys.readouterr().out
     assert in_progress() == {"EL_1"}
-    settings.CALLS_END_AFTER_SILENT_HOURS = 8
-    call_command("end_silent_calls")
-    assert "Ended 0 calls" in capsys.readouterr().out
+    for hours in (8, 99_999_999, 10**18 - 1):
+        settings.CALLS_END_AFTER_SILENT_HOURS = hours
+        call_command("end_silent_calls")
+        assert "Ended 0 calls" in capsys.readouterr().out
     settings.CALLS_END_AFTER_SILENT_HOURS = 6
     call_command("end_silent_calls")
     assert "Ended 1 calls" in capsys.readouterr().out

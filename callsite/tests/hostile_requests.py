@@ -1,7 +1,7 @@
-"""Requests that no browser sends: each parameter of each route, with values that no column can hold.
+"""Requests that no browser sends: each parameter of each route, and forms, with values that no column can hold.
 
-The routes are those of the URLconf; the parameters of a list in the admin are those of its model. The same seed gives
-the same requests.
+The routes are those of the URLconf. The parameters of a list in the admin are those of its model, and the pages of the
+newest row get them too. The same seed gives the same requests.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from django.contrib import admin
 from django.contrib.admindocs.views import extract_views_from_urlpatterns, simplify_regex
 from django.urls import get_resolver
 
-from calls.readonly_admin import parameters_of
+from calls.readonly_admin import ReadOnlyAdmin, parameters_of
 
 VALUES = [
     *("%00", "a%00b", "%01", "%1F", "%7F", "%0A", "%0D%0AX-Injected:%20yes", "%09", "%E2%80%AE", "%C2%85"),
@@ -26,10 +26,12 @@ VALUES = [
     *("0001-01-01T00:00:00%2B14:00", "9999-12-31T23:59:59-14:00", "0001-01-01%2000:00:00%2B23:59", "2025-02-30"),
     *("9999-12-31", "0000-00-00", "2025-01-01T00:00:00.1234567891234", "24:00", "99999999999999999999-01-01"),
     *("cD05OTk5OTk5OTk5OTk5OTk5OTk5OTk5", "cD0lMDA=", "cD05OTk5LTEyLTMxVDIzOjU5OjU5LTE0OjAw", "bz05OTk5OTk5OTk5OTk5"),
+    *("q%3D%2500", "status__exact%3Dnosuch", "started_from%3D0001-01-01", "call_sid__regex%3D(", "o%3D9"),
 ]
 LOOKUPS = ["", "__exact", "__gte", "__lt", "__isnull", "__in", "__range", "__year", "__date", "__regex", "__icontains"]
 OF_LISTS = ["q", "o", "p", "e", "all", "_facets", "_popup", "_to_field", "_changelist_filters", "nosuch", "pk"]
 OF_PAGES = ["next", "lang", "version", "script", "format", "language", "term", "app_label", "model_name", "field_name"]
+OF_ROWS = ["_changelist_filters", "rows"]
 OF_API = [
     *("status", "driver_id", "agent_id", "direction", "call_successful", "started_after", "started_before", "search"),
     *("cursor", "page_size", "after", "format", "lang", "version", "nosuch"),
@@ -42,7 +44,10 @@ HEADERS = {
     "Accept": ["a/b/c;;=,;q=", "application/json; indent=" + "9" * 5_000, "text/html;q=\xff"],
     "Accept-Language": ["de;q=x,\xff", "x" * 5_000, "*;q=9e999"],
     "Accept-Encoding": ["\xff", "gzip;q=-1"],
-    "Content-Type": ["application/json; charset=\xff", "multipart/form-data; boundary=", "text/plain;charset=idna"],
+    "Content-Type": [
+        *("application/json; charset=\xff", "multipart/form-data; boundary=", "text/plain;charset=idna"),
+        *("application/x-www-form-urlencoded; charset=latin-1", "multipart/form-data; boundary=a; charset=base64"),
+    ],
     "Authorization": ["Bearer \xff", "Bearer a b c", "Bearer", "Basic \xff", "Bearer " + "e30." * 1_000, "\xff"],
     "Cookie": ['sessionid="abcdefgh\\000"', 'csrftoken="\\000"', 'messages="\\000"', "\xff=\xff; =; a"],
     "Origin": ["http://[::1", "null", "\xff"],
@@ -51,6 +56,19 @@ HEADERS = {
     "X-Forwarded-For": ["\xff", "999.999.999.999"],
     "X-HTTP-Method-Override": ["DELETE", "\xff"],
 }  # fmt: skip
+
+# What forms of the site send. Fields that are not named here get any value.
+FORM = "application/x-www-form-urlencoded"
+CHOSEN = {
+    "action": ["end_calls", "mark_reviewed", "fetch_calls", "apply_deliveries_again", "nosuch"],
+    "do": ["mark", "take-back", "add-labels", "take-label-off", "write-note", "delete-note", "nosuch"],
+    "provider": ["twilio", "nosuch"],
+}
+FIELDS = [
+    *(*CHOSEN, "_selected_action", "select_across", "index", "reason", "after", "until", "total", "done", "applied"),
+    *("label", "note", "turn", "at", "to_number", "driver_id", "agent_id", "first_message", "key"),
+    *("username", "password", "name", "next", "agentaccess_set-TOTAL_FORMS", "agentaccess_set-0-agent_id"),
+]
 
 
 @dataclass
@@ -86,15 +104,33 @@ def parameters(route: str) -> list[str]:
     if route.startswith("/api/calls/"):
         return OF_API
     for model, model_admin in admin.site._registry.items():
-        if route == f"/admin/{model._meta.app_label}/{model._meta.model_name}/":
-            names = [one.name for one in model._meta.get_fields()]
-            filters = [
-                name
-                for one in model_admin.list_filter
-                for name in ([one] if isinstance(one, str) else parameters_of(one))
-            ]
-            return [*filters * 3, *names, "call__id", "call__final_transcript", "user__password", *OF_LISTS]
+        if not route.startswith(address := f"/admin/{model._meta.app_label}/{model._meta.model_name}/"):
+            continue
+        filters = [
+            name for one in model_admin.list_filter for name in ([one] if isinstance(one, str) else parameters_of(one))
+        ]
+        if route != address:
+            return [*filters, *OF_ROWS, *OF_PAGES]
+        names = [one.name for one in model._meta.get_fields()]
+        return [*filters * 3, *names, "call__id", "call__final_transcript", "user__password", *OF_LISTS]
     return OF_PAGES
+
+
+def address_of(route: str, visitor: Visitor, call_sid: str) -> str:
+    """Return the address of a route for this call; in the read-only admin, for the newest row."""
+    row = call_sid
+    for model, model_admin in admin.site._registry.items():
+        address = f"/admin/{model._meta.app_label}/{model._meta.model_name}/"
+        if route.startswith(f"{address}<") and isinstance(model_admin, ReadOnlyAdmin):
+            page = visitor.client.get(address, headers=visitor.headers).text
+            row = (re.findall(rf"{address}(\d+)/change/", page) or ["1"])[0]
+    return re.sub(r"<\w+>", quote(row, safe=""), route.replace("<part>", "transcript"))
+
+
+def form(chance: random.Random) -> bytes:
+    """Return a form body that has half of all forms' fields, with hostile values."""
+    names = chance.sample(FIELDS, len(FIELDS) // 2)
+    return "&".join(f"{name}={chance.choice(CHOSEN.get(name, VALUES))}" for name in names).encode()
 
 
 def visit(visitor: Visitor, call_sid: str, *, seed: int, each: int, under: str = "/") -> None:
@@ -103,7 +139,7 @@ def visit(visitor: Visitor, call_sid: str, *, seed: int, each: int, under: str =
     for route in routes():
         if not route.startswith(under):
             continue
-        here = re.sub(r"<\w+>", quote(call_sid, safe=""), route)
+        here = address_of(route, visitor, call_sid)
         if "<" in route:
             for value in chance.sample(VALUES, 4 * each):
                 visitor.ask("GET", re.sub(r"<\w+>", value, route))
@@ -114,6 +150,8 @@ def visit(visitor: Visitor, call_sid: str, *, seed: int, each: int, under: str =
         visitor.ask("GET", f"{here}?{chance.choice(VALUES)}={chance.choice(VALUES)}&{'a&' * 2_000}")
         for method in ("HEAD", "OPTIONS", "PUT", "PATCH", "DELETE", *(["POST"] if "logout" not in route else [])):
             visitor.ask(method, f"{here}?x={chance.choice(VALUES)}", content=b'{"a": "\x00"}')
+        for _ in range(4 * each if "logout" not in route else 0):
+            visitor.ask("POST", here, headers={"Content-Type": FORM}, content=form(chance))
     for header, values in HEADERS.items() if under == "/" else ():
         for value in values:
             for path in ("/live/", "/api/schema/", "/admin/", "/login/", f"/api/calls/{call_sid}/recording/"):

@@ -54,7 +54,7 @@ def test_without_a_key_debug_works_on_sqlite_and_says_what_to_set_on_postgresql(
     "host",
     [
         *("https://calls.example", "calls.example:8000", "calls.example/", "*.calls.example", "a.example b.example"),
-        *("a.example;b.example", "['a.example']", "me@calls.example"),
+        *("a.example;b.example", "['a.example']", "me@calls.example", "münchen.example", "calls_1.example"),
     ],
 )
 def test_w002_names_a_host_that_no_request_can_match(settings, host):
@@ -83,7 +83,7 @@ def test_w002_leaves_good_hosts_alone(settings, host):
             "https://*calls.example",
             "wss://calls.example",
         ),
-        *("https://me@calls.example", "https://a.example https://b.example"),
+        *("https://me@calls.example", "https://a.example https://b.example", "https://münchen.example"),
     ],
 )
 def test_w003_names_an_origin_that_no_browser_sends(settings, origin):
@@ -92,7 +92,7 @@ def test_w003_names_an_origin_that_no_browser_sends(settings, origin):
     assert repr(origin) in warning.msg
 
 
-@pytest.mark.parametrize("origin", ["https://calls.example", "http://127.0.0.1:8000", "https://*.calls.example:8443"])
+@pytest.mark.parametrize("origin", ["https://calls_1.example", "http://127.0.0.1:8000", "https://*.a.example:8443"])
 def test_w003_leaves_good_origins_alone(settings, origin):
     settings.CSRF_TRUSTED_ORIGINS = [origin]
     assert found() == {}
@@ -123,3 +123,15 @@ def test_calls_e001_a_time_zone_that_there_is_not(settings, name):
     settings.CALLS_TIME_ZONE = name
     assert found() == {"calls.E001": ERROR}
     assert zone().key == "UTC"
+
+
+@pytest.mark.parametrize("item", ["*", "X-*", "tenant: 5", "a;b", "__", "X-Key=1"])
+def test_calls_w001_names_an_item_that_no_header_parameter_or_variable_is_called(settings, item):
+    settings.REDACTED_NAMES = ["X-Tenant-Key", item]
+    [warning] = [message for message in run_checks(databases=[]) if message.id == "calls.W001"]
+    assert repr(item) in warning.msg
+
+
+def test_calls_w001_leaves_names_alone(settings):
+    settings.REDACTED_NAMES = ["X-Tenant-Key", "crm_pin", "Kundennummer", "номер", "tenant key", "a"]
+    assert found() == {}

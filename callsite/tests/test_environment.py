@@ -9,8 +9,10 @@ import subprocess
 import sys
 
 import pytest
+from django.core.exceptions import ImproperlyConfigured
 from dotenv import dotenv_values
 
+from callsite import channel_layer
 from callsite.environment import Environment
 from conftest import manage
 from lab.stack.dotenv import CHECKOUT
@@ -99,6 +101,8 @@ def test_hosts_origins_and_secrets_are_trimmed_where_django_reads_them(starts_pr
         ("WEBHOOK_MAX_BYTES", "64MB", "WEBHOOK_MAX_BYTES must be a whole number in digits, as in 67108864"),
         ("CALLS_VISIBLE_BY_DEFAULT", "some", "CALLS_VISIBLE_BY_DEFAULT must be all or none."),
         ("ELEVENLABS_DYNAMIC_VARIABLES", "{company: Acme}", "ELEVENLABS_DYNAMIC_VARIABLES must be JSON, as in {}."),
+        ("DATABASE_URL", "postgres://u:p#q@h/x", "DATABASE_URL must be postgres://USER:PASSWORD@HOST:PORT/NAME"),
+        ("REDIS_URL", "localhost:6379", "REDIS_URL must be redis://HOST:PORT/0, rediss://HOST:PORT/0 or unix:///PATH."),
     ],
 )
 def test_a_value_of_the_wrong_kind_is_named_with_the_mend_in_one_line(starts_programs, name, written, said):
@@ -108,9 +112,61 @@ def test_a_value_of_the_wrong_kind_is_named_with_the_mend_in_one_line(starts_pro
     assert line.startswith(f"The settings are wrong: {said}")
 
 
-def test_a_dotenv_in_another_encoding_is_named(tmp_path):
-    from django.core.exceptions import ImproperlyConfigured
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("nonsense", "file.sqlite3", "postgresql+psycopg://u:p@h/x", "mysql://u:p@h/x", "postgres://u:p@h/"),
+        *("postgres://u:p#q@h:5432/x", "postgres://u:p@h:port/x", "http://h/x"),
+    ],
+)
+def test_an_address_of_no_database_is_refused_without_its_password(tmp_path, monkeypatch, written):
+    with pytest.raises(ImproperlyConfigured, match="X must be postgres://") as refused:
+        environment(tmp_path, monkeypatch, written).database("X", "")
+    assert "p#q" not in str(refused.value)
 
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [
+        *(("postgres://u:p%23q@h:5432/x", "x"), (" 'postgresql:///x' ", "x"), ("pgsql://u@h/x?sslmode=require", "x")),
+        *(("sqlite:///a/b.sqlite3", "a/b.sqlite3"), ("sqlite://:memory:", ":memory:"), ("", "else.sqlite3")),
+    ],
+)
+def test_an_address_of_a_database_is_taken(tmp_path, monkeypatch, written, name):
+    assert environment(tmp_path, monkeypatch, written).database("X", "sqlite:///else.sqlite3")["NAME"] == name
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("127.0.0.1:6379", "localhost", "http://h", "valkey://h:6379", "redis://h:port/0", "redis://h:6379/x"),
+        *("redis://h:6379/0,redis://i:6379/0", "unix://", "redis://:p#q@h:6379/0", "redis://h?socket_timeout=soon"),
+    ],
+)
+def test_an_address_of_no_redis_is_refused_without_its_password(written):
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL must be redis://HOST:PORT/0") as refused:
+        channel_layer.host(written)
+    assert "p#q" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("redis://h:6379/0", "redis://h", "redis://u:p%23q@h:6379/15/", "rediss://h:6379/0?ssl_cert_reqs=none"),
+        *("unix:///run/redis.sock", "unix:///run/redis.sock?db=1"),
+    ],
+)
+def test_an_address_of_a_redis_is_taken(written):
+    assert channel_layer.host(written)["address"] == written
+
+
+@pytest.mark.parametrize("written", ['{"a": NaN}', '{"a": -Infinity}', '{"a": "\\ud800"}', "{'a': 1}"])
+def test_json_that_cannot_be_sent_again_is_refused(tmp_path, monkeypatch, written):
+    with pytest.raises(ImproperlyConfigured, match="X must be JSON"):
+        environment(tmp_path, monkeypatch, written).json("X", "{}")
+
+
+def test_a_dotenv_in_another_encoding_is_named(tmp_path):
     (tmp_path / ".env").write_text("X=ü\n", encoding="latin-1")
     with pytest.raises(ImproperlyConfigured, match="is not UTF-8"):
         Environment(tmp_path / ".env")

@@ -12,7 +12,7 @@ from django.contrib.auth import get_user_model
 from django.test import Client
 
 from calls.models import CallRecording
-from callsite.tests.hostile_requests import Visitor, routes, visit
+from callsite.tests.hostile_requests import FORM, Visitor, routes, visit
 from conftest import payload
 
 
@@ -80,6 +80,17 @@ def test_too_many_parameters_are_refused_in_words(visitor, settings, debug):
     assert (answer.status_code, answer.text) == (400, "The query has too many parameters.")
 
 
+@pytest.mark.parametrize("form", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=a"])
+@pytest.mark.parametrize("charset", ["latin-1", "base64", "nosuch"])
+@pytest.mark.parametrize("address", ["/login/", "/api/token/"])
+def test_a_form_in_another_charset_is_refused_in_words(site, caplog, address, charset, form):
+    body = b'--a\r\nContent-Disposition: form-data; name="username"\r\n\r\nroot\r\n--a--\r\n'
+    answer = site.client.post(address, content=body, headers={"Content-Type": f"{form}; charset={charset}"})
+    assert answer.status_code == 415
+    assert "UTF-8" in answer.text
+    assert not [record for record in caplog.records if record.exc_info]
+
+
 ORACLES = [
     *("calls/call/?call_sid__regex=(", "calls/call/?created_at__year=99999999999999999999", "calls/call/?status__in=a"),
     *("calls/call/?created_at__regex=(", "auth/user/?password__startswith=p", "auth/user/?username__regex=("),
@@ -93,6 +104,18 @@ def test_a_list_of_the_admin_takes_the_look_ups_of_its_filters_alone(visitor, ca
     answer = visitor.client.get(f"/admin/{query}", headers=visitor.headers)
     assert answer.status_code == 400
     assert "not allowed" in answer.text
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+@pytest.mark.parametrize("key", ["", "a", "1.5", "-1", "\0", "9" * 18, "9" * 20, "\u0661"])
+@pytest.mark.parametrize("list_and_action", ["calls/call end_calls", "webhooks/webhookdelivery apply_deliveries_again"])
+def test_an_action_on_a_row_that_has_no_such_key_does_nothing(visitor, call, caplog, list_and_action, key):
+    address, action = list_and_action.split()
+    chosen = {"action": action, "_selected_action": [str(call.pk), key], "reason": "why"}
+    answer = visitor.client.post(f"/admin/{address}/", data=chosen, headers=visitor.headers | {"Content-Type": FORM})
+    assert answer.status_code == (400 if key != "9" * 18 else 302 if "calls" in address else 200)
+    call.refresh_from_db()
+    assert call.ended == (key == "9" * 18 and "calls" in address)
     assert not [record for record in caplog.records if record.exc_info]
 
 

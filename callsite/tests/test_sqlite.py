@@ -13,7 +13,7 @@ import pytest
 
 from calls.redaction import redacted
 from callsite.tests.conftest import PASSWORD, sqlite_env_in
-from callsite.tests.hostile_requests import Visitor, visit
+from callsite.tests.hostile_requests import FORM, Visitor, visit
 from conftest import ElevenLabs, Socket, payload
 from lab.stack.webserver import WebServer
 
@@ -163,12 +163,15 @@ def test_no_address_query_or_header_is_answered_by_a_fault(web, elevenlabs, call
         login = {"username": "admin", "password": PASSWORD, "csrfmiddlewaretoken": csrf}
         assert browser.post("/login/", data=login).status_code == 302
         cookie = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
-        visitor = Visitor(browser, {"Cookie": cookie, "X-CSRFToken": csrf, "Content-Type": "application/json"})
+        headers = {"X-CSRFToken": browser.cookies["csrftoken"], "Content-Type": "application/json"}
+        visitor = Visitor(browser, {"Cookie": cookie, **headers})
         for day in ("9999-12-31", "0001-01-01", "99999999999999999999-01-01"):
             assert visitor.ask("GET", f"/admin/calls/call/?started_from={day}&started_to={day}") == 200, day
         for day in ("9999-12-31+23:59:59-14:00", "0001-01-01T00:00:00%2B14:00"):
             path = f"/admin/webhooks/webhookdelivery/?received_at__gte={day}"
             assert visitor.ask("GET", path) == 302, "to the list without it"
+        group = {"headers": {"Content-Type": FORM}, "content": f"name=a&permissions={2**63}"}
+        assert visitor.ask("POST", "/admin/auth/group/add/", **group) == 400
         for under in ("/api/calls/", "/admin/calls/call/", "/admin/auth/user/"):
             visit(visitor, call["call_sid"], seed=1, each=1, under=under)
         assert visitor.ask("GET", f"/api/calls/{call['call_sid']}/recording/") == 200, "it was signed in to the end"

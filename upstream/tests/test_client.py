@@ -144,6 +144,11 @@ def test_an_address_that_is_none_is_named(url):
         Client(url, "sk_test")
 
 
+@pytest.mark.parametrize("url", ["https://x", "https://x/", "https://x/v1", "https://x/v1/"])
+def test_the_version_in_the_address_is_none_of_it(url):
+    assert Client(url, "sk_test").url == "https://x"
+
+
 def test_the_key_is_in_one_header_and_nowhere_else(lonely_stub, client, caplog):
     caplog.set_level(logging.DEBUG)
     key = lonely_stub.workspace.key

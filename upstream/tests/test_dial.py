@@ -259,6 +259,12 @@ def test_a_field_that_is_wrong_is_named(stub, dial, changes, named):
     assert Call.objects.count() == 0
 
 
+def test_a_query_parameter_that_is_none_is_named(stub, site, may):
+    answer = site.api("POST", "/api/calls/dial/?dry_run=true", may("dial_call"), json=ASKED)
+    assert (answer.status_code, list(answer.json())) == (400, ["dry_run"])
+    assert (stub.requests, Call.objects.count()) == ([], 0)
+
+
 @pytest.mark.parametrize(
     ("setting", "field"), [("ELEVENLABS_AGENT_ID", "agent_id"), ("ELEVENLABS_PHONE_NUMBER_ID", "phone_number_id")]
 )

@@ -88,6 +88,16 @@ def test_what_still_runs_is_409_and_nothing_is_changed(stub, fetch, status):
     assert state(conversation.call.conversation_id) == before
 
 
+@pytest.mark.parametrize(("query", "body"), [("?force=true", None), ("", {"force": True})])
+def test_what_fetching_does_not_know_is_named(stub, site, may, query, body):
+    identifier = ended(stub).call.conversation_id
+    before = Call.objects.values().get()
+    path, token = f"/api/calls/{identifier}/fetch/{query}", may("change_call", "view_call")
+    answer = site.api("POST", path, token, **({"json": body} if body else {}))
+    assert (answer.status_code, list(answer.json())) == (400, ["force"])
+    assert Call.objects.values().get() == before
+
+
 def test_a_recording_that_cannot_be_fetched_costs_the_transcript_nothing(stub, fetch):
     conversation = ended(stub)
     stub.fail("/audio", "500")

@@ -77,7 +77,12 @@ def test_w003_a_secret_with_something_that_is_none_of_it(settings, name, written
     assert LONG not in f"{warning.msg}{warning.hint}"
 
 
-@pytest.mark.parametrize("wrong", [[], "text", 5, None])
-def test_e002_dynamic_variables_that_are_no_object(settings, wrong):
+@pytest.mark.parametrize("wrong", [[], "text", 5, None, {"a": None}, {"a": {"b": 1}}, {"a": []}, {"call_sid": "x"}])
+def test_e002_dynamic_variables_that_elevenlabs_does_not_take(settings, wrong):
     settings.ELEVENLABS_DYNAMIC_VARIABLES = wrong
     assert found() == {"webhooks.E002": ERROR}
+
+
+def test_dynamic_variables_that_elevenlabs_takes_pass(settings):
+    settings.ELEVENLABS_DYNAMIC_VARIABLES = {"company": "Acme", "dock": 7, "rate": 0.5, "is_open": True}
+    assert found() == {}

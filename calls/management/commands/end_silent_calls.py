@@ -17,6 +17,7 @@ from calls.silence import end_silent_calls
 logger = logging.getLogger(__name__)
 LOOK_SECONDS = 1.0  # how often it checks that the process that started it still lives
 LONGEST_SECONDS = 86_400
+LONGEST_HOURS = 1_000_000  # a century: of some numbers that mean never, the calendar has no day
 
 
 class Command(BaseCommand):
@@ -52,7 +53,7 @@ class Command(BaseCommand):
 
 def once() -> str:
     """End the silent calls once; return a line that says how many were ended."""
-    hours: int = settings.CALLS_END_AFTER_SILENT_HOURS
+    hours: int = min(settings.CALLS_END_AFTER_SILENT_HOURS, LONGEST_HOURS)
     if not hours:
         return "CALLS_END_AFTER_SILENT_HOURS is 0, so no call is ended."
     return f"Ended {end_silent_calls(hours)} calls that were silent for {hours} hours."

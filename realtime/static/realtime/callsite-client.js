@@ -57,9 +57,9 @@ const ASKING_MS = 5_000; // longest wait for the HTTP response that tells why a 
 /**
  * @typedef {{
  *   addEventListener(type: "state", listener: (event: CustomEvent<StateChange>) => void,
- *     options?: boolean | AddEventListenerOptions): void,
+ *     options?: Parameters<EventTarget["addEventListener"]>[2]): void,
  *   removeEventListener(type: "state", listener: (event: CustomEvent<StateChange>) => void,
- *     options?: boolean | EventListenerOptions): void,
+ *     options?: Parameters<EventTarget["removeEventListener"]>[2]): void,
  * } & EventTarget} StateTarget an EventTarget whose `state` events have a type
  */
 
