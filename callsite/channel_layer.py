@@ -35,7 +35,7 @@ def host(url: str) -> dict[str, Any]:
 
 
 def _is_address(url: str) -> bool:
-    """redis-py finds out when it connects, and takes a path that is no number for number 0."""
+    """Tell whether redis-py can connect to a URL. It would find out only then, and reads a wrong path as database 0."""
     try:
         parse_url(url)
         parts = urlsplit(url)
