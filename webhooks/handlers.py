@@ -16,16 +16,16 @@ from calls.turns import record_turns, reference_of
 from webhooks import journal
 from webhooks.errors import CallNotFound
 from webhooks.machine_detection import MachineDetection
-from webhooks.payloads import Audio, Ignored, InitiationFailure, Transcription
-from webhooks.replies import history_reply
+from webhooks.payloads import Audio, InitiationFailure, Transcription
+from webhooks.replies import Reply, history_reply, success, transcription_reply
 from webhooks.tool_payloads import Initiation
 
 
 class Handled(NamedTuple):
-    """The result of an event: its call, the body of the reply, and a note for the staff if something is odd."""
+    """The result of an event: its call, the reply, and a note for the staff if something is odd."""
 
     call: Call
-    body: dict[str, Any]
+    reply: Reply
     note: str = ""
 
 
@@ -56,31 +56,23 @@ def handle_transcription(event: Transcription) -> Handled:
     return Handled(call, transcription_reply(call), note)
 
 
-def transcription_reply(call: Call) -> dict[str, Any]:
-    return _success("Call completion data processed successfully", call)
-
-
 def handle_initiation_failure(event: InitiationFailure) -> Handled:
     call, note = find_call(event.call)
     call = call.record_failed(event.failure)
-    return Handled(call, _success("Call failure data processed successfully", call), note)
+    return Handled(call, success("Call failure data processed successfully", call), note)
 
 
 def handle_machine_detection(event: MachineDetection) -> Handled:
     """Note on the call who answered. This never creates a call and never changes a status."""
     call, note = find_call(event.call, create=False)
     call = call.learn_agent(event.call.agent_id).learn_who_answered(event.answered_by)
-    return Handled(call, _success("Answering machine detection stored successfully", call), note)
+    return Handled(call, success("Answering machine detection stored successfully", call), note)
 
 
 def handle_audio(event: Audio) -> Handled:
     call, note = find_call(event.call)
     call = recordings.keep(call.learn_agent(event.call.agent_id), event.content, event.event_time)
-    return Handled(call, _success("Call recording stored successfully", call), note)
-
-
-def ignored_reply(event: Ignored) -> dict[str, Any]:
-    return {"status": "success", "message": "Event ignored", "type": event.type}
+    return Handled(call, success("Call recording stored successfully", call), note)
 
 
 def handle_turn(turn: NewTurn) -> tuple[RecordedTurn, bool]:
@@ -101,7 +93,7 @@ def handle_history(history: NewHistory) -> Handled:
         raise _not_found(history.call)
     call, stored = recorded
     journal.current().found(call)
-    return Handled(call, history_reply(call, stored, call.last_sequence_number).body)
+    return Handled(call, history_reply(call, stored, call.last_sequence_number))
 
 
 def handle_initiation(initiation: Initiation) -> Handled:
@@ -114,7 +106,7 @@ def handle_initiation(initiation: Initiation) -> Handled:
         to_number=initiation.to_number,
     )
     call = call.learn_parties(parties, Call.Source.INITIATION)
-    return Handled(call, client_data(call.call_sid), note)
+    return Handled(call, Reply(200, client_data(call.call_sid)), note)
 
 
 def reference_of_initiation(initiation: Initiation) -> Reference:
@@ -153,13 +145,3 @@ def _not_found(reference: Reference) -> CallNotFound:
     if reference.names and not (reference.conversation_id and reference.follows_conversation):
         return CallNotFound("call_sid", reference.names[0].text)
     return CallNotFound("conversation_id", reference.conversation_id or "")
-
-
-def _success(message: str, call: Call) -> dict[str, Any]:
-    return {
-        "status": "success",
-        "message": message,
-        "conversation_id": call.conversation_id,
-        "call_sid": call.call_sid,
-        "call_status": call.status,
-    }

@@ -8,13 +8,11 @@ bounded number of times. A request whose call is locked waits once, apart from t
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import traceback
 from dataclasses import replace
 
 from django.db import DatabaseError, Error, IntegrityError, InterfaceError, OperationalError, transaction
 from django.utils import timezone
-from prometheus_client import Counter
 
 from calls.models import Call
 from calls.names import hold_if_free, hold_names
@@ -27,11 +25,11 @@ from calls.turn import NewTurn
 from webhooks import handlers, journal
 from webhooks.errors import CallNotFound, DatabaseUnavailable, InternalError, WebhookError
 from webhooks.held_calls import Held, current_held_calls
-from webhooks.journal import Entry
+from webhooks.journal import DELIVERIES, Entry
 from webhooks.models import LARGE_BYTES, WaitingName, WebhookDelivery
 from webhooks.payloads import Ignored
 from webhooks.reading import identify, read
-from webhooks.replies import Reply, reply_of, reply_to_unmatched, turn_reply
+from webhooks.replies import Reply, ignored_reply, reply_of, reply_to_unmatched, turn_reply
 
 _threads = Threads("inbox", 6)
 _recordings = Threads("recordings", 3)  # the storage may take seconds per recording
@@ -41,7 +39,6 @@ _RESULT = [
     *("event_type", "conversation_id", "call_sid", "call", "outcome", "answer_status", "answer_body", "error"),
     *("times_received", "times_applied", "applied_at"),
 ]
-DELIVERIES = Counter("callsite_webhook_deliveries", "Verified webhooks, by route and outcome", ["route", "outcome"])
 
 Outcome = WebhookDelivery.Outcome
 Route = WebhookDelivery.Route
@@ -118,15 +115,14 @@ def _apply_again(delivery: WebhookDelivery) -> WebhookDelivery:
 def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
     entry = journal.current()
     entry.step = "connect"
-    digest = hashlib.sha256(body).hexdigest()
-    delivery: WebhookDelivery | None = None
+    delivery = new = WebhookDelivery.of_request(route, body)
     was_cut_short = False
     try:
         with transaction.atomic():
             if lock_timeout is not None:
                 was_cut_short = limit_waits_for_locks(lock_timeout)
             entry.step = "recognise"
-            delivery = _known_or_new(route, body, digest)
+            delivery = _known(new) or new
             if delivery.pk is None or delivery.outcome in (Outcome.UNMATCHED, Outcome.FAILED):
                 _apply(delivery)
             else:
@@ -137,15 +133,15 @@ def _take(route: str, body: bytes, lock_timeout: str | None) -> WebhookDelivery:
             return delivery
     except OperationalError as error:
         if is_locked(error):
-            name = next(iter(delivery.names if delivery else ()), digest)
-            raise Held(name, error, was_cut_short) from error
+            raise Held(next(iter(delivery.names), new.digest), error, was_cut_short) from error
         raise
 
 
 def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
     """Keep a request that lost every race, as a failed delivery. Its sender was told to send it again."""
     with transaction.atomic():
-        delivery = _known_or_new(route, body, hashlib.sha256(body).hexdigest())
+        new = WebhookDelivery.of_request(route, body)
+        delivery = _known(new) or new
         if delivery.pk is None:
             delivery.outcome, delivery.error = Outcome.FAILED, "Gave up after conflicts."
             reply = reply_of(DatabaseUnavailable())
@@ -154,22 +150,18 @@ def _keep_failed(route: str, body: bytes) -> WebhookDelivery:
         return delivery
 
 
-def _known_or_new(route: str, body: bytes, digest: str) -> WebhookDelivery:
-    """Return the locked row of an earlier copy, or a new one. To avoid deadlocks, names are locked before rows."""
-    if len(body) > LARGE_BYTES:
+def _known(new: WebhookDelivery) -> WebhookDelivery | None:
+    """Return the locked row of an earlier copy, if there is one. To avoid deadlocks, names are locked before rows."""
+    if new.size_bytes > LARGE_BYTES:
         prepare_for_large_values()
     rows = WebhookDelivery.objects.defer("body")
-    if route == Route.POST_CALL and (known := rows.filter(route=route, digest=digest).first()):
+    if new.route == Route.POST_CALL and (known := rows.filter(route=new.route, digest=new.digest).first()):
         if known.outcome == Outcome.UNMATCHED:
             hold_names(_waited_for(known))
         if locked := rows.select_for_update().filter(pk=known.pk).first():
             locked.times_received += 1
             return locked
-    return new_delivery(route, body, digest)
-
-
-def new_delivery(route: str, body: bytes, digest: str) -> WebhookDelivery:
-    return WebhookDelivery(route=route, digest=digest, body=body, size_bytes=len(body), received_at=timezone.now())
+    return None
 
 
 def _keep(delivery: WebhookDelivery) -> None:
@@ -227,10 +219,10 @@ def _effect(delivery: WebhookDelivery) -> tuple[Call | None, Reply, str, str]:
     if isinstance(event, NewHistory):
         event = replace(event, arrived_at=delivery.received_at)
     if isinstance(event, Ignored):
-        return None, Reply(200, handlers.ignored_reply(event)), Outcome.IGNORED, ""
-    call, body, note = handlers.handle(event)
+        return None, ignored_reply(event), Outcome.IGNORED, ""
+    call, reply, note = handlers.handle(event)
     journal.current().applied(call)
-    return call, Reply(200, body), Outcome.APPLIED, note
+    return call, reply, Outcome.APPLIED, note
 
 
 def _turn_effect(delivery: WebhookDelivery, turn: NewTurn) -> tuple[Call, Reply, str]:

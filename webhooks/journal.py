@@ -13,6 +13,7 @@ from contextvars import ContextVar, copy_context
 from typing import Any
 
 import structlog
+from prometheus_client import Counter
 
 from calls.models import Call
 from calls.turn import RecordedTurn
@@ -22,6 +23,7 @@ from webhooks.models import WebhookDelivery
 logger = structlog.get_logger(__name__)
 _levels = logging.getLogger(__name__)  # checked first: a turn must not pay for a line that is not written
 Outcome, Route = WebhookDelivery.Outcome, WebhookDelivery.Route
+DELIVERIES = Counter("callsite_webhook_deliveries", "Verified webhooks, by route and outcome", ["route", "outcome"])
 
 # Outcomes of webhooks that are not kept: "refused" is the sender's fault, "unavailable" is callsite's.
 REFUSED, UNAVAILABLE = "refused", "unavailable"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from typing import Any, LiteralString
 
 from django.db import IntegrityError, models
 from django.db.models import Q
 from django.db.models.constants import OnConflict
+from django.utils import timezone
 
 from calls.models import Call
 from calls.postgres.server_side import binds_parameters, execute
@@ -81,6 +83,12 @@ class WebhookDelivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.event_type or self.route} {self.pk}"
+
+    @classmethod
+    def of_request(cls, route: str, body: bytes) -> WebhookDelivery:
+        """Return a new, unsaved delivery of a request that comes now."""
+        digest = hashlib.sha256(body).hexdigest()
+        return cls(route=route, digest=digest, body=body, size_bytes=len(body), received_at=timezone.now())
 
     def _do_insert(self, manager: Any, using: Any, fields: Any, returning_fields: Any, raw: Any) -> list[Any]:
         """Insert the row as Django does, but do nothing on a conflict. Raises IntegrityError if a copy came first.

@@ -11,7 +11,7 @@ from calls.models import Call
 from calls.turn import RecordedTurn
 from webhooks.errors import CallNotFound, WebhookError
 from webhooks.models import WebhookDelivery
-from webhooks.payloads import MACHINE_DETECTION
+from webhooks.payloads import MACHINE_DETECTION, Ignored
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,26 @@ def turn_reply(turn: RecordedTurn, created: bool) -> Reply:
         "sequence_number": turn.sequence_number,
     }
     return Reply(201 if created else 200, body)
+
+
+def transcription_reply(call: Call) -> Reply:
+    return success("Call completion data processed successfully", call)
+
+
+def success(message: str, call: Call) -> Reply:
+    """Return the reply to an event that was applied to a call."""
+    body = {
+        "status": "success",
+        "message": message,
+        "conversation_id": call.conversation_id,
+        "call_sid": call.call_sid,
+        "call_status": call.status,
+    }
+    return Reply(200, body)
+
+
+def ignored_reply(event: Ignored) -> Reply:
+    return Reply(200, {"status": "success", "message": "Event ignored", "type": event.type})
 
 
 def history_reply(call: Call, stored: int, last_sequence_number: int) -> Reply:

@@ -215,10 +215,9 @@ class Call(models.Model):
             return call
 
     def learn_agent(self, agent_id: str) -> Call:
-        """Keep the agent, where nobody has told one."""
-        if not agent_id or self.agent_id:
-            return self
-        return self.learn_parties(Parties(agent_id=agent_id), self.Source.FAILURE)
+        """Keep the agent if the call has none."""
+        is_new = agent_id and not self.agent_id
+        return self.learn_parties(Parties(agent_id=agent_id), self.Source.FAILURE) if is_new else self
 
     def fill(self, fields: Mapping[str, Any]) -> Call:
         """Register a call that only webhooks made: keep the given fields, unless webhooks know the parties better."""

@@ -82,7 +82,7 @@ def one_by_one(route: str) -> Take:
 def outcomes_by_orm(bodies: Sequence[bytes]) -> Awaitable[None]:
     """Take outcomes in batches, with `save()` per call and `bulk_create()` for the deliveries."""
     from calls.models import Call
-    from webhooks.batching import deliveries, outcomes
+    from webhooks.batching import outcomes
     from webhooks.models import WebhookDelivery
 
     def update(data: Mapping[str, Any]) -> dict[str, Call]:
@@ -95,7 +95,7 @@ def outcomes_by_orm(bodies: Sequence[bytes]) -> Awaitable[None]:
         insert = WebhookDelivery.objects.bulk_create
         with (
             patch.object(outcomes, "update_post_call_data", update),
-            patch.object(deliveries, "insert", insert),
+            patch.object(outcomes, "insert_deliveries", insert),
         ):
             await batched(outcomes.take, 32)(bodies)
 

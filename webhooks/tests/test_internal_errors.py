@@ -10,7 +10,7 @@ from calls.postgres import turns as fast_turns
 from calls.turns import turns_recorded
 from conftest import payload
 from webhooks import handlers
-from webhooks.batching import deliveries
+from webhooks.batching import outcomes
 from webhooks.models import WebhookDelivery
 
 
@@ -74,7 +74,7 @@ def test_a_call_is_not_changed_where_its_delivery_cannot_be_kept(site, call, bro
     broken(post_save, WebhookDelivery)
     body = payload("transcription_docs_sample", call.conversation_id)
     with monkeypatch.context() as patch:
-        patch.setattr(deliveries, "insert", fail)
+        patch.setattr(outcomes, "insert_deliveries", fail)
         assert is_internal_error(site.post_call(body))
     call.refresh_from_db()
     assert call.status == "in_progress", "what is not answered 2xx is not committed"

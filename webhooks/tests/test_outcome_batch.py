@@ -16,7 +16,7 @@ from django.db.models.signals import post_save
 from calls.models import Call, effects
 from calls.postgres.outcomes import JSON_COLUMNS, PLAIN_COLUMNS
 from conftest import payload
-from webhooks.batching import deliveries, outcomes
+from webhooks.batching import outcomes
 from webhooks.inbox import receive
 from webhooks.models import WebhookDelivery
 
@@ -148,7 +148,7 @@ def test_each_column_of_a_call_is_written_by_an_outcome_or_left_alone_on_purpose
 
 def test_each_column_of_a_delivery_is_written():
     columns = {field.column for field in WebhookDelivery._meta.concrete_fields}
-    assert columns == {*deliveries.COLUMNS, "body", "id"}
+    assert columns == {*outcomes.COLUMNS, "body", "id"}
 
 
 def test_every_call_that_changes_is_announced_as_alone_with_what_changed(as_served):
@@ -219,7 +219,7 @@ def test_elsewhere_than_on_postgresql_nothing_is_batched(monkeypatch):
     assert asyncio.run(outcomes.take(b"{}")) is None
 
 
-@pytest.mark.parametrize("place", ["webhooks.batching.deliveries.execute", "calls.postgres.outcomes.execute"])
+@pytest.mark.parametrize("place", ["webhooks.batching.outcomes.execute", "calls.postgres.outcomes.execute"])
 def test_a_batch_that_fails_leaves_nothing_and_the_inbox_takes_each(together, site, monkeypatch, place):
     def fail(*_):
         raise RuntimeError("made by the test")

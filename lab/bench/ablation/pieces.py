@@ -44,7 +44,7 @@ PIECES = (
     Piece("outcomes in batches", "webhooks/batching/outcomes.py", (OUTCOME,), webhooks_without.no_batch_of_outcomes),
     Piece("outcomes by one statement", "calls/postgres/outcomes.py", (OUTCOME,), webhooks_without.outcomes_by_orm),
     Piece(
-        "deliveries by one statement", "webhooks/batching/deliveries.py", (OUTCOME,), webhooks_without.deliveries_by_orm
+        "deliveries by one statement", "webhooks/batching/outcomes.py", (OUTCOME,), webhooks_without.deliveries_by_orm
     ),
     Piece("a word is taken apart once", "calls/search/words.py", (OUTCOME,), webhooks_without.no_distinct_words),
     Piece("gc.freeze", "callsite/asgi.py", (TURN, OUTCOME, DELIVERY), webhooks_without.no_freeze),

@@ -122,10 +122,10 @@ def outcomes_by_orm() -> None:
 
 def deliveries_by_orm() -> None:
     """Store a batch's deliveries with `bulk_create()`."""
-    from webhooks.batching import deliveries
+    from webhooks.batching import outcomes
     from webhooks.models import WebhookDelivery
 
-    replace(deliveries, "insert", WebhookDelivery.objects.bulk_create)
+    replace(outcomes, "insert_deliveries", WebhookDelivery.objects.bulk_create)
 
 
 def no_distinct_words() -> None:
