@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -19,16 +19,29 @@ def came_singly(turn: CallTranscription) -> datetime:
     return turn.single_came_at or turn.created_at
 
 
-def reopen(places: Places, said: Sequence[Sentence | None]) -> None:
+def reopen(places: Places, said: Sequence[Sentence | None]) -> dict[int, CallTranscription]:
     """Take single turns that were paired lately, with what is `said` once more, from their places.
 
-    They are paired anew: a short sentence may have been taken for a later one like it.
+    They are paired anew: a short sentence may have been taken for another one like it. Returns, by place, those that
+    have no row, as a history had told their sentence first; each is in no list of turns.
     """
+    without_row: dict[int, CallTranscription] = {}
     both = [place for place, turn in enumerate(places) if turn is not None and turn.told_singly]
     for place in both[-OPEN:]:
         turn, sentence = places[place], said[place]
-        if turn and sentence and not turn.from_history and same(sentence_of(turn), sentence):
+        if not (turn and sentence and same(sentence_of(turn), sentence)):
+            continue
+        if turn.from_history:
+            without_row[place] = CallTranscription(
+                speaker_type=turn.speaker_type,
+                message_text=turn.message_text,
+                turn_id=turn.turn_id,
+                created_at=came_singly(turn),
+            )
+            turn.told_singly, turn.turn_id, turn.single_came_at = False, None, None
+        else:
             turn.history_position = places[place] = None
+    return without_row
 
 
 def pairs(
@@ -36,13 +49,14 @@ def pairs(
     said: Sequence[Sentence],
     turns: Sequence[CallTranscription],
     told: Sequence[CallTranscription],
+    reopened: Collection[int] = (),
 ) -> Iterator[tuple[int, CallTranscription]]:
     """Places for those of the `turns` that have none, by the same sentence and in order; for as many as can be.
 
     Single turns come in the order in which they were said, so those that have a place part the others. A place whose
-    sentence histories alone told is for turns that find no other: its single turn may have come while an earlier one
-    had no place. A turn that came before one that was `told` by a history was told too: one that is left over may have
-    been passed by a repeated sentence that has the wrong place, so it takes any.
+    sentence histories alone told, unless it was `reopened`, is for turns that find no other: its single turn may have
+    come while an earlier one had no place. A turn that came before one that was `told` by a history was told too: one
+    that is left over may have been passed by a repeated sentence that has the wrong place, so it takes any.
     """
     unplaced = [turn for turn in turns if turn.history_position is None]
     strays = [turn for turn in unplaced if turn.from_history]  # told by histories that had nothing in common
@@ -51,8 +65,9 @@ def pairs(
         return
     fixed = [(place, came_singly(turn)) for place, turn in enumerate(places) if turn is not None and turn.told_singly]
     fixed = [(-1, _FIRST), *fixed, (len(places), _LAST)][-OPEN - 2 :]
-    free = [place for place, turn in enumerate(places) if turn is None]
+    free = [place for place, turn in enumerate(places) if turn is None or place in reopened]
     alone = [place for place, turn in enumerate(places) if turn is not None and not turn.told_singly][-2 * OPEN :]
+    alone = [place for place in alone if place not in reopened]
     for place, turn in _best(free, alone, said, strays):
         if turn.told_singly:
             free, alone = [p for p in free if p != place], [p for p in alone if p != place]

@@ -42,16 +42,18 @@ def letters(text: str) -> str:
 def aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, to_the_end: bool = True) -> list[tuple[int, int]]:
     """Pairs of places with the same sentence, in the order of both, as many as there can be.
 
-    Both end alike where they can. If not `to_the_end`, `other` goes on later, so its sentences take the first places.
+    Both end alike where they can. If not `to_the_end`, `other` goes on later, so its sentences take the first places,
+    and among as many pairs those that are worded alike.
 
     Where the two differ in their middle, WINDOW sentences of each are compared at a time. There, what has moved by more
     than half a window finds no pair.
     """
     shorter = min(len(one), len(other))
-    head = next((n for n in range(shorter) if not same(one[n], other[n])), shorter)
+    begin = same if to_the_end else _worded_alike
+    head = next((n for n in range(shorter) if not begin(one[n], other[n])), shorter)
     tail = next((n for n in range(shorter - head) if not same(one[-1 - n], other[-1 - n])), shorter - head)
     tail = tail if to_the_end else 0
-    middle = _aligned_by_windows(one[head : len(one) - tail], other[head : len(other) - tail])
+    middle = _aligned_by_windows(one[head : len(one) - tail], other[head : len(other) - tail], worded=not to_the_end)
     return [
         *((n, n) for n in range(head)),
         *((head + i, head + j) for i, j in middle),
@@ -59,12 +61,16 @@ def aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, to_the_end: b
     ]
 
 
-def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[int, int]]:
+def _worded_alike(one: Sentence, other: Sentence) -> bool:
+    return same(one, other) and letters(one.text) == letters(other.text)
+
+
+def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence], *, worded: bool) -> list[tuple[int, int]]:
     """Of each window the pairs of its first half count; those behind it depend on what the next one shows."""
     pairs: list[tuple[int, int]] = []
     i, j, half = 0, 0, WINDOW // 2
     while i < len(one) and j < len(other):
-        found = _aligned(one[i : i + WINDOW], other[j : j + WINDOW])
+        found = _aligned(one[i : i + WINDOW], other[j : j + WINDOW], worded=worded)
         if i + WINDOW < len(one) or j + WINDOW < len(other):
             found = [pair for pair in found if max(pair) < half] or found[:half]
             reached = found[-1] if found else (half, half)
@@ -75,9 +81,15 @@ def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence]) -> l
     return pairs
 
 
-def _aligned(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[int, int]]:
-    """The longest common subsequence."""
-    return heaviest_pairs(len(one), len(other), lambda i, j: same(one[i], other[j]))
+def _aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, worded: bool) -> list[tuple[int, int]]:
+    """The longest common subsequence; `worded`: the one of those with the most pairs that are worded alike."""
+
+    def weight(i: int, j: int) -> float:
+        if not same(one[i], other[j]):
+            return 0
+        return 1 + _worded_alike(one[i], other[j]) / (WINDOW + 1) if worded else 1
+
+    return heaviest_pairs(len(one), len(other), weight)
 
 
 def heaviest_pairs(rows: int, columns: int, weight: Callable[[int, int], float]) -> list[tuple[int, int]]:
