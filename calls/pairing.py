@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
 
@@ -19,16 +19,29 @@ def came_singly(turn: CallTranscription) -> datetime:
     return turn.single_came_at or turn.created_at
 
 
-def reopen(places: Places, said: Sequence[Sentence | None]) -> None:
+def reopen(places: Places, said: Sequence[Sentence | None]) -> dict[int, CallTranscription]:
     """Free the places of single turns that were paired lately and whose sentence is `said` once more.
 
-    They are paired anew, because a short sentence may have been taken for a later one like it.
+    They are paired anew, because a short sentence may have been taken for a later one like it. Return, by place, the
+    single turns that have no row of their own, because a history had told their sentence first.
     """
+    without_row: dict[int, CallTranscription] = {}
     both = [place for place, turn in enumerate(places) if turn is not None and turn.told_singly]
     for place in both[-OPEN:]:
         turn, sentence = places[place], said[place]
-        if turn and sentence and not turn.from_history and same(sentence_of(turn), sentence):
+        if not (turn and sentence and same(sentence_of(turn), sentence)):
+            continue
+        if turn.from_history:
+            without_row[place] = CallTranscription(
+                speaker_type=turn.speaker_type,
+                message_text=turn.message_text,
+                turn_id=turn.turn_id,
+                created_at=came_singly(turn),
+            )
+            turn.told_singly, turn.turn_id, turn.single_came_at = False, None, None
+        else:
             turn.history_position = places[place] = None
+    return without_row
 
 
 def pairs(
@@ -36,13 +49,14 @@ def pairs(
     said: Sequence[Sentence],
     turns: Sequence[CallTranscription],
     told: Sequence[CallTranscription],
+    reopened: Collection[int] = (),
 ) -> Iterator[tuple[int, CallTranscription]]:
     """Yield places for `turns` that have none: the same sentence, in order, for as many turns as possible.
 
     Single turns come in the order in which they were said, so turns with a place divide the other turns. A place whose
-    sentence came only in histories is for turns that find no other place: its single turn may have come while an
-    earlier one had no place. A turn that came before one of `told` is in the histories too: if it is left over, a
-    repeated sentence may have the wrong place, so the turn takes any place.
+    sentence came only in histories, unless it was `reopened`, is for turns that find no other place: its single turn may
+    have come while an earlier one had no place. A turn that came before one of `told` is in the histories too: if it is
+    left over, a repeated sentence may have the wrong place, so the turn takes any place.
     """
     unplaced = [turn for turn in turns if turn.history_position is None]
     strays = [turn for turn in unplaced if turn.from_history]  # from histories that had nothing in common
@@ -51,8 +65,9 @@ def pairs(
         return
     fixed = [(place, came_singly(turn)) for place, turn in enumerate(places) if turn is not None and turn.told_singly]
     fixed = [(-1, _FIRST), *fixed, (len(places), _LAST)][-OPEN - 2 :]
-    free = [place for place, turn in enumerate(places) if turn is None]
+    free = [place for place, turn in enumerate(places) if turn is None or place in reopened]
     alone = [place for place, turn in enumerate(places) if turn is not None and not turn.told_singly][-2 * OPEN :]
+    alone = [place for place in alone if place not in reopened]
     for place, turn in _best(free, alone, said, strays):
         if turn.told_singly:
             free, alone = [p for p in free if p != place], [p for p in alone if p != place]

@@ -43,16 +43,17 @@ def aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, to_the_end: b
     """Return pairs of indexes with the same sentence, in the order of both versions, as many as possible.
 
     With `to_the_end`, equal sentences at both ends are paired. Without it, `other` will go on later, so its sentences
-    take the first places.
+    take the first places; among as many pairs, those with the same letters win.
 
     Where the middles differ, WINDOW sentences of each are compared at a time. There, a sentence that has moved by more
     than half a window finds no pair.
     """
     shorter = min(len(one), len(other))
-    head = next((n for n in range(shorter) if not same(one[n], other[n])), shorter)
+    begin = same if to_the_end else _worded_alike
+    head = next((n for n in range(shorter) if not begin(one[n], other[n])), shorter)
     tail = next((n for n in range(shorter - head) if not same(one[-1 - n], other[-1 - n])), shorter - head)
     tail = tail if to_the_end else 0
-    middle = _aligned_by_windows(one[head : len(one) - tail], other[head : len(other) - tail])
+    middle = _aligned_by_windows(one[head : len(one) - tail], other[head : len(other) - tail], worded=not to_the_end)
     return [
         *((n, n) for n in range(head)),
         *((head + i, head + j) for i, j in middle),
@@ -60,12 +61,16 @@ def aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, to_the_end: b
     ]
 
 
-def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[int, int]]:
+def _worded_alike(one: Sentence, other: Sentence) -> bool:
+    return same(one, other) and letters(one.text) == letters(other.text)
+
+
+def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence], *, worded: bool) -> list[tuple[int, int]]:
     """Align window by window. Only pairs in a window's first half count; the next window decides about the others."""
     pairs: list[tuple[int, int]] = []
     i, j, half = 0, 0, WINDOW // 2
     while i < len(one) and j < len(other):
-        found = _aligned(one[i : i + WINDOW], other[j : j + WINDOW])
+        found = _aligned(one[i : i + WINDOW], other[j : j + WINDOW], worded=worded)
         if i + WINDOW < len(one) or j + WINDOW < len(other):
             found = [pair for pair in found if max(pair) < half] or found[:half]
             reached = found[-1] if found else (half, half)
@@ -76,9 +81,15 @@ def _aligned_by_windows(one: Sequence[Sentence], other: Sequence[Sentence]) -> l
     return pairs
 
 
-def _aligned(one: Sequence[Sentence], other: Sequence[Sentence]) -> list[tuple[int, int]]:
-    """Return the longest common subsequence, as pairs of indexes."""
-    return heaviest_pairs(len(one), len(other), lambda i, j: same(one[i], other[j]))
+def _aligned(one: Sequence[Sentence], other: Sequence[Sentence], *, worded: bool) -> list[tuple[int, int]]:
+    """Return the longest common subsequence, as pairs of indexes; if `worded`, the one with the most equal letters."""
+
+    def weight(i: int, j: int) -> float:
+        if not same(one[i], other[j]):
+            return 0
+        return 1 + _worded_alike(one[i], other[j]) / (WINDOW + 1) if worded else 1
+
+    return heaviest_pairs(len(one), len(other), weight)
 
 
 def heaviest_pairs(rows: int, columns: int, weight: Callable[[int, int], float]) -> list[tuple[int, int]]:

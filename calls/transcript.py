@@ -6,7 +6,7 @@ A turn has a position in the histories (`history_position`), or none yet. `from_
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from django.db.models import F
 
@@ -46,8 +46,9 @@ class Transcript:
         said = [None if j is None else sentences[j] for _, j in whole]
         known = max((place for place, turn in enumerate(places) if turn is not None), default=-1)
         stored = [None if turn is None else sentence_of(turn) for turn in places]
-        reopen(places, said)
-        self.pair(places, [text for one, other in zip(said, stored, strict=True) if (text := one or other)])
+        reopened = reopen(places, said)
+        texts = [text for one, other in zip(said, stored, strict=True) if (text := one or other)]
+        again = self.pair(places, texts, reopened)
         count, last = 0, list[CallTranscription]()
         for place in reversed(range(len(places))):
             sentence = said[place]
@@ -61,6 +62,9 @@ class Transcript:
                     self.turns.insert(self.turns.index(after), turn)
                     self.new.append(turn)
                     self.renumbered = True
+        for place, single in again.items():
+            if (turn := places[place]) is not None:
+                stand_for_both(turn, single)
         self.turns += reversed(last)
         self.new += reversed(last)
         self.told = [turn for turn in places if turn is not None]
@@ -72,10 +76,24 @@ class Transcript:
             self.turns = turns
         return count
 
-    def pair(self, places: Places, said: Sequence[Sentence]) -> None:
-        """Give turns without a place the place of the same sentence; if another turn has it, the first turn stays."""
-        for place, turn in list(pairs(places, said, self.turns, self.told)):
-            places[place] = self._one(places[place], turn)
+    def pair(
+        self, places: Places, said: Sequence[Sentence], reopened: Mapping[int, CallTranscription] | None = None
+    ) -> dict[int, CallTranscription]:
+        """Give turns without a place the place of the same sentence; if another turn has it, the first turn stays.
+
+        Return the places of the `reopened` turns, which have no row: a turn that finds no better place keeps its own.
+        """
+        reopened = reopened or {}
+        left = {id(single) for single in reopened.values()}
+        turns, told = [*self.turns, *reopened.values()], [*self.told, *reopened.values()]
+        has: dict[int, CallTranscription] = {}
+        for place, turn in list(pairs(places, said, turns, told, reopened)):
+            if id(turn) in left:
+                left.remove(id(turn))
+                has[place] = turn
+            else:
+                places[place] = self._one(places[place], turn)
+        return {place: single for place, single in reopened.items() if id(single) in left} | has
 
     def _one(self, told: CallTranscription | None, other: CallTranscription) -> CallTranscription:
         """Merge two turns that are one sentence; return the turn that stays, the first."""
@@ -103,6 +121,10 @@ class Transcript:
                 turn.sequence_number <= call.final_sequence_number for turn in self.doubles
             )
         CallTranscription.objects.filter(pk__in=[turn.pk for turn in self.doubles]).delete()
+        had = HISTORY_FIELDS.index("turn_id")
+        moved = [turn.pk for turn in changed if self._before[turn.pk][had] not in (None, turn.turn_id)]
+        if moved:  # another turn may have it now: PostgreSQL compares row by row
+            CallTranscription.objects.filter(pk__in=moved).update(turn_id=None)
         CallTranscription.objects.bulk_update(changed, HISTORY_FIELDS, batch_size=500)
         if self.renumbered:
             number_anew(call, [turn for turn in self.turns if turn.pk], self.turns)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections import Counter
 
 import pytest
@@ -11,49 +10,12 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from calls.linking import link
 from calls.models import Call
-from calls.record_history import NewHistory, record_history
-from calls.sentences import Sentence
+from calls.tests.tellings import MERGE, Conversation, history, single
 from calls.turn import NewTurn
-from calls.turns import live_reference, record_turns
+from calls.turns import record_turns
 
 pytestmark = pytest.mark.django_db
-SPEAKERS = ("agent", "driver")
-
-
-class Conversation:
-    """What is said, and the two names by which it is told: until `merge`, callsite takes them for two calls."""
-
-    def __init__(self, texts):
-        self.said = [Sentence(SPEAKERS[n % 2], text) for n, text in enumerate(texts)]
-        mark = uuid.uuid4().hex
-        self.names = [{"call_sid": f"EL_{mark}"}, {"conversation_id": f"conv_{mark}"}]
-        for name in self.names:
-            link(self._reference(name), create=True)
-
-    def _reference(self, name):
-        return live_reference(name.get("call_sid"), name.get("conversation_id"), "")
-
-    def history(self, row, begin, end):
-        record_history(NewHistory(call=self._reference(self.names[row]), sentences=tuple(self.said[begin:end])))
-
-    def single(self, row, place):
-        sentence = self.said[place]
-        record_turns([NewTurn(**self.names[row], speaker_type=sentence.speaker_type, message_text=sentence.text)])
-
-    def merge(self):
-        link(self._reference({**self.names[0], **self.names[1]}))
-
-    def stored(self):
-        rows = Call.objects.get_by_identifier(self.names[0]["call_sid"]).transcriptions.order_by("sequence_number")
-        assert [row.sequence_number for row in rows] == list(range(1, len(rows) + 1))
-        return [Sentence(row.speaker_type, row.message_text) for row in rows]
-
-    def play(self, events):
-        """Events are ("history", row, begin, end), ("single", row, place) and ("merge",)."""
-        for name, *given_ in events:
-            getattr(self, name)(*given_)
 
 
 @st.composite
@@ -111,17 +73,6 @@ def test_single_turns_among_histories_double_and_lose_nothing(telling):
     assert Counter(conversation.stored()) == Counter(conversation.said)
 
 
-def history(row, begin, end):
-    return ("history", row, begin, end)
-
-
-def single(row, place):
-    return ("single", row, place)
-
-
-MERGE = ("merge",)
-
-
 @pytest.mark.parametrize(
     ("texts", "events"),
     [
@@ -144,6 +95,9 @@ MERGE = ("merge",)
         ("NbcNNN", [MERGE, history(1, 0, 1), single(0, 1), single(0, 4), history(0, 0, 6)]),
         ("YNcYeNNN", [history(0, 0, 6), single(1, 1), MERGE, single(1, 3), history(0, 0, 8)]),
         ("YNYNefgN", [single(1, 0), single(0, 2), history(0, 0, 6), MERGE, history(0, 0, 8)]),
+        ("YbYde", [single(1, 0), history(0, 0, 1), single(1, 1), single(0, 2), MERGE, history(0, 0, 5)]),
+        ("YbYNeYg", [history(0, 2, 5), MERGE, single(1, 0), single(0, 1), history(0, 0, 5), history(0, 0, 7)]),
+        (["Yes", "b", "Yes, please", "d"], [single(0, 2), history(0, 0, 4)]),
     ],
     ids=[
         "a place that an earlier one gets late",
@@ -159,12 +113,26 @@ MERGE = ("merge",)
         "a later one that came first",
         "one that comes again at the end",
         "two alike in two rows",
+        "one that a history of another row had told",
+        "one that a cut history had told as a later one",
+        "one that begins as an earlier one",
     ],
 )
 def test_a_whole_history_puts_right_which_single_turn_was_which(texts, events):
     conversation = Conversation(texts)
     conversation.play(events)
     assert Counter(conversation.stored()) == Counter(conversation.said)
+
+
+def test_a_turn_id_goes_along_with_a_single_turn_that_was_taken_for_another_sentence():
+    conversation = Conversation("NNNNef")
+    conversation.play([MERGE, history(0, 1, 4), history(0, 2, 6)])
+    for place in range(4):
+        conversation.single(0, place, f"t{place}")
+    conversation.history(0, 0, 6)
+    assert conversation.stored() == conversation.said
+    assert [conversation.single(0, place, f"t{place}").sequence_number for place in range(4)] == [1, 2, 3, 4]
+    assert conversation.stored() == conversation.said
 
 
 @pytest.mark.parametrize(
