@@ -54,9 +54,9 @@ def pairs(
     """Yield places for `turns` that have none: the same sentence, in order, for as many turns as possible.
 
     Single turns come in the order in which they were said, so turns with a place divide the other turns. A place whose
-    sentence came only in histories, unless it was `reopened`, is for turns that find no other place: its single turn may
-    have come while an earlier one had no place. A turn that came before one of `told` is in the histories too: if it is
-    left over, a repeated sentence may have the wrong place, so the turn takes any place.
+    sentence came only in histories, unless it was `reopened`, is for turns that find no other place: its single turn
+    may have come while an earlier one had no place. A turn that came before one of `told` is in the histories too: if
+    it is left over, a repeated sentence may have the wrong place, so the turn takes any place.
     """
     unplaced = [turn for turn in turns if turn.history_position is None]
     strays = [turn for turn in unplaced if turn.from_history]  # from histories that had nothing in common

@@ -27,8 +27,9 @@ ROOMS = ("callsite", "calls", "webhooks", "realtime", "upstream")
 LEVELS: tuple[str, ...] = ("DEBUG", "INFO", "WARNING", "ERROR")
 MAX_LENGTH, MAX_FRAMES, MAX_CHAIN = 1000, 20, 5
 _CONFIGURED_BY_OTHERS = ("django", "django.channels.server", "uvicorn", "uvicorn.error")
-# a query string ends at a blank, or at a quotation mark before a blank; it may contain such marks
-_QUERY = re.compile(r"\?\S+?(?=[\"']?(?:\s|$))")
+# a query string ends at a blank, or at a quotation mark before a blank; it may contain such marks, and its `?` may be
+# encoded
+_QUERY = re.compile(r"(?:\?|%3[Ff])\S+?(?=[\"']?(?:\s|$))")
 # Classes of SQLSTATE whose first line names tables, columns and constraints, and never a value. Class 22 does not.
 _SAFE_CLASSES = frozenset({"08", "23", "25", "26", "28", "40", "53", "54", "55", "57", "58"})
 _SAFE_STATES = frozenset({"42P01", "42703", "42501"})  # no such table, no such column, not allowed

@@ -62,3 +62,17 @@ def check_dialling(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.C
             )
         )
     return found
+
+
+@checks.register(checks.Tags.compatibility)
+def check_ids(app_configs: Sequence[Any] | None, **_: Any) -> list[checks.CheckMessage]:
+    """upstream.W004: an ID that ElevenLabs gives to nothing, such as a phone number."""
+    return [
+        checks.Warning(
+            f"{name} is {value!r}, which is no ID of ElevenLabs: calls that name none cannot be dialled.",
+            hint=f"Copy the ID from ElevenLabs, as in {example}, without its address; a phone number has one too.",
+            id="upstream.W004",
+        )
+        for name, example in {"ELEVENLABS_AGENT_ID": "agent_01jz", "ELEVENLABS_PHONE_NUMBER_ID": "phnum_01jz"}.items()
+        if (value := getattr(settings, name)) and not re.fullmatch(r"[A-Za-z0-9_-]+", value)
+    ]

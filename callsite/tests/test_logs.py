@@ -63,6 +63,7 @@ def play(web, elevenlabs, token):
     for spelling in ("TOKEN", "%74oken", "a=%22&Token"):
         assert asyncio.run(open_socket(f"{url}?{spelling}={token[:-3]}abc")) is None
         assert elevenlabs.client.get(f"/login/?{spelling}={token}").status_code == 200
+    assert asyncio.run(open_socket(f"{url}%3Ftoken={token}")) is None
     # as a program may send it, with quotation marks as they are
     asked = f"GET /login/?a=\"&b='&TOKEN={token} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
     with socket.create_connection(("127.0.0.1", web.port)) as plain:
