@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(starts_programs: None) -> Iterator[Browser]:
     program = find_browser()
     if program is None:
@@ -68,7 +68,7 @@ def browser(starts_programs: None) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def servers(
     only_postgresql: None, django_db_setup: None, starts_programs: None
 ) -> Iterator[tuple[WebServer, WebServer]]:
