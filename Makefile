@@ -8,14 +8,15 @@ MAKEFLAGS += --no-print-directory
 
 ARGS ?=
 PORT ?= 8000
-# Processes that run tests: one more than CI has cores, as tests wait as much as they work. With ARGS= there is only
+# Processes that run tests: twice as many as CI has cores, as tests wait as much as they work. With ARGS= there is only
 # one, which starts sooner: `make test ARGS="-k signature"`.
-WORKERS ?= $(if $(ARGS),0,3)
+WORKERS ?= $(if $(ARGS),0,4)
 PYTHON := .venv/bin/python
 # pip prints only errors, and asks no questions
 PIP := $(PYTHON) -m pip --quiet --disable-pip-version-check --no-input
 PACKAGES := callsite calls webhooks realtime upstream simulator lab
-PARALLEL = --numprocesses $(WORKERS) --dist loadfile
+# File by file in the order of pytest.ini, not those with the most tests first: the longest have few.
+PARALLEL = --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder
 NODE_TESTS = $(shell find realtime -name node_modules -prune -o -name '*.test.js' -print -o -name '*.test.mjs' -print 2>/dev/null)
 
 # Settings for commands that need neither `.env` nor a database of their own.
@@ -51,6 +52,9 @@ quick: .venv/.dev ## the tests that need no server, in half a minute, on SQLite 
 fmt: .venv/.dev ## put the code in order: ruff's fixes, then its format
 	@$(PYTHON) -m ruff check --fix .
 	@$(PYTHON) -m ruff format .
+
+# Where Python may write no bytecode, each program that a test starts compiles callsite anew.
+quick test: export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: test
 test: .venv/.dev client-tests ## all tests, on a real PostgreSQL and Redis (those of DATABASE_URL and REDIS_URL, if set)

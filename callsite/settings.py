@@ -5,6 +5,7 @@ docs/settings.md lists them. System checks (`manage.py check`) find wrong combin
 
 from __future__ import annotations
 
+import sys
 import warnings
 from datetime import timedelta
 from pathlib import Path
@@ -31,7 +32,7 @@ ALLOWED_HOSTS = env.items("DJANGO_ALLOWED_HOSTS")
 CSRF_TRUSTED_ORIGINS = env.items("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "daphne",  # first: makes `runserver` speak ASGI
+    *(["daphne"] if "runserver" in sys.argv else []),  # speaks ASGI then; a quarter of a program's start
     "callsite.admin_site.Config",  # django.contrib.admin
     "django.contrib.auth",
     "django.contrib.contenttypes",

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import io
 import json
 import logging
+import os
+import shutil
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -21,16 +24,36 @@ GOOD = "transcription_sip_trunk"
 PASSWORD = "a-password-0123456789"
 
 
-def sqlite_env_in(folder):
-    """Return the environment of a server with a SQLite database of its own and the user `admin`."""
-    env = server_env(f"sqlite:///{folder}/db.sqlite3", DJANGO_SUPERUSER_PASSWORD=PASSWORD)
-    manage(env, "migrate", "--verbosity", "0")
-    manage(env, "createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.example")
+@pytest.fixture(scope="session")
+def migrated_sqlite(tmp_path_factory, starts_programs):
+    """Return a migrated database file with the user `admin`. The first test process makes it, the others wait for it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    made = folder / "migrated.sqlite3"
+    with (folder / "migrated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            env = server_env(f"sqlite:///{folder}/db.sqlite3", DJANGO_SUPERUSER_PASSWORD=PASSWORD)
+            manage(env, "migrate", "--verbosity", "0")
+            manage(env, "createsuperuser", "--noinput", "--username", "admin", "--email", "a@b.example")
+            (folder / "db.sqlite3").rename(made)
+    return made
+
+
+@pytest.fixture(scope="session")
+def sqlite_env_in(migrated_sqlite):
+    """Return a function: folder -> environment of a server with its own SQLite database and the user `admin`."""
+
+    def env(folder):
+        shutil.copy(migrated_sqlite, folder / "db.sqlite3")
+        return server_env(f"sqlite:///{folder}/db.sqlite3")
+
     return env
 
 
 @pytest.fixture
-def sqlite_env(tmp_path, starts_programs):
+def sqlite_env(sqlite_env_in, tmp_path):
     return sqlite_env_in(tmp_path)
 
 

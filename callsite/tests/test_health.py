@@ -9,7 +9,8 @@ import httpx
 import pytest
 
 from callsite import channel_layer
-from conftest import WEBHOOK_SECRET, ElevenLabs, Socket, manage, payload, server_env
+from callsite.tests.conftest import PASSWORD
+from conftest import WEBHOOK_SECRET, ElevenLabs, Socket, payload, server_env
 from lab.stack.redis import Redis
 from lab.stack.webserver import WebServer
 
@@ -59,16 +60,13 @@ def test_without_redis_webhooks_are_answered_as_ever_and_readyz_names_it(transac
 
 
 async def test_redis_can_be_reached_over_a_unix_socket(sqlite_env):
-    make_token = (
-        "from django.contrib.auth import get_user_model; from rest_framework_simplejwt.tokens import AccessToken;"
-        "print(AccessToken.for_user(get_user_model().objects.get()))"
-    )
-    token = manage(sqlite_env, "shell", "--verbosity", "0", "-c", make_token).stdout.strip()
     with Redis() as redis, WebServer(sqlite_env | {"REDIS_URL": redis.unix_url}) as web:
         ready = await asyncio.to_thread(httpx.get, f"{web.url}/readyz", trust_env=False)
         assert (ready.status_code, ready.json()["channel_layer"]) == (200, "ok")
         elevenlabs = ElevenLabs(web.url)
         with elevenlabs.client:
+            login = {"username": "admin", "password": PASSWORD}
+            token = elevenlabs.client.post("/api/token/", json=login).json()["access"]
             elevenlabs.init(call_sid="EL_1", conversation_id="conv_1", agent_id="a", caller_id="", called_number="")
         async with Socket.connect(f"{web.ws_url}/ws/calls/transcriptions", token) as socket:
             assert (await socket.subscribe("EL_1"))["type"] == "subscription_confirmed"

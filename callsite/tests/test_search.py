@@ -8,7 +8,7 @@ import pytest
 from django.contrib.auth import get_user_model
 from rest_framework_simplejwt.tokens import AccessToken
 
-from callsite.tests.conftest import PASSWORD, sqlite_env_in
+from callsite.tests.conftest import PASSWORD
 from callsite.tests.search_cases import CASES, NOTHING, NUMBERS
 from conftest import ElevenLabs, payload
 from lab.stack.webserver import WebServer
@@ -62,7 +62,7 @@ def searched(request, only_postgresql, site):
 
 
 @pytest.fixture(scope="module")
-def on_sqlite(tmp_path_factory, starts_programs):
+def on_sqlite(sqlite_env_in, tmp_path_factory):
     with WebServer(sqlite_env_in(tmp_path_factory.mktemp("sqlite"))) as web:
         elevenlabs = ElevenLabs(web.url)
         login = {"username": "admin", "password": PASSWORD}

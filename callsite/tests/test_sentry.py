@@ -66,7 +66,7 @@ class Envelopes(http.server.BaseHTTPRequestHandler):
 @pytest.fixture
 def receiver():
     with Receiver() as receiver:
-        threading.Thread(target=receiver.serve_forever, daemon=True).start()
+        threading.Thread(target=receiver.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield receiver
         receiver.shutdown()
 

@@ -16,7 +16,7 @@ from django.db.models import F
 
 from callsite import expired_rows
 from callsite.sign_in_locks import Lock
-from callsite.tests.conftest import PASSWORD, sqlite_env_in
+from callsite.tests.conftest import PASSWORD
 from callsite.tests.doors import DOORS, LIMIT, is_good
 from conftest import server_env
 from lab.stack.webserver import WebServer
@@ -179,9 +179,8 @@ def test_the_time_to_wait_is_told_in_whole_minutes(seconds, text):
 # --- other processes, the other database --------------------------------------------------------------------
 
 
-def test_two_processes_on_one_sqlite_file_share_their_locks(tmp_path, visitor, starts_programs):
-    env = sqlite_env_in(tmp_path)
-    with WebServer(env) as one, WebServer(env) as other:
+def test_two_processes_on_one_sqlite_file_share_their_locks(sqlite_env, visitor):
+    with WebServer(sqlite_env) as one, WebServer(sqlite_env) as other:
         knocks = [visitor((one, other)[n % 2].url).knock(DOORS[n % 3], "admin").status_code for n in range(LIMIT)]
         assert 429 not in knocks
         for web in (one, other):

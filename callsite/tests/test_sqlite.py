@@ -12,14 +12,14 @@ import httpx
 import pytest
 
 from calls.redaction import redacted
-from callsite.tests.conftest import PASSWORD, sqlite_env_in
+from callsite.tests.conftest import PASSWORD
 from callsite.tests.hostile_requests import FORM, Visitor, visit
 from conftest import ElevenLabs, Socket, payload
 from lab.stack.webserver import WebServer
 
 
 @pytest.fixture(scope="module", params=["uvicorn", "daphne"])
-def web(request, tmp_path_factory, starts_programs):
+def web(request, sqlite_env_in, tmp_path_factory):
     with WebServer(sqlite_env_in(tmp_path_factory.mktemp("sqlite")), server=request.param) as web:
         yield web
 

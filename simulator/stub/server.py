@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -16,6 +17,7 @@ from simulator.stub.errors import BAD_KEY, FAULTS, Fault, legacy, validation
 from simulator.stub.workspace import Workspace
 
 HANG_SECONDS = 120.0
+CLOSE_SECONDS = 10.0
 REQUIRED = ("agent_id", "agent_phone_number_id", "to_number")
 PAGE_SIZE, PAGE_SIZE_MAX = 30, 100
 
@@ -42,6 +44,7 @@ class Stub:
     def __post_init__(self) -> None:
         self._lock = threading.Lock()
         self._http: ThreadingHTTPServer | None = None
+        self._lives: list[threading.Thread] = []  # of conversations that go on by themselves
 
     def start(self, port: int = 0, host: str = "127.0.0.1") -> str:
         """Serve in a thread, and return the address. Raises OSError if the port is taken."""
@@ -52,14 +55,17 @@ class Stub:
 
         self._http = ThreadingHTTPServer((host, port), Handler)
         self._http.daemon_threads = True
-        in_thread(self._http.serve_forever)
+        in_thread(partial(self._http.serve_forever, poll_interval=0.05))  # how soon close() is heard
         return f"http://{host}:{self._http.server_port}"
 
     def close(self) -> None:
+        """End it and its conversations: none of them posts a webhook afterwards."""
         self.stop.set()
         if self._http is not None:
             self._http.shutdown()
             self._http.server_close()
+        for life in self._lives:
+            life.join(CLOSE_SECONDS)
 
     def fail(self, path: str, fault: str, times: int | None = 1, **changes: Any) -> None:
         """Have a fault at paths that contain `path`; `changes` replace fields of the fault."""
@@ -124,7 +130,7 @@ class Stub:
         if self.behaviour.overtakes:
             conversation.run(self.callsite, self.stop)
         else:
-            in_thread(lambda: conversation.run(self.callsite, self.stop))
+            self._lives.append(in_thread(lambda: conversation.run(self.callsite, self.stop)))
         name = "sip_call_id" if provider == "sip-trunk" else "callSid"
         ids = {"conversation_id": conversation.call.conversation_id, name: conversation.call.provider_sid}
         return 200, {"success": True, "message": "Call initiated successfully", **ids}

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.conf import settings as django_settings
 from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import PBKDF2PasswordHasher
 from django.contrib.auth.models import Permission
 from django.db import connection
 from django.test import Client
@@ -54,7 +55,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.browser)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def browser(starts_programs: None) -> Iterator[Browser]:
     program = find_browser()
     if program is None:
@@ -68,7 +69,7 @@ def browser(starts_programs: None) -> Iterator[Browser]:
         browser.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def servers(
     only_postgresql: None, django_db_setup: None, starts_programs: None
 ) -> Iterator[tuple[WebServer, WebServer]]:
@@ -98,11 +99,16 @@ def elevenlabs(servers: tuple[WebServer, WebServer], transactional_db: None) -> 
     client.client.close()
 
 
+@pytest.fixture(scope="session")
+def password() -> str:
+    """Return the hash of `ada` by the servers' hasher, made once: it takes as long as a page."""
+    return PBKDF2PasswordHasher().encode("ada", "salt")
+
+
 @pytest.fixture
-def user(transactional_db: None, settings: Any) -> Any:
+def user(transactional_db: None, password: str) -> Any:
     """Return Ada, who may view calls; her password is `ada`."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.PBKDF2PasswordHasher"]  # as the servers have it
-    user = get_user_model().objects.create_user("ada", password="ada")
+    user = get_user_model().objects.create(username="ada", password=password)
     user.user_permissions.add(Permission.objects.get(codename="view_call"))
     return user
 

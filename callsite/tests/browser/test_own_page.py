@@ -34,7 +34,7 @@ def own_site(server):
         own.page = "<!doctype html>" + script.replace("https://YOUR-HOST", server.url).replace(
             "EL_42_1790000000", "EL_1"
         )
-        threading.Thread(target=own.serve_forever, daemon=True).start()
+        threading.Thread(target=own.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
         yield own
         own.shutdown()
 
