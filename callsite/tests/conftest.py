@@ -26,7 +26,7 @@ PASSWORD = "a-password-0123456789"
 
 @pytest.fixture(scope="session")
 def migrated_sqlite(tmp_path_factory, starts_programs):
-    """Return a migrated database file with the user `admin`. The first test process makes it, the others wait for it."""
+    """Return a migrated database file with the user `admin`. The first test process makes it, others wait for it."""
     folder = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         folder = folder.parent
