@@ -69,9 +69,9 @@ class TranscriptionConsumer(AuthenticatedConsumer):
         self.listener.send(UnsubscribeConfirmed(identifier=identifier))
 
     async def _subscribed_call(self, identifier: str) -> int | None:
-        """The id of the subscription's call, which may have got its conversation_id after it was subscribed to."""
+        """The id of the subscription's call: by its two names as they were confirmed, or by any that it has or had."""
         call_id = self.listener.subscription_to(identifier)
-        if call_id is None and any(s.conversation_id is None for s in self.listener.subscriptions.values()):
+        if call_id is None and self.listener.subscriptions:
             with contextlib.suppress(Call.DoesNotExist):
                 return (await replay.find(identifier)).call_id
         return call_id
