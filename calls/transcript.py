@@ -63,8 +63,8 @@ class Transcript:
                     self.new.append(turn)
                     self.renumbered = True
         for place, single in again.items():
-            if (told := places[place]) is not None:
-                stand_for_both(told, single)
+            if (stays := places[place]) is not None:
+                stand_for_both(stays, single)
         self.turns += reversed(last)
         self.new += reversed(last)
         self.told = [turn for turn in places if turn is not None]

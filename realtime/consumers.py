@@ -71,11 +71,10 @@ class TranscriptionConsumer(AuthenticatedConsumer):
     async def _subscribed_call(self, identifier: str) -> int | None:
         """Return the id of the call that a client unsubscribes from; None if it is not known.
 
-        The call may have got its conversation_id after the client subscribed, so the database is asked too. Raises
-        django.db.Error.
+        The database is asked too, for any name that the call has or had. Raises django.db.Error.
         """
         call_id = self.listener.subscription_to(identifier)
-        if call_id is None and any(s.conversation_id is None for s in self.listener.subscriptions.values()):
+        if call_id is None and self.listener.subscriptions:
             with contextlib.suppress(Call.DoesNotExist):
                 return (await replay.find(identifier)).call_id
         return call_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from calls.models import Call
-from calls.registration import link_conversation
+from calls.registration import link_conversation, register
 from calls.turns import record_turn
 from realtime.tests.conftest import in_database
 
@@ -81,6 +81,24 @@ async def test_an_identifier_that_the_call_got_later_ends_the_subscription_too(s
         assert (await socket.subscribe("EL_later"))["conversation_id"] is None
         await in_database(link_conversation)(call, "conv_later")
         await socket.send(unsubscribe="conv_later")
+        assert (await socket.next())["type"] == "unsubscribe_confirmed"
+        assert not hub.topics
+
+
+@pytest.mark.parametrize("renamed", ["before", "while it is subscribed to"])
+async def test_a_name_that_the_call_had_before_ends_the_subscription_too(site, token, hub, renamed):
+    def rename():
+        register(call_sid="EL_better", conversation_id="conv_1")
+
+    await in_database(Call.register)(call_sid="CA_former", conversation_id="conv_1", name_rank=Call.NameRank.INITIATION)
+    async with site.socket(token) as socket:
+        if renamed == "before":
+            await in_database(rename)()
+        await socket.subscribe("CA_former")
+        if renamed != "before":
+            await in_database(rename)()
+            assert (await socket.next())["call_sid"] == "EL_better"
+        await socket.send(unsubscribe="CA_former")
         assert (await socket.next())["type"] == "unsubscribe_confirmed"
         assert not hub.topics
 

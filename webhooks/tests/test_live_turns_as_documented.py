@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -107,11 +108,16 @@ def test_the_prompt_of_the_readme_names_the_tool(tool):
     assert f"the tool {tool['name']} " in line
 
 
-def test_the_curl_lines_of_the_readme_print_what_it_says(site, transactional_db):
+def test_the_curl_lines_of_the_readme_print_what_it_says(site, transactional_db, tmp_path):
     (lines,) = [code for code in blocks("README.md", "sh") if "conv_try" in code]
     (printed,) = [json.loads(code) for code in blocks("README.md", "json") if '"stored"' in code]
-    lines = lines.replace("$HOST", site.url).replace("$ELEVENLABS_TOOL_SECRET", TOOL_SECRET)
-    for line in lines.splitlines():
+    (tmp_path / ".env").write_text(f"ELEVENLABS_WEBHOOK_SECRET=wsec\nELEVENLABS_TOOL_SECRET={TOOL_SECRET}\n")
+    before = lines[: lines.index("curl ")]
+    show = f'{before}printf "%s %s" "$HOST" "$ELEVENLABS_TOOL_SECRET"'
+    shown = subprocess.run(["sh", "-c", show], cwd=tmp_path, check=True, capture_output=True, text=True).stdout
+    assert shown == f"http://127.0.0.1:8000 {TOOL_SECRET}"
+    curls = lines.removeprefix(before).replace("$HOST", site.url).replace("$ELEVENLABS_TOOL_SECRET", TOOL_SECRET)
+    for line in curls.splitlines():
         curl, url, header, authorization, data, body = shlex.split(line)
         assert (curl, header, data) == ("curl", "-H", "-d")
         headers = {"Content-Type": "application/x-www-form-urlencoded"}  # as curl does
