@@ -14,10 +14,11 @@ from calls.access import agents_of_request, visible
 from calls.call_page.rooms import sections_of_call
 from calls.models import AccessLogEntry, AgentAccess, Call
 from calls.names import names_of
-from calls.readonly_admin import KnownLookups, ReadOnlyAdmin, time_column
+from calls.readonly_admin import KnownLookups, ReadOnlyAdmin, time_column, words_column
 
 SEEN_BY_SHOWN = 8
 TIME = time_column("at", "time")
+NAMES = (words_column("call_sid", "call SID"), words_column("conversation_id", "conversation ID"))
 
 
 class AgentAccessInline(admin.TabularInline):  # type: ignore[type-arg]
@@ -55,9 +56,9 @@ for model, with_agents in ((get_user_model(), LimitedUserAdmin), (Group, Limited
 class AccessLogEntryAdmin(ReadOnlyAdmin):
     """The access log. A staff user who is limited to agents sees only the entries about the calls of those agents."""
 
-    list_display = (TIME, "user_name", "kind", "detail", "call_sid", "conversation_id", "address")
+    list_display = (TIME, "user_name", "kind", words_column("detail", "detail"), *NAMES, "address")
     list_filter = ("kind", "at")
-    sortable_by = (TIME, "user_name", "kind", "call_sid", "conversation_id")
+    sortable_by = (TIME, "user_name", "kind", *NAMES)
     search_fields = ("call_sid__exact", "conversation_id__exact", "user_name__exact")
     search_help_text = "A whole call SID, conversation ID or user name."
     links = ("call_id",)

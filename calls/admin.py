@@ -33,7 +33,7 @@ from calls.ending_admin import EndCalls, SilentFilter
 from calls.export.admin import ExportCalls
 from calls.models import Call, CallRecording, CallTranscription
 from calls.numbers.admin import NumbersOfCalls
-from calls.readonly_admin import OfCallAdmin, time_column
+from calls.readonly_admin import OfCallAdmin, time_column, words_column
 from calls.redaction import redacted
 from calls.review.admin import ReviewCalls
 from calls.review.filters import LabelFilter, ReviewedFilter
@@ -83,7 +83,10 @@ class CallAdmin(NumbersOfCalls, ExportCalls, EndCalls, ReviewCalls, CallList):
 
 @admin.register(CallTranscription)
 class CallTranscriptionAdmin(OfCallAdmin):
-    list_display = ("call", "sequence_number", "speaker_type", "message_text", time_column("timestamp", "said"))
+    list_display = (
+        *("call", "sequence_number", "speaker_type", words_column("message_text", "message text")),
+        time_column("timestamp", "said"),
+    )
     list_filter = ("speaker_type",)
     sortable_by = ()
     search_fields = ("call__call_sid__exact", "call__conversation_id__exact")

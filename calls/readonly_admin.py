@@ -16,14 +16,16 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, ChangeList
 from django.core.exceptions import SuspiciousOperation
 from django.core.paginator import Paginator
-from django.db.models import DateTimeField, Q, QuerySet
+from django.db.models import CharField, DateTimeField, Q, QuerySet, TextField
 from django.http import HttpRequest, HttpResponse
 from django.utils.functional import cached_property
+from django.utils.html import format_html
 from django.utils.text import capfirst
 
 from calls import access_log
 from calls.access import agents_of_request, visible
 from calls.access_log import Kind, Subject
+from calls.bidi import words
 from calls.bounded_count import COUNTED, Count, counted
 from calls.postgres.waits import TookTooLong
 from calls.templatetags.calls import moment
@@ -117,6 +119,18 @@ def time_column(field: str, title: str) -> Any:
     return column
 
 
+def words_column(field: str, title: str) -> Any:
+    """Return a list column for a text from strangers. The text has its own direction and cannot reverse other text."""
+
+    @admin.display(description=title, ordering=field)
+    def column(row: Any) -> str:
+        text = getattr(row, field)
+        return format_html('<span dir="auto">{}</span>', words(text)) if text else "–"
+
+    column.__name__ = field
+    return column
+
+
 class ReadOnlyAdmin(KnownLookups):
     """An admin whose rows staff can read, but not add, change or delete. Search takes whole identifiers."""
 
@@ -149,11 +163,16 @@ class ReadOnlyAdmin(KnownLookups):
         return super().get_object(request, object_id, from_field or None)
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        """Return the fieldsets, with times in the form of all pages."""
-        fields = [field for field in self.opts.fields if isinstance(field, DateTimeField)]
-        times: dict[Any, Any] = {field.name: time_column(field.name, str(field.verbose_name)) for field in fields}
+        """Return the fieldsets, with times and texts in the form of all pages."""
+        written: dict[Any, Any] = {}
+        for field in self.opts.fields:
+            title = str(field.verbose_name)
+            if isinstance(field, DateTimeField):
+                written[field.name] = time_column(field.name, title)
+            elif isinstance(field, (CharField, TextField)) and not field.choices:
+                written[field.name] = words_column(field.name, title)
         return [
-            (name, {**options, "fields": [times.get(field, field) for field in options["fields"]]})
+            (name, {**options, "fields": [written.get(field, field) for field in options["fields"]]})
             for name, options in super().get_fieldsets(request, obj)
         ]
 

@@ -8,7 +8,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from calls.models import Call, CallRecording, CallTranscription
+from calls.bidi import CONTROLS
+from calls.models import AccessLogEntry, Call, CallRecording, CallTranscription
 from calls.turns import record_turn
 
 EVIL = "<script>alert('x')</script>"
@@ -139,3 +140,17 @@ def test_no_list_sorts_a_whole_table_by_a_column_without_an_index(admin_client, 
 def test_a_page_is_shown_where_its_address_has_a_field_without_a_name(admin_client):
     call = full_call()
     assert admin_client.get(f"{reverse('admin:calls_call_change', args=[call.pk])}?_to_field=").status_code == 200
+
+
+@pytest.mark.parametrize("model", ["calltranscription", "accesslogentry"])
+def test_no_character_that_turns_text_round_is_obeyed(admin_client, model):
+    call = Call.register(call_sid="EL_1", driver_id="DRV_1")
+    turn = record_turn(call, speaker_type="driver", message_text="gate \u202e3 \u2066five")[0]
+    names = {"user_name": "ada", "call_sid": "EL \u202e1", "conversation_id": "\u2066", "detail": "q=\u202e"}
+    entry = AccessLogEntry.objects.create(kind="page", user_id=1, **names)
+    row = {"calltranscription": turn, "accesslogentry": entry}[model]
+    for address in (change_list(model), reverse(f"admin:calls_{model}_change", args=[row.pk])):
+        text = admin_client.get(address).text
+        assert "U+202E" in text
+        assert "U+2066" in text
+        assert not set(CONTROLS) & set(text)
