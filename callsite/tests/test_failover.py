@@ -16,14 +16,13 @@ from lab.stack.webserver import WebServer
 @pytest.fixture(scope="module")
 def postgres(starts_programs):
     with Postgres(durable=False) as postgres:
+        manage(server_env(postgres.url), "migrate", "--verbosity", "0")
         yield postgres
 
 
 @pytest.fixture
 def web(postgres):
-    env = server_env(postgres.url, ELEVENLABS_CREATE_UNKNOWN_CALLS="true")
-    manage(env, "migrate", "--verbosity", "0")
-    with WebServer(env) as web:
+    with WebServer(server_env(postgres.url, ELEVENLABS_CREATE_UNKNOWN_CALLS="true")) as web:
         elevenlabs = ElevenLabs(web.url)
         yield elevenlabs
         elevenlabs.client.close()

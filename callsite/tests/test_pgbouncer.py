@@ -26,17 +26,14 @@ NEWER = pytest.mark.skipif(
     PROGRAM is not None and not keeps_prepared_statements(PROGRAM),
     reason="this PgBouncer keeps no prepared statements: 1.21 or newer does",
 )
-TOKEN = """
-from django.contrib.auth import get_user_model
-from rest_framework_simplejwt.tokens import AccessToken
-print(AccessToken.for_user(get_user_model().objects.create_superuser("admin")))
-"""
-SESSION = """
+TOKEN_AND_SESSION = """
 from django.contrib.auth import get_user_model
 from django.test import Client
+from rest_framework_simplejwt.tokens import AccessToken
+admin = get_user_model().objects.create_superuser("admin")
 client = Client()
-client.force_login(get_user_model().objects.create_superuser("root"))
-print(client.cookies["sessionid"].value)
+client.force_login(admin)
+print(AccessToken.for_user(admin), client.cookies["sessionid"].value)
 """
 # what Django's sessions, and that of live turns, are bound by
 SHOW = """
@@ -107,14 +104,20 @@ def settings_of(url):
     return json.loads(manage(server_env(url), "shell", "--verbosity", "0", "-c", SHOW).stdout)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def web(bouncer):
     with WebServer(server_env(bouncer.url)) as web:
         yield web
 
 
-async def test_webhooks_turns_and_completions_work(web, bouncer):
-    token = manage(server_env(bouncer.url), "shell", "--verbosity", "0", "-c", TOKEN).stdout.strip()
+@pytest.fixture(scope="module")
+def token_and_session(bouncer):
+    """Of an administrator."""
+    return manage(server_env(bouncer.url), "shell", "--verbosity", "0", "-c", TOKEN_AND_SESSION).stdout.split()
+
+
+async def test_webhooks_turns_and_completions_work(web, token_and_session):
+    token, _ = token_and_session
     elevenlabs = ElevenLabs(web.url)
     headers = {"Authorization": f"Bearer {token}"}
     with elevenlabs.client, httpx.Client(base_url=web.url, headers=headers, trust_env=False) as client:
@@ -138,9 +141,9 @@ async def test_webhooks_turns_and_completions_work(web, bouncer):
         assert listed.json()["results"][0]["status"] == "completed"
 
 
-def test_searches_at_once_find_what_was_said_lately(web, bouncer):
+def test_searches_at_once_find_what_was_said_lately(web, token_and_session):
     """Rows that are read a few at a time are read in one transaction: between two, the session is another's."""
-    session = manage(server_env(bouncer.url), "shell", "--verbosity", "0", "-c", SESSION).stdout.strip()
+    _, session = token_and_session
     elevenlabs = ElevenLabs(web.url)
     with elevenlabs.client:
         for n in range(3):
