@@ -9,6 +9,8 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.contrib.sessions.backends.db import SessionStore
 from django.db import transaction
+from django.db.models.signals import pre_save
+from django.urls import reverse
 from rest_framework_simplejwt.tokens import AccessToken
 
 from calls.models import Call
@@ -130,3 +132,16 @@ def test_apply_again_leaves_a_delivery_whose_call_is_held_and_says_so(site, call
     assert "Applied 1 of 2 deliveries" in response.text
     assert NOT_NOW in response.text
     assert set(WebhookDelivery.objects.values_list("call_id", "times_applied")) == {(call.pk, 1), (other.pk, 2)}
+
+
+def test_a_sign_in_of_a_user_who_is_deleted_at_that_moment_is_refused_in_words(client, staff):
+    def delete(instance, **_):
+        get_user_model().objects.filter(pk=instance.pk).delete()
+
+    pre_save.connect(delete, sender=get_user_model())
+    try:
+        refused = client.post(reverse("login"), {"username": "admin", "password": "admin"})
+    finally:
+        pre_save.disconnect(delete, sender=get_user_model())
+    assert refused.status_code == 409
+    assert "has just deleted this" in refused.text
