@@ -75,7 +75,8 @@ def test_a_round_of_calls_is_heard_turn_by_turn_to_the_end(demo, tmp_path):
     real = {"ELEVENLABS_API_KEY": "sk_real", "ELEVENLABS_API_URL": "http://127.0.0.1:9", "DIAL_ALLOWED_PREFIXES": ""}
     process = demo(f"--port={port}", "--calls=6", "--rounds=1", "--pace=0.05", **real)
     out, err = process.communicate(timeout=90)
-    assert err == ""
+    # on a busy machine the webhook of the call that fails overtakes the answer to the dial, and waits for its call
+    assert [line for line in err.splitlines() if "waits for its call" not in line] == []
     for page in ("live/", "admin/", "api/docs/"):
         assert f"http://127.0.0.1:{port}/{page}" in out
     for name in ("demo-dispatcher", "demo-supervisor", "demo-admin"):
