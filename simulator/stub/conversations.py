@@ -20,6 +20,7 @@ from simulator.server import CONVERSATION_INIT, TURN, Refused, Server, Simulatio
 
 TELLINGS = {"once": 1, "late": 1, "twice": 2, "never": 0}
 RINGING_PACES = 2
+UNKNOWN_TRIES, UNKNOWN_SECONDS = 4, 0.5  # for a webhook whose call is not known yet
 # A function that is called with each event of a conversation: the call, a word for the event, a sentence.
 Happened = Callable[[SimulatedCall, str, str], None]
 _scenarios = cycle(SCENARIOS)
@@ -124,17 +125,28 @@ class Conversation:
         finally:
             self.over.set()
 
-    def tell(self, server: Server, times: int = 1) -> None:
+    def tell(self, server: Server, times: int = 1, stop: threading.Event | None = None) -> None:
         """Post the conversation's post-call webhooks, each `times` times."""
         for event in self.events:
             for number in range(times):
                 try:
-                    answer = server.post_call(event)
+                    answer = self._post(server, stop or threading.Event(), event)
                 except SimulationError as error:
                     self.happened(self.call, "error", str(error))
                 else:
                     if number == 0:
                         self.happened(self.call, *self._news(event, answer))
+
+    def _post(self, server: Server, stop: threading.Event, event: dict[str, Any]) -> dict[str, Any]:
+        """Post a webhook and return the reply. A busy server may link the answer to its dial only a moment later."""
+        for _ in range(UNKNOWN_TRIES):
+            try:
+                return server.post_call(event)
+            except Refused as error:
+                if error.status != 404:
+                    raise
+            stop.wait(UNKNOWN_SECONDS)
+        return server.post_call(event)
 
     def _live(self, server: Server, stop: threading.Event) -> None:
         if self.client_data is None:
@@ -151,7 +163,7 @@ class Conversation:
             self._end()
         if self.behaviour.outcome == "late":
             stop.wait(self.behaviour.late_seconds)
-        self.tell(server, TELLINGS[self.behaviour.outcome])
+        self.tell(server, TELLINGS[self.behaviour.outcome], stop)
 
     def _ask_init(self, server: Server) -> None:
         names = {"call_sid": self.call.provider_sid, "conversation_id": self.call.conversation_id}
