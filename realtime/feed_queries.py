@@ -92,23 +92,24 @@ _reading = PerLoop(lambda: Together(_read_rows))
 
 
 def _listing(known: set[int], agents: Agents) -> Listing:
-    """Read calls in progress first: a call that ends between the queries is then in both results, never in neither.
+    """Read the newest calls by id and the known calls, then those in progress, then the ended ones, by indexes.
 
-    The newest calls by id catch a call that begins and ends between two comparisons. Each query walks an index.
+    A call that ends between the queries is then in both lists, never in neither. A call that begins between them is on
+    the list or has no version: a version that is not on a snapshot's list would count as sent. The newest calls catch
+    a call that begins and ends between two comparisons.
     """
     fields = ("pk", "call_sid", "status", "last_sequence_number", "updated_at")
     calls = visible(Call.objects.order_by(), agents)
+    newest = {pk: Version(*rest) for pk, *rest in calls.order_by("-pk").values_list(*fields)[:NEWEST_LIMIT]}
+    missing = calls.filter(pk__in=known - newest.keys()).values_list(*fields)
+    others = {pk: Version(*rest) for pk, *rest in missing}
     in_progress = calls.filter(status=Call.Status.IN_PROGRESS).order_by("-pk").values_list(*fields)[:IN_PROGRESS_LIMIT]
     ended = calls.filter(call_end_time__isnull=False).exclude(status=Call.Status.IN_PROGRESS)
     ended_last = ended.order_by("-call_end_time", "-pk").values_list(*fields)[:ENDED_LIMIT]
     listed = {pk: Version(*rest) for pk, *rest in [*in_progress, *ended_last]}
-    newest = calls.order_by("-pk").values_list(*fields)[:NEWEST_LIMIT]
-    versions = {pk: Version(*rest) for pk, *rest in newest} | listed
-    window = frozenset(versions)
-    if missing := known - versions.keys():
-        versions |= {pk: Version(*rest) for pk, *rest in calls.filter(pk__in=missing).values_list(*fields)}
+    window = newest | listed
     totals = Totals(_counted(agents, Call.Status.IN_PROGRESS), _counted(agents, *ENDED), COUNTED_UP_TO)
-    return Listing(list(listed), window, versions, totals)
+    return Listing(list(listed), frozenset(window), others | window, totals)
 
 
 def _counted(agents: Agents, *statuses: str) -> int:

@@ -282,6 +282,25 @@ def test_the_list_is_read_in_five_queries_and_the_rows_in_one(call):
     assert len(queries) == 1
 
 
+@pytest.mark.django_db
+@pytest.mark.parametrize("place", range(5))
+def test_a_call_that_begins_while_the_list_is_read_is_on_it_or_not_known(call, place):
+    """What is known and not on the list of a snapshot would never be sent."""
+    asked = []
+
+    def begin_another(execute, sql, *rest):
+        if len(asked) == place:
+            asked.append(sql)
+            Call.register(driver_id="another")
+        asked.append(sql)
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(begin_another):
+        listing = feed_queries._listing({call.pk}, None)
+    assert len(asked) > place
+    assert set(listing.versions) == set(listing.calls)
+
+
 async def test_totals_count_the_calls_that_are_not_in_the_list_too(site, token, call, monkeypatch):
     def end(number):
         ended = {"status": "failed", "final_sequence_number": 0, "call_end_time": timezone.now()}
