@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-PROGRAMS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 ELSEWHERE = (
     (Path("/Applications"), "Google Chrome.app/Contents/MacOS/Google Chrome"),
     (Path.home() / ".cache/ms-playwright", "chromium-*/chrome-linux*/chrome"),

@@ -141,7 +141,12 @@ class Desk:
         return self.page
 
     def shoot(self, name: str, *, full_page: bool = False) -> None:
-        """Save a screenshot to look at. Chromium can be too busy to make one; no test depends on it."""
+        """Save a screenshot to look at, if SHOTS=1 asks for it: they cost as much as the tests.
+
+        Chromium can be too busy to make one; no test depends on it.
+        """
+        if not os.environ.get("SHOTS"):
+            return
         SHOTS.mkdir(exist_ok=True)
         with contextlib.suppress(PlaywrightError):
             self.page.screenshot(path=SHOTS / f"{name}.png", full_page=full_page)
