@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import DateTimeField
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
@@ -37,6 +38,9 @@ from calls.readonly_admin import OfCallAdmin, time_column, words_column
 from calls.redaction import redacted
 from calls.review.admin import ReviewCalls
 from calls.review.filters import LabelFilter, ReviewedFilter
+from calls.time_filter import TimeFilter
+
+admin.FieldListFilter.register(lambda field: isinstance(field, DateTimeField), TimeFilter, take_priority=True)
 
 # The actions of the list of calls. Other rooms append their own, with `permissions=["verbs"]`.
 actions_with_calls: list[Any] = ["end_calls", "mark_reviewed"]

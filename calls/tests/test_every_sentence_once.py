@@ -14,6 +14,7 @@ from calls.models import Call
 from calls.tests.tellings import MERGE, Conversation, history, single
 from calls.turn import NewTurn
 from calls.turns import record_turns
+from lab.stack.depth import examples
 
 pytestmark = pytest.mark.django_db
 
@@ -43,7 +44,7 @@ def tellings(draw, *, repeats, cuts, singles):
 BOUNDED = settings(
     deadline=None,
     derandomize=True,
-    max_examples=30,
+    max_examples=examples(30),
     phases=[Phase.generate],
     suppress_health_check=list(HealthCheck),
     database=None,

@@ -15,11 +15,14 @@ from calls.search.query import matching
 from calls.search.words import distinct_words, folded, is_unspaced, runs
 from calls.tests.test_api_search import NOON
 from calls.turns import record_turn
+from lab.stack.depth import examples
 
 WRITTEN = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=60)
 FORMS = st.sampled_from(["NFC", "NFD", "NFKC", "NFKD"])
 LETTERS = st.text("abcdefghijklmnopqrstuvwxyz0123456789", min_size=9, max_size=20)
-PROPERTY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+PROPERTY = settings(
+    max_examples=examples(60), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def found(text):

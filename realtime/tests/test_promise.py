@@ -20,6 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from calls.models import Call
 from calls.outcome import CallFailure, PostCallData
 from calls.turns import record_turn
+from lab.stack.depth import examples
 from realtime.tests.promise import Browser, World
 
 CALLS, BROWSERS = 2, 3
@@ -159,7 +160,7 @@ class Promise(RuleBasedStateMachine):
 
 def search(world, **limits):
     """Raises what the machine found, made as short as it can be."""
-    all_limits = {"max_examples": 50, "stateful_step_count": 50, "deadline": None, "database": None, **limits}
+    all_limits = {"max_examples": examples(50), "stateful_step_count": 50, "deadline": None, "database": None, **limits}
     all_limits["suppress_health_check"] = list(HealthCheck)
     run_state_machine_as_test(type("ThePromise", (Promise,), {"world": world}), settings=settings(**all_limits))
 

@@ -61,6 +61,18 @@ def test_deliveries_are_found(on_duty, query):
     assert "conv_1" not in on_duty.get(reverse(LIST) + "?q=conv_elsewhere").text.replace('value="conv_elsewhere"', "")
 
 
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [("2020-01-01", 1), ("2020-01-01T00:00", 1), ("2020-01-01 00:00:00+02:00", 1), ("9999-12-31T23:59:59.9", 0)],
+)
+def test_a_time_in_the_address_of_the_list_needs_no_zone(on_duty, typed, found):
+    """Django warns of a time without one, and tests make errors of warnings."""
+    deliver("transcription_docs_sample", "conv_1")
+    answer = on_duty.get(reverse(LIST), {"received_at__gte": typed})
+    assert (answer.status_code, len(answer.context["cl"].result_list)) == (200, found)
+    assert on_duty.get(reverse(LIST), {"received_at__gte": "yesterday"}).status_code == 302, "to the list without it"
+
+
 def test_a_page_shows_the_body_and_the_reason(on_duty):
     receive("post-call", b'{"type": "post_call_transcription", "event_timestamp": 1, "data": {}}')
     text = page(on_duty, WebhookDelivery.objects.get()).text

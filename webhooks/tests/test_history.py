@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from calls.models import Call
 from calls.sentences import Sentence, aligned, joined, same
+from lab.stack.depth import examples
 
 SPOKEN = [
     ("agent", "Hello, this is the depot."),
@@ -139,7 +140,7 @@ def test_histories_at_once_leave_neither_gap_nor_repeat(site, call):
     assert stored(call) == SPOKEN
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=examples(40), suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.integers(0, len(SPOKEN)), max_size=8))
 def test_any_prefixes_in_any_order_store_the_longest(site, token, transactional_db, lengths):
     call = Call.register(conversation_id=None)

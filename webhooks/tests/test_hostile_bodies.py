@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from conftest import INIT, PAYLOADS, POST_CALL, TOOL_SECRET, TURN, payload
+from lab.stack.depth import examples
 from webhooks.models import WebhookDelivery
 
 EXPECTED = json.loads((PAYLOADS / "expected.json").read_text())
@@ -54,7 +55,7 @@ def test_an_odd_body_is_answered_and_kept(site, call, file):
 def test_a_good_body_with_damaged_bytes_never_breaks_anything(site, call, seed):
     rng = random.Random(seed)
     good = json.dumps(payload("transcription_docs_sample", call.conversation_id)).encode()
-    for _ in range(40):
+    for _ in range(examples(40)):
         raw = bytearray(good)
         for _ in range(rng.randint(1, 6)):
             raw[rng.randrange(len(raw))] = rng.randrange(256)

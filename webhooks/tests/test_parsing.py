@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from calls.models import Call
 from calls.turn import NewTurn
+from lab.stack.depth import examples
 from webhooks.errors import InvalidPayload
 from webhooks.inbox import receive
 from webhooks.payloads import SUPPORTED_TYPES, Event, parse_event
@@ -51,7 +52,9 @@ TURNS = objects(
     speaker=st.sampled_from(["agent", "user"]),
     message=TEXT,
 )
-in_database = settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+in_database = settings(
+    max_examples=examples(80), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 
 
 def raw(body):
