@@ -15,7 +15,8 @@ class TimeFilter(DateFieldListFilter):
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
-        self.used_parameters = {name: list(map(_with_zone, values)) for name, values in self.used_parameters.items()}
+        given: dict[str, Any] = self.used_parameters
+        self.used_parameters = {name: [_with_zone(value) for value in values] for name, values in given.items()}
 
 
 def _with_zone(value: Any) -> Any:
