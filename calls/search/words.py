@@ -75,7 +75,8 @@ def distinct_words(texts: Iterable[str]) -> list[str]:
     """Return each word of the texts once, sorted.
 
     A frequent word is split once, and ASCII words are split by an expression of their own. It buys: a call of 6,000
-    characters costs 0.27 ms of CPU and not 0.91 in German, 0.11 and not 0.21 in English.
+    characters costs 0.28 ms of CPU in place of 0.88 in German, and 0.11 in place of 0.20 in English. So a post-call
+    webhook of 20 KB costs 1.3 times as much without it in German; in English nothing shows.
     """
     text = folded("\n".join(texts)[:MAX_CHARACTERS])
     spaced = dict.fromkeys(text.split())

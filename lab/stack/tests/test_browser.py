@@ -18,7 +18,11 @@ def installing(monkeypatch):
 
     def prepare(brings, uid=0):
         run = []
-        monkeypatch.setattr(browser, "find_browser", lambda: FOUND if any(re.search(brings, one) for one in run) else None)
+
+        def find():
+            return FOUND if any(re.search(brings, command) for command in run) else None
+
+        monkeypatch.setattr(browser, "find_browser", find)
         monkeypatch.setattr(browser, "_run", lambda *command, env=None: run.append(" ".join(command)))
         monkeypatch.setattr(os, "geteuid", lambda: uid)
         monkeypatch.setattr(shutil, "which", lambda name: f"/usr/bin/{name}")
