@@ -58,7 +58,8 @@ class AuthenticatedConsumer(AsyncWebsocketConsumer):
         Channels' own `dispatch` closes old database connections in a thread per message; callsite returns connections
         after use.
 
-        It buys: a socket that comes in costs 0.42 ms of CPU, and 0.66 with Channels' own (docs/performance/ablation.md).
+        It buys: a socket that comes in costs 0.4 ms of CPU, and 0.5 to 0.7 with Channels' own
+        (docs/performance/ablation.md).
         """
         handlers = {
             "websocket.connect": self.websocket_connect,
