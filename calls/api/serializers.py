@@ -44,6 +44,18 @@ class MomentField(serializers.DateTimeField):
         return iso(value)
 
 
+class IdentifierField(serializers.CharField):
+    """A name of a call, stored exactly as the client sent it, like a name in a webhook: a number is none."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=255, required=False, allow_blank=True, trim_whitespace=False, **options)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return super().to_internal_value(data)
+
+
 @extend_schema_field({"type": "object", "additionalProperties": True})
 class RedactedJSONField(serializers.JSONField):
     """A read-only JSON object that ElevenLabs sent, with its secrets masked."""
@@ -94,11 +106,8 @@ class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
 class CallSerializer(KnownFields, RowSerializer[Call]):
     """A call. Clients cannot write the fields that ElevenLabs' webhooks fill."""
 
-    # an identifier is stored exactly as the client sent it, like an identifier in a webhook
-    call_sid = serializers.CharField(max_length=255, required=False, allow_blank=True, trim_whitespace=False)
-    conversation_id = serializers.CharField(
-        max_length=255, required=False, allow_blank=True, allow_null=True, trim_whitespace=False
-    )
+    call_sid = IdentifierField()
+    conversation_id = IdentifierField(allow_null=True)
     call_duration_seconds = NumberField()
     cost = NumberField()
     cost_usd = NumberField()

@@ -66,8 +66,8 @@ def test_a_part_of_no_call_is_404_and_a_part_cannot_be_written(site, staff):
     assert site.api("GET", "/api/calls/a/recording/", "no token").status_code == 401
 
 
-@pytest.mark.parametrize("identifier", ["  ", "a\tb", "a\u2028b"])
-def test_one_that_cannot_be_seen_is_refused(site, staff, identifier):
+@pytest.mark.parametrize("identifier", ["  ", "a\tb", "a\u2028b", 4711, -6.1e-05, True])
+def test_one_that_cannot_be_seen_or_is_no_text_is_refused(site, staff, identifier):
     for field in ("call_sid", "conversation_id"):
         refused = site.api("POST", "/api/calls/", staff, json={field: identifier})
         assert (refused.status_code, list(refused.json())) == (400, [field])
