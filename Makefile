@@ -1,6 +1,7 @@
 # The commands of the project; `make help` lists them. `make run`, `make demo` and `make test` are all that a fresh
 # machine needs, and no command asks a question. ARGS= is passed to the program: `make test ARGS="-k signature"`,
-# `make bench ARGS=--help`. PORT= sets the port of `make run` and `make demo`.
+# `make bench ARGS=--help`. PORT= sets the port of `make run` and `make demo`. `make test SEARCH=long` takes all examples,
+# as `make check` does, and `make test SHOTS=1` saves screenshots of the pages in test-results.
 
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
@@ -80,6 +81,7 @@ browser: .venv/.dev ## install Chromium for the browser tests, unless there is o
 	@$(PYTHON) -m lab.stack.browser
 
 .PHONY: check
+check: export SEARCH := long
 check: .venv/.dev ## what CI runs: lint, format, types, imports, migrations, deployment, tests, promises
 	@echo "check: ruff";        $(PYTHON) -m ruff check --quiet .
 	@echo "check: format";      $(PYTHON) -m ruff format --quiet --check . || { \

@@ -97,7 +97,7 @@ def secrets_and_storage(settings: Any, tmp_path: Path) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.ALLOWED_HOSTS = ["127.0.0.1", "localhost", "testserver"]
-    settings.WHITENOISE_AUTOREFRESH = True  # otherwise each django.test.Client reads all static files
+    settings.WHITENOISE_AUTOREFRESH = True  # otherwise each django.test.Client looks up all static files
 
 
 def payload(name: str, conversation_id: str | None = None) -> dict[str, Any]:

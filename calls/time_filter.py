@@ -9,14 +9,21 @@ from django.core.exceptions import ValidationError
 from django.db.models import DateTimeField
 from django.utils import timezone
 
+from calls.zone import zone
+
 
 class TimeFilter(DateFieldListFilter):
-    """Django's filter by time. It takes a time without a zone, typed into the URL, as one of the server's zone."""
+    """Django's filter by time. It takes a time without a zone, typed into the URL, as one of CALLS_TIME_ZONE."""
+
+    field_path: str
 
     def __init__(self, *args: Any, **named: Any) -> None:
         super().__init__(*args, **named)
         given: dict[str, Any] = self.used_parameters
         self.used_parameters = {name: [_with_zone(value) for value in values] for name, values in given.items()}
+
+    def expected_parameters(self) -> list[str | None]:
+        return [*super().expected_parameters(), self.field_path, f"{self.field_path}__exact"]
 
 
 def _with_zone(value: Any) -> Any:
@@ -27,4 +34,4 @@ def _with_zone(value: Any) -> Any:
         told = DateTimeField().to_python(value)
     except ValidationError:
         return value
-    return timezone.make_aware(told) if told is not None and timezone.is_naive(told) else value
+    return timezone.make_aware(told, zone()) if told is not None and timezone.is_naive(told) else value

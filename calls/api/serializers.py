@@ -81,8 +81,8 @@ class RedactedListField(serializers.ListField):
 class RowSerializer[Row: models.Model](serializers.ModelSerializer[Row]):
     """A serializer that reads a model's plain columns directly, while DRF inspects each value before it reads it.
 
-    It buys: a transcript of 2,000 turns costs 28 ms of CPU in place of 35, a page of 200 calls 11.5 in place of 15, and
-    one of 50 calls 6.2 in place of 7.0.
+    It buys, without HTTP: a transcript of 2,000 turns costs 28 ms of CPU in place of 35, a page of 200 calls 11.5 in
+    place of 15, and one of 50 calls 6.2 in place of 7.0.
     """
 
     serializer_field_mapping: ClassVar = {

@@ -45,7 +45,7 @@ def test_odd_identifiers_equal_names_and_other_agents_end_in_the_same_state_in_e
     chance = random.Random(len(events))
     natural = state_of(played(site, staff_token, ["foreign_call", *events]))
     told_as = list(zip(SHAPES * 2, chance.choices(orders, k=2 * len(SHAPES)), strict=True))
-    for shape, order in chance.sample(told_as, examples(len(told_as))):
+    for shape, order in told_as[: max(len(SHAPES), examples(len(told_as)))]:
         told = played(site, staff_token, ["foreign_call", *order], shape)
         assert state_of(told) == natural, (shape, order)
         foreign = site.api("GET", address(told.foreign), staff_token).json()

@@ -15,7 +15,9 @@ DEBIAN = ("chromium-headless-shell", "chromium")  # the first has no window, and
 PROGRAMS = (*DEBIAN, "chromium-browser", "google-chrome", "google-chrome-stable")
 ELSEWHERE = (
     (Path("/Applications"), "Google Chrome.app/Contents/MacOS/Google Chrome"),
+    (Path.home() / ".cache/ms-playwright", "chromium_headless_shell-*/chrome-headless-shell-*/chrome-headless-shell"),
     (Path.home() / ".cache/ms-playwright", "chromium-*/chrome-linux*/chrome"),
+    (Path.home() / "Library/Caches/ms-playwright", "chromium_headless_shell-*/chrome-headless-shell-*/*-shell"),
     (Path.home() / "Library/Caches/ms-playwright", "chromium-*/chrome-mac*/*.app/Contents/MacOS/*"),
 )
 

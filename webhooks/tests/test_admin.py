@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 
 import pytest
 from django.contrib.auth import get_user_model
@@ -62,15 +63,22 @@ def test_deliveries_are_found(on_duty, query):
 
 
 @pytest.mark.parametrize(
-    ("typed", "found"),
-    [("2020-01-01", 1), ("2020-01-01T00:00", 1), ("2020-01-01 00:00:00+02:00", 1), ("9999-12-31T23:59:59.9", 0)],
+    ("look_up", "typed", "found"),
+    [
+        *[("__gte", "2026-01-01", 1), ("__gte", "2026-01-01 00:30", 1), ("__gte", "2026-01-01T00:30:00.1", 0)],
+        *[("__gte", "2025-12-31 23:30:00+00:00", 1), ("__lt", "2026-01-01T00:30", 0), ("__lt", "9999-12-31", 1)],
+        *[("", "2026-01-01 00:30", 1), ("__exact", "2026-01-01 00:30:00", 1), ("__exact", "2026-01-01", 0)],
+    ],
 )
-def test_a_time_in_the_address_of_the_list_needs_no_zone(on_duty, typed, found):
+def test_a_time_in_the_address_of_the_list_needs_no_zone(on_duty, settings, look_up, typed, found):
     """Django warns of a time without one, and tests make errors of warnings."""
+    settings.CALLS_TIME_ZONE = "Europe/Berlin"
     deliver("transcription_docs_sample", "conv_1")
-    answer = on_duty.get(reverse(LIST), {"received_at__gte": typed})
+    WebhookDelivery.objects.update(received_at=datetime(2025, 12, 31, 23, 30, tzinfo=UTC))
+    answer = on_duty.get(reverse(LIST), {f"received_at{look_up}": typed})
     assert (answer.status_code, len(answer.context["cl"].result_list)) == (200, found)
-    assert on_duty.get(reverse(LIST), {"received_at__gte": "yesterday"}).status_code == 302, "to the list without it"
+    wrong = on_duty.get(reverse(LIST), {f"received_at{look_up}": "yesterday"})
+    assert wrong.status_code == 302, "to the list without it"
 
 
 def test_a_page_shows_the_body_and_the_reason(on_duty):

@@ -119,9 +119,11 @@ def test_large_transcriptions_are_parsed_one_after_another_and_take_six_times_th
 
 def test_a_large_body_is_bound_to_a_statement_and_never_part_of_its_text(transactional_db, call, only_postgresql):
     raw = recording(call, os.urandom(MIB))
-    with CaptureQueriesContext(connection) as queries:
-        assert inbox.receive(WebhookDelivery.Route.POST_CALL, raw).status == 200
-    connection.close()  # which would bind the parameters of later tests too
+    try:
+        with CaptureQueriesContext(connection) as queries:
+            assert inbox.receive(WebhookDelivery.Route.POST_CALL, raw).status == 200
+    finally:
+        connection.close()  # left open, it would let PostgreSQL bind the parameters of later tests too
     assert max(len(query["sql"]) for query in queries) < 10_000
     assert bytes(WebhookDelivery.objects.get().body) == raw
 

@@ -141,7 +141,7 @@ class Desk:
         return self.page
 
     def shoot(self, name: str, *, full_page: bool = False) -> None:
-        """Save a screenshot to look at, if SHOTS=1 asks for it: they cost as much as the tests.
+        """Save a screenshot to look at, if SHOTS=1 asks for it: screenshots cost much time.
 
         Chromium can be too busy to make one; no test depends on it.
         """

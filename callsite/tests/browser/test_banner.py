@@ -120,7 +120,7 @@ def test_the_banner_stays_until_the_open_call_has_caught_up_too(desk, elevenlabs
     expect(page.locator("#in-progress .call")).to_contain_text("turn 4")  # the list is live
     assert numbers(page) == [1, 2]
     expect(page.get_by_role("button", name="Try now")).to_be_visible()
-    # in one go: the page may try by itself, and then it takes the button away
+    # in one step: between two, the page may reconnect by itself and hide the button
     page.evaluate("refused.length = 0; document.querySelector('#banner-act').click()")
     expect(banner(page, "good")).to_be_visible(timeout=10_000)
     expect(page.locator(".turn")).to_have_count(4)  # a frame later

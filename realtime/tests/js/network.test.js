@@ -52,6 +52,15 @@ test("a server that does not answer means a lost connection, and the banner coun
   assert.equal(banner(), null);
 });
 
+test("the banner of a lost connection has a button that tries at once", async () => {
+  network.changed("list", waiting);
+  await passes(1);
+  network.tick();
+  assert.equal(elements["banner-act"].textContent, "Try now");
+  elements["banner-act"].onclick();
+  assert.deepEqual(done, ["ask", "retry"]);
+});
+
 test("a loss behind good news is told too", async () => {
   network.changed("list", waiting);
   await passes(1);
