@@ -38,7 +38,7 @@ def test_all_of_a_list_are_applied_again_step_by_step_and_by_themselves(desk_of,
     page.get_by_role("button", name="Apply all 405").click()
     expect(page.get_by_text("Applied 0 of 405 deliveries.")).to_be_visible(timeout=60_000)
     assert WebhookDelivery.objects.filter(outcome="rejected").count() == 405
-    assert page.locator("#results tbody tr").count() == 405
+    expect(page.locator("#results tbody tr")).to_have_count(405)
     page.get_by_role("link", name="Back to the list").click()
     expect(page.get_by_text("0 webhook deliveries")).to_be_visible()
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import Permission
 from django.utils import timezone
+from playwright.sync_api import expect
 
 from calls.models import Call
 from callsite.tests.browser.conftest import aside
@@ -45,8 +46,9 @@ def test_the_numbers_need_no_script_and_no_sideways_scrolling(desk_of, user, sch
     desk = desk_of(user, **options)
     desk.page.goto(f"{desk.url}/admin/")
     desk.page.get_by_role("link", name="Numbers").click()
+    desk.page.wait_for_load_state()  # a click waits for the beginning of the next page
     table = desk.page.get_by_role("region", name="Agents")
-    assert table.get_by_role("row").count() == 4
+    expect(table.get_by_role("row")).to_have_count(4)
     desk.shoot(f"numbers-{width}-{scheme}")
     bars = table.locator("rect")
     assert {bars.nth(n).get_attribute("data-kind") for n in range(bars.count())} == {"met", "not_met", "failed"}

@@ -32,7 +32,7 @@ def test_every_page_on_the_way_in_is_without_a_serious_fault(desk_of, user, sche
     page, faults = desk.page, []
 
     def look(name):
-        page.wait_for_load_state()  # a click does not wait for the next page's style
+        page.wait_for_load_state()  # a click waits for the beginning of the next page, and its style comes later
         desk.shoot(f"{name}-{scheme}-{width}")
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), "nothing stands out of the page"
         faults.extend(serious(page))
